@@ -1,0 +1,46 @@
+-- The architecture as data: which room may include which, and who owns a foreign header.
+-- Read by tests/lint/floors.lua. A new edge is a change here, with its reason in the commit.
+local F0 = { "base" }
+local function upon(floor, ...)
+  local out = {}
+  for _, list in ipairs { floor, { ... } } do for _, room in ipairs(list) do out[#out + 1] = room end end
+  return out
+end
+local F1 = upon(F0, "codec", "loop", "model", "proto")
+local F2 = upon(F1, "http", "ws")
+local F3 = upon(F2, "archive", "provider")
+
+return {
+  rooms = {
+    base = {},
+    codec = F0,
+    loop = F0,
+    model = upon(F0, "codec"), -- messages are written as JSON and time
+    proto = F0,
+    http = F1,
+    ws = F1,
+    archive = F2,
+    provider = F2,
+    ["provider/easemob"] = upon(F2, "provider"),
+    jobs = upon(F3),
+    script = upon(F3, "jobs"),
+    sandbox = { "base", "codec", "loop", "proto", "ws" },
+    app = upon(F3, "jobs", "script", "sandbox"),
+  },
+  owners = {
+    ["uv.h"] = { "loop" },
+    ["curl/curl.h"] = { "http" },
+    ["libwebsockets.h"] = { "ws" },
+    ["cJSON.h"] = { "codec" },
+    ["zstd.h"] = { "codec" },
+    ["openssl/evp.h"] = { "codec" },
+    ["openssl/sha.h"] = { "codec" },
+    ["openssl/crypto.h"] = { "codec" },
+    ["uthash.h"] = { "base" },
+    ["sqlite3.h"] = { "archive" },
+    ["lua.h"] = { "script" },
+    ["lauxlib.h"] = { "script" },
+    ["lualib.h"] = { "script" },
+    ["msync.pb-c.h"] = { "proto", "provider/easemob", "sandbox" },
+  },
+}

@@ -1,0 +1,20 @@
+/* The clock seam: no other file asks the kernel for the time. */
+#ifndef MT_BASE_CLOCK_H
+#define MT_BASE_CLOCK_H
+
+#include <stdint.h>
+
+int64_t mt_clock_wall_ms(void); /* since the epoch; may jump */
+int64_t mt_clock_mono_us(void); /* never goes back */
+int64_t mt_clock_mono_ms(void);
+int64_t mt_clock_cpu_us(void); /* CPU time of this process */
+
+/* Test side: while set, both clocks read from the given function pointers. NULL restores the kernel's. */
+struct mt_clock_seam {
+    int64_t (*wall_ms)(void *ud);
+    int64_t (*mono_us)(void *ud);
+    void *ud;
+};
+void mt_clock_seam_set(const struct mt_clock_seam *seam);
+
+#endif

@@ -1,0 +1,56 @@
+/* The noun message. Plain data in an arena; ids stay 64-bit integers in C and are decimal strings outside. */
+#ifndef MT_MODEL_MESSAGE_H
+#define MT_MODEL_MESSAGE_H
+
+#include "model/conversation.h"
+#include "model/value.h"
+
+enum mt_message_kind {
+    MT_MESSAGE_TEXT,
+    MT_MESSAGE_IMAGE, /* a gif is an image whose body has gif = true */
+    MT_MESSAGE_VOICE,
+    MT_MESSAGE_VIDEO,
+    MT_MESSAGE_FILE,
+    MT_MESSAGE_LOCATION,
+    MT_MESSAGE_COMMAND,
+    MT_MESSAGE_CUSTOM,
+    MT_MESSAGE_COMBINE,
+    MT_MESSAGE_OTHER, /* kind_name is the cloud's own name; raw is kept whole */
+};
+
+/* What a line of history is. A cloud's history may hold more than messages. */
+enum mt_message_type {
+    MT_TYPE_MESSAGE,
+    MT_TYPE_EDIT,   /* new content for target_id */
+    MT_TYPE_RECALL, /* target_id was recalled */
+    MT_TYPE_RECEIPT, /* an acknowledgement: never exported as a message */
+    MT_TYPE_GAP,    /* archive only: a range that is known to be missing */
+};
+
+struct mt_message {
+    enum mt_message_type type;
+    uint64_t id;
+    uint64_t target_id; /* EDIT and RECALL: the message concerned */
+    int64_t time_ms;    /* the cloud's receive time */
+    struct mt_conversation_ref conversation;
+    const char *from;
+    const char *to;
+    bool sent; /* direction: by this account's user */
+    enum mt_message_kind kind;
+    const char *kind_name; /* "text", …; for OTHER the cloud's name */
+    const char *text;      /* NULL unless the kind has a text */
+    struct mt_value body;  /* MAP: the kind's other fields (keys in docs/archive.md); url, secret, size_bytes, … */
+    struct mt_value ext;   /* MAP, may be empty */
+    struct mt_value extra; /* MAP: reactions, edit, thread, translations, read, delivered, … ; may be empty */
+    const uint8_t *raw;    /* the cloud's bytes */
+    size_t raw_len;
+};
+
+const char *mt_message_kind_name(enum mt_message_kind kind);
+/* One JSON object in the archive's form, without newline:
+ * {"v":1,["type":"edit"|"recall","target":"…",]"id":"…","conversation":"group:1","from":…,"to":…,
+ *  "direction":"sent"|"received","time":ms,"at":"RFC 3339","kind":"text","text":…,"body":{…},"ext":{…}[,"extra":{…}]
+ *  [,"raw":"base64"]} */
+enum mt_rc mt_message_write(const struct mt_message *m, bool with_raw, struct mt_buf *out);
+
+#endif
