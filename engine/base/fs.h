@@ -2,8 +2,9 @@
  * any errno, cut the power after write N, or kill the process there.
  *
  * Every function returns 0 or a positive errno value: file errors are a small closed world of their own, and
- * mt_fs_fault turns one into a fault with the path and a remedy. New files are made with O_CLOEXEC | O_NOFOLLOW
- * and mode 0600, directories 0700. */
+ * mt_fs_fault turns one into a fault with the path and a remedy. Everything is opened with O_CLOEXEC, what may be
+ * written also with O_NOFOLLOW (reading follows links: mounted secrets and configuration are links); new files have
+ * mode 0600, directories 0700. */
 #ifndef MT_BASE_FS_H
 #define MT_BASE_FS_H
 
@@ -57,14 +58,15 @@ int mt_fs_read_all(const char *path, size_t max_bytes, char **data, size_t *len)
 /* Durable replacement: PATH.tmp written, fsynced, renamed, directory fsynced. */
 int mt_fs_replace(const char *path, const void *p, size_t len) MT_CHECKED;
 
-/* Fault for a failed operation: kind IO (NOT_FOUND for ENOENT, DENIED for EACCES), code "fs.<name>", message
+/* Fault for a failed operation: kind IO (NOT_FOUND for ENOENT, DENIED for EACCES and EPERM, NOMEM for ENOMEM), code
+ * "fs." and the errno's name in lower case ("fs.enospc"), message
  * "cannot VERB PATH: reason", with a remedy for a full disk, a quota, a read-only system. */
 enum mt_rc mt_fs_fault(struct mt_fault *fault, int err, const char *verb, const char *path);
 
 /* Test side. The hook sees every operation before it is made and answers 0 (go on), or an errno to fail it, or
  * MT_FS_SEAM_SKIP to pretend that it was made. name is the operation ("open", "write", "fdatasync", "fsync_dir",
  * "rename", …), path the file's path as it was opened, p/len what a write would write (a hook may set *len
- * smaller: the rest is then failed with EIO, a short write). Called from whichever thread makes the operation. */
+ * smaller: that much is written and the rest fails with the answered errno, or EIO for 0: a short write). Called from whichever thread makes the operation. */
 #define MT_FS_SEAM_SKIP (-1)
 struct mt_fs_event {
     const char *name;

@@ -16,6 +16,8 @@ bool mt_str_fold(char *s);
 /* Length of the longest valid UTF-8 prefix of s that is at most max bytes and ends at a character. */
 size_t mt_str_utf8_cut(const char *s, size_t len, size_t max);
 bool mt_str_utf8_valid(const char *s, size_t len);
+/* Bytes of the valid UTF-8 character at s (1–4), 0 if there is none (invalid, cut off, or len 0). */
+size_t mt_str_utf8_step(const char *s, size_t len);
 /* The candidate nearest to word by edit distance, or NULL if none is near enough to suggest. */
 const char *mt_str_nearest(const char *word, const char *const *candidates, size_t n);
 /* A path component that cannot leave its directory: everything but [0-9A-Za-z._-] becomes %XX, a leading dot
