@@ -20,6 +20,12 @@ if P4 then
     flags { v == "Speed" and "OptimizeSpeed" or v == "Size" and "OptimizeSize" or "Optimize" }
   end
   removefiles = excludes
+  -- premake4 names objects by the base name alone: two rooms with a file of the same name would share an object
+  local getbasename = path.getbasename
+  path.getbasename = function(p)
+    local inner = p:match("engine/(.+)%.c$") or p:match("build/(gen/.+)%.c$") or p:match("^gen/(.+)%.c$")
+    return inner and (inner:gsub("/", "_")) or getbasename(p)
+  end
   pic = function(v) if v == "On" then buildoptions { "-fPIC" } end end
   local newoption4 = newoption
   newoption = function(o)
@@ -29,7 +35,7 @@ if P4 then
 end
 
 newoption { trigger = "prefix", value = "DIR", default = "/usr/local", description = "install prefix (action install)" }
-newoption { trigger = "destdir", value = "DIR", default = "", description = "staging root (action install)" }
+newoption { trigger = "destdir", value = "DIR", description = "staging root (action install)" }
 
 ---------------------------------------------------------------- helpers
 local function capture(cmd)
@@ -176,7 +182,7 @@ newaction {
   trigger = "install",
   description = "install build/bin/moontide, the standard library and the scripts below --prefix",
   execute = function()
-    local root = _OPTIONS["destdir"] .. _OPTIONS["prefix"]
+    local root = (_OPTIONS["destdir"] or "") .. _OPTIONS["prefix"]
     sh("install -d '" .. root .. "/bin' '" .. root .. "/share/moontide'")
     sh("install -m 755 build/bin/moontide '" .. root .. "/bin/'")
     sh("cp -R lua scripts '" .. root .. "/share/moontide/'")

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <time.h>
 
