@@ -15,15 +15,16 @@ struct mt_json; /* a node; only the root that mt_json_parse gave is freed */
 
 enum mt_json_type { MT_JSON_NULL, MT_JSON_BOOL, MT_JSON_NUMBER, MT_JSON_STRING, MT_JSON_ARRAY, MT_JSON_OBJECT };
 
-/* Parses exactly one value with nothing but white space after it. Faults: PROTOCOL "json.syntax", LIMIT
- * "json.too_deep" / "json.too_large". */
+/* Parses exactly one value with nothing but white space around it, by the letter of RFC 8259. What a C string cannot
+ * hold or UTF-8 cannot say (\u0000, half a surrogate pair) becomes U+FFFD. Faults: PROTOCOL "json.syntax", LIMIT
+ * "json.too_deep" (also: more than 500,000 values, a fraction of more than 60 digits) / "json.too_large". */
 enum mt_rc mt_json_parse(const char *text, size_t len, size_t max_bytes, struct mt_json **out,
                          struct mt_fault *fault) MT_CHECKED;
 void mt_json_free(struct mt_json *root);
 
 /* Accessors accept NULL and answer "absent", so that paths can be followed without a check at each step. */
 enum mt_json_type mt_json_type(const struct mt_json *node); /* NULL node: MT_JSON_NULL */
-const struct mt_json *mt_json_get(const struct mt_json *object, const char *key); /* case-sensitive; NULL if absent */
+const struct mt_json *mt_json_get(const struct mt_json *object, const char *key); /* case-sensitive; the last of equal keys; NULL if absent */
 const struct mt_json *mt_json_child(const struct mt_json *node);                  /* first element or member */
 const struct mt_json *mt_json_next(const struct mt_json *node);                   /* its next sibling */
 const char *mt_json_key(const struct mt_json *member);

@@ -9,7 +9,8 @@
 
 /* Compresses everything from fd_in to fd_out (level 1…19). */
 enum mt_rc mt_zstd_compress_fd(int fd_in, int fd_out, int level, struct mt_fault *fault) MT_CHECKED;
-/* Calls sink(ud, bytes, len) with the decompressed stream; a sink that returns not MT_OK stops it. A frame that is
+/* Calls sink(ud, bytes, len) with the decompressed stream; a sink that returns not MT_OK stops it
+ * with its own result, and fault is left to the sink. A frame that is
  * cut or damaged is MT_ERR_DAMAGED; more than max_bytes is MT_ERR_LIMIT. */
 enum mt_rc mt_zstd_decompress_fd(int fd_in, int64_t max_bytes,
                                  enum mt_rc (*sink)(void *ud, const void *p, size_t len), void *ud,

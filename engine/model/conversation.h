@@ -44,7 +44,8 @@ struct mt_conversation {
     const struct mt_message *last; /* NULL if the list does not say */
 };
 
-/* {"id":"single:user1","kind":"single","unread":3,"pinned":false,"marks":[1],"last":{message}|null} */
+/* {"id":"single:user1","kind":"single","unread":3|null,"pinned":false[,"pinned_time":ms],"marks":[1],
+ *  "last":{message}|null} */
 enum mt_rc mt_conversation_write(const struct mt_conversation *c, bool with_raw, struct mt_buf *out);
 
 #endif

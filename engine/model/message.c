@@ -1,0 +1,130 @@
+/* A message as the archive's line. This is the hot path of an export: everything is appended in
+ * place, and nothing is looked up twice. */
+#include "model/message.h"
+
+#include "codec/base64.h"
+#include "codec/json.h"
+#include "codec/time.h"
+
+#include <string.h>
+
+const char *mt_message_kind_name(enum mt_message_kind kind)
+{
+    static const char *const names[] = {
+        [MT_MESSAGE_TEXT] = "text",       [MT_MESSAGE_IMAGE] = "image",
+        [MT_MESSAGE_VOICE] = "voice",     [MT_MESSAGE_VIDEO] = "video",
+        [MT_MESSAGE_FILE] = "file",       [MT_MESSAGE_LOCATION] = "location",
+        [MT_MESSAGE_COMMAND] = "command", [MT_MESSAGE_CUSTOM] = "custom",
+        [MT_MESSAGE_COMBINE] = "combine", [MT_MESSAGE_OTHER] = "other",
+    };
+    return (size_t)kind < sizeof names / sizeof names[0] ? names[kind] : "other";
+}
+
+static const char *type_name(enum mt_message_type type)
+{
+    switch (type) {
+    case MT_TYPE_MESSAGE:
+        break;
+    case MT_TYPE_EDIT:
+        return "edit";
+    case MT_TYPE_RECALL:
+        return "recall";
+    case MT_TYPE_RECEIPT:
+        return "receipt";
+    case MT_TYPE_GAP:
+        return "gap";
+    }
+    return NULL;
+}
+
+/* A piece of the line that is known when it is compiled. */
+#define PUT(out, literal) mt_buf_append((out), literal, sizeof(literal) - 1)
+
+static void put_str(struct mt_buf *out, const char *s)
+{
+    if (s) {
+        mt_json_write_str(out, s, strlen(s));
+    } else {
+        PUT(out, "null");
+    }
+}
+
+static void put_map(struct mt_buf *out, const struct mt_value *map)
+{
+    if (map->type == MT_VALUE_MAP && map->fields_n > 0) {
+        mt_value_write(map, out);
+    } else {
+        PUT(out, "{}");
+    }
+}
+
+static void put_head(struct mt_buf *out, const struct mt_message *m)
+{
+    const char *type = type_name(m->type);
+    PUT(out, "{\"v\":1,");
+    if (type) {
+        PUT(out, "\"type\":\"");
+        mt_buf_append_str(out, type);
+        PUT(out, "\",");
+        if (m->target_id != 0) {
+            PUT(out, "\"target\":\"");
+            mt_buf_append_u64(out, m->target_id);
+            PUT(out, "\",");
+        }
+    }
+    PUT(out, "\"id\":\"");
+    mt_buf_append_u64(out, m->id);
+    PUT(out, "\",\"conversation\":");
+    char conversation[MT_CONVERSATION_ID_MAX];
+    mt_conversation_ref_format(&m->conversation, conversation);
+    put_str(out, conversation);
+}
+
+static void put_time(struct mt_buf *out, int64_t time_ms)
+{
+    char at[MT_TIME_RFC3339_LEN];
+    mt_time_format(time_ms, at);
+    PUT(out, ",\"time\":");
+    mt_buf_append_i64(out, time_ms);
+    PUT(out, ",\"at\":\"");
+    mt_buf_append_str(out, at);
+    PUT(out, "\"");
+}
+
+enum mt_rc mt_message_write(const struct mt_message *m, bool with_raw, struct mt_buf *out)
+{
+    size_t guess = 512 + (with_raw ? MT_BASE64_ENCODED_LEN(m->raw_len) : 0);
+    if (guess <= out->max_bytes && out->len <= out->max_bytes - guess) {
+        mt_buf_reserve(out, guess); /* one growth in place of several */
+    }
+    put_head(out, m);
+    PUT(out, ",\"from\":");
+    put_str(out, m->from);
+    PUT(out, ",\"to\":");
+    put_str(out, m->to);
+    PUT(out, ",\"direction\":\"");
+    mt_buf_append_str(out, m->sent ? "sent" : "received");
+    PUT(out, "\"");
+    put_time(out, m->time_ms);
+    PUT(out, ",\"kind\":");
+    put_str(out, m->kind_name ? m->kind_name : mt_message_kind_name(m->kind));
+    if (m->text) {
+        PUT(out, ",\"text\":");
+        put_str(out, m->text);
+    }
+    PUT(out, ",\"body\":");
+    put_map(out, &m->body);
+    PUT(out, ",\"ext\":");
+    put_map(out, &m->ext);
+    if (m->extra.type == MT_VALUE_MAP && m->extra.fields_n > 0) {
+        PUT(out, ",\"extra\":");
+        put_map(out, &m->extra);
+    }
+    if (with_raw && m->raw) {
+        PUT(out, ",\"raw\":\"");
+        mt_base64_encode(out, m->raw, m->raw_len);
+        PUT(out, "\"");
+    }
+    PUT(out, "}");
+    return out->failed;
+}
