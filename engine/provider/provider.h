@@ -5,6 +5,7 @@
 
 #include "model/message.h"
 
+struct mt_arena;
 struct mt_loop;
 struct mt_http;
 struct mt_secret;
@@ -52,6 +53,8 @@ struct mt_history_query {
     int64_t until_ms;    /* 0: no bound; exclusive */
     const char *from;    /* NULL, or only this sender (groups) */
     const char *const *kinds; /* NULL-terminated mt kinds; NULL: all */
+    struct mt_arena *arena;   /* NULL, or where the page's items are put: they then live as long as its content. It is
+                               * the provider's alone from the call to done */
 };
 
 struct mt_history_page {
@@ -59,7 +62,9 @@ struct mt_history_page {
     size_t n;
     const char *cursor; /* NULL at the end */
     bool is_last;
-    size_t skipped; /* entries that were no CHAT meta, or undecodable (those are kept as kind OTHER, not skipped) */
+    size_t skipped; /* entries that are no messages; undecodable ones are kept as kind OTHER, not skipped */
+    size_t dropped; /* entries outside the query (time, sender, kind) that the cloud sent and the provider took out */
+    bool bounds_ignored; /* some of them lie so far out that the cloud does not bound by time at all */
 };
 
 /* A step of the doctor. */
@@ -74,7 +79,8 @@ struct mt_provider {
 
     enum mt_rc (*open)(struct mt_loop *loop, struct mt_http *http, const struct mt_account_config *config,
                        struct mt_provider_account **out, struct mt_fault *fault);
-    void (*close)(struct mt_provider_account *account); /* calls in progress end with MT_ERR_CANCELLED */
+    /* Calls in progress end with MT_ERR_CANCELLED before close returns. */
+    void (*close)(struct mt_provider_account *account);
 
     /* Discovery and token, if not done yet; every verb does it itself when first needed. */
     enum mt_rc (*login)(struct mt_provider_account *account,
