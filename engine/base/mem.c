@@ -45,7 +45,11 @@ void *mt_mem_calloc(size_t count, size_t size)
     if (count == 0 || size == 0) {
         count = size = 1;
     }
-    void *p = ask() ? calloc(count, size) : NULL;
+    size_t total = 0;
+    void *p = NULL;
+    if (ask() && !__builtin_mul_overflow(count, size, &total)) {
+        p = calloc(1, total);
+    }
     if (!p) {
         give_back();
     }

@@ -56,6 +56,25 @@ bool mt_str_fold(char *s)
     return changed;
 }
 
+static bool continues(unsigned char c)
+{
+    return (c & 0xC0) == 0x80;
+}
+
+static bool is_three(const unsigned char *p)
+{
+    bool over_long = p[0] == 0xE0 && p[1] < 0xA0;
+    bool surrogate = p[0] == 0xED && p[1] >= 0xA0;
+    return continues(p[1]) && continues(p[2]) && !over_long && !surrogate;
+}
+
+static bool is_four(const unsigned char *p)
+{
+    bool over_long = p[0] == 0xF0 && p[1] < 0x90;
+    bool too_high = p[0] == 0xF4 && p[1] >= 0x90;
+    return continues(p[1]) && continues(p[2]) && continues(p[3]) && !over_long && !too_high;
+}
+
 size_t mt_str_utf8_step(const char *s, size_t len)
 {
     const unsigned char *p = (const unsigned char *)s;
@@ -65,27 +84,16 @@ size_t mt_str_utf8_step(const char *s, size_t len)
     if (p[0] < 0x80) {
         return 1;
     }
-    if (p[0] < 0xC2) { /* a continuation byte, or an over-long form */
+    if (p[0] < 0xC2 || p[0] > 0xF4) { /* a continuation byte, an over-long form, or none at all */
         return 0;
     }
     if (p[0] < 0xE0) {
-        return len >= 2 && (p[1] & 0xC0) == 0x80 ? 2 : 0;
+        return len >= 2 && continues(p[1]) ? 2 : 0;
     }
     if (p[0] < 0xF0) {
-        if (len < 3 || (p[1] & 0xC0) != 0x80 || (p[2] & 0xC0) != 0x80) {
-            return 0;
-        }
-        bool over_long = p[0] == 0xE0 && p[1] < 0xA0;
-        bool surrogate = p[0] == 0xED && p[1] >= 0xA0;
-        return over_long || surrogate ? 0 : 3;
+        return len >= 3 && is_three(p) ? 3 : 0;
     }
-    if (p[0] > 0xF4 || len < 4 || (p[1] & 0xC0) != 0x80 || (p[2] & 0xC0) != 0x80 ||
-        (p[3] & 0xC0) != 0x80) {
-        return 0;
-    }
-    bool over_long = p[0] == 0xF0 && p[1] < 0x90;
-    bool too_high = p[0] == 0xF4 && p[1] >= 0x90;
-    return over_long || too_high ? 0 : 4;
+    return len >= 4 && is_four(p) ? 4 : 0;
 }
 
 size_t mt_str_utf8_cut(const char *s, size_t len, size_t max)

@@ -131,7 +131,7 @@ static bool take_clock(const char **at, int64_t *ms)
     if (hour > 23 || minute > 59 || second > 60) { /* 60: a leap second, read as the next second */
         return false;
     }
-    *ms = ((int64_t)hour * 3600 + minute * 60 + second) * 1000;
+    *ms = (int64_t)(hour * 3600 + minute * 60 + second) * 1000;
     if (take_char(at, '.')) {
         int weight = 100;
         int digit = 0;
@@ -139,7 +139,7 @@ static bool take_clock(const char **at, int64_t *ms)
             return false;
         }
         do {
-            *ms += digit * weight;
+            *ms += (int64_t)digit * weight;
             weight /= 10; /* beyond milliseconds digits are read and count for nothing */
         } while (take_digits(at, 1, &digit));
     }
@@ -161,7 +161,7 @@ static bool take_offset(const char **at, int64_t *ms)
         hour > 23 || minute > 59) {
         return false;
     }
-    *ms = ((int64_t)hour * 3600 + minute * 60) * 1000 * (negative ? -1 : 1);
+    *ms = (int64_t)(hour * 60 + minute) * 60000 * (negative ? -1 : 1);
     return true;
 }
 
