@@ -1,5 +1,5 @@
-/* moontide sandbox: both clouds from memory on loopback, an independent reading of the protocols with their real
- * limits, so that scripts can be written and rehearsed without an account. */
+/* moontide sandbox: both clouds from memory on loopback, an independent reading of the protocols
+ * with their real limits, so that scripts can be written and rehearsed without an account. */
 #ifndef MT_SANDBOX_SANDBOX_H
 #define MT_SANDBOX_SANDBOX_H
 
@@ -12,17 +12,18 @@ struct mt_loop;
 struct mt_sandbox;
 
 struct mt_sandbox_options {
-    const char *host;        /* NULL: 127.0.0.1 */
-    uint16_t port;           /* 0: any */
-    const char *const *load; /* NULL-terminated files, lines as {"chat","conversation","from","ts","text"} */
-    const char *owner;       /* NULL: "agent" */
-    uint64_t generate_n;     /* messages to make up, 0: none */
-    const char *faults;      /* see docs/sandbox.md; NULL: none */
+    const char *host; /* NULL: 127.0.0.1 */
+    uint16_t port;    /* 0: any */
+    const char *const
+        *load; /* NULL-terminated files, lines as {"chat","conversation","from","ts","text"} */
+    const char *owner;   /* NULL: "agent" */
+    uint64_t generate_n; /* messages to make up, 0: none */
+    const char *faults;  /* see docs/sandbox.md; NULL: none */
     bool strict_users;
 };
 
-enum mt_rc mt_sandbox_new(struct mt_loop *loop, const struct mt_sandbox_options *options, struct mt_sandbox **out,
-                          struct mt_fault *fault) MT_CHECKED;
+enum mt_rc mt_sandbox_new(struct mt_loop *loop, const struct mt_sandbox_options *options,
+                          struct mt_sandbox **out, struct mt_fault *fault) MT_CHECKED;
 void mt_sandbox_free(struct mt_sandbox *sandbox);
 /* The ready line, one JSON object without newline; valid as long as the sandbox. */
 const char *mt_sandbox_ready(const struct mt_sandbox *sandbox);

@@ -1,0 +1,83 @@
+/* What only a sandbox has: faults changed at run time, the log, counters. Loopback, no token. */
+#include "sandbox/rest_int.h"
+
+#include "base/mem.h"
+#include "sandbox/record_int.h"
+
+#include <string.h>
+
+static void answer_text(struct mt_sb_call *call, const char *key, const char *value)
+{
+    struct mt_jsonw *json = &call->json;
+    mt_buf_reset(&call->sandbox->answer);
+    mt_jsonw_init(json, &call->sandbox->answer);
+    mt_jsonw_object(json);
+    mt_jsonw_key(json, key);
+    mt_jsonw_str(json, value);
+    mt_jsonw_object_end(json);
+}
+
+/* The body is the new fault text as it would follow --faults; empty: none. */
+static void set_faults(struct mt_sb_call *call)
+{
+    struct mt_fault fault = {0};
+    const struct mt_ws_request *request = call->request;
+    char *text = mt_mem_strndup(request->body_len == 0 ? "" : request->body, request->body_len);
+    if (text == NULL) {
+        mt_sb_reply_nomem(call);
+        return;
+    }
+    if (mt_sb_faults_parse(&call->sandbox->faults, text, &fault) != MT_OK)
+        mt_sb_reply_error(call, 400, "illegal_argument", fault.message);
+    else
+        answer_text(call, "faults", text);
+    mt_mem_free(text);
+}
+
+static void number(struct mt_jsonw *json, const char *key, uint64_t n)
+{
+    mt_jsonw_key(json, key);
+    mt_jsonw_u64(json, n);
+}
+
+static void stats(struct mt_sb_call *call)
+{
+    const struct mt_sandbox *sandbox = call->sandbox;
+    const struct mt_sb_store *store = &sandbox->store;
+    struct mt_jsonw *json = &call->json;
+    mt_jsonw_init(json, &call->sandbox->answer);
+    mt_jsonw_object(json);
+    number(json, "requests", sandbox->request_n);
+    number(json, "pages", sandbox->page_n);
+    number(json, "frames", sandbox->frame_n);
+    number(json, "users", store->user_n);
+    number(json, "threads", store->thread_n);
+    number(json, "messages", store->message_n);
+    number(json, "online", store->online_n);
+    number(json, "bytes", store->slab_bytes);
+    number(json, "faults_hit", sandbox->faults.hits);
+    mt_jsonw_object_end(json);
+}
+
+void mt_sb_rest_control(struct mt_sb_call *call)
+{
+    const char *name = call->segment[1];
+    bool post = strcmp(call->request->method, "POST") == 0;
+    bool get = strcmp(call->request->method, "GET") == 0;
+    if (strcmp(name, "faults") == 0 && post) {
+        set_faults(call);
+    } else if (strcmp(name, "faults") == 0 && get) {
+        answer_text(call, "faults", call->sandbox->faults.spec);
+    } else if (strcmp(name, "log") == 0 && get) {
+        mt_sb_record_print(call->sandbox->record, &call->sandbox->answer);
+    } else if (strcmp(name, "reset-log") == 0 && post) {
+        mt_sb_record_reset(call->sandbox->record);
+        answer_text(call, "log", "empty");
+    } else if (strcmp(name, "stats") == 0 && get) {
+        stats(call);
+    } else {
+        mt_sb_reply_error(call, 404, "organization_application_not_found",
+                          "the sandbox has the app " MT_SB_APPKEY ", and /sandbox/faults, "
+                          "/sandbox/log, /sandbox/reset-log and /sandbox/stats");
+    }
+}

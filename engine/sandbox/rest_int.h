@@ -1,0 +1,105 @@
+/* Private to the sandbox. The REST side: one call at a time, answered at once into a reply. */
+#ifndef MT_SANDBOX_REST_INT_H
+#define MT_SANDBOX_REST_INT_H
+
+#include "codec/json.h"
+#include "sandbox/sandbox_int.h"
+#include "ws/server.h"
+
+#define MT_SB_SEGMENTS_MAX 12
+#define MT_SB_PATH_MAX     1024
+
+struct mt_sb_reply {
+    int status;
+    const char *content_type;
+    const char *header; /* one further header; NULL: none */
+    char header_room[96];
+    const void *body; /* NULL: what is in sandbox->answer */
+    size_t body_len;
+    int64_t delay_ms;
+    enum mt_ws_fault fault;
+};
+
+struct mt_sb_call {
+    struct mt_sandbox *sandbox;
+    const struct mt_ws_request *request;
+    struct mt_sb_reply *reply;
+    char path[MT_SB_PATH_MAX]; /* decoded, cut into segments */
+    char *segment[MT_SB_SEGMENTS_MAX];
+    size_t segment_n;
+    const char *arg[4];      /* what stood at the ':' of the route */
+    struct mt_sb_user *user; /* whose token it is; NULL on calls without one */
+    bool foreign_case; /* the user id in the path is not in lower case: such an id sees nothing */
+    int64_t now_ms;
+    struct mt_sb_pick pick;
+    struct mt_jsonw json; /* the envelope, opened by mt_sb_reply_begin */
+};
+
+/* Answers a request of the cloud's REST interface, or of the control interface. */
+void mt_sb_rest_handle(struct mt_sandbox *sandbox, const struct mt_ws_request *request,
+                       struct mt_sb_reply *reply);
+
+/* --- replies (reply.c) --- */
+/* Opens the usual envelope; the handler adds "data" or "entities" to call->json. */
+void mt_sb_reply_begin(struct mt_sb_call *call);
+void mt_sb_reply_end(struct mt_sb_call *call);
+void mt_sb_reply_result(struct mt_sb_call *call, const char *result); /* data{result} */
+void mt_sb_reply_error(struct mt_sb_call *call, int status, const char *error, const char *text);
+void mt_sb_reply_nomem(struct mt_sb_call *call);
+/* Replaces the whole answer, as the trouble asks; false: the call is to go on. */
+bool mt_sb_reply_trouble(struct mt_sb_call *call);
+
+/* --- queries (query.c) --- */
+/* Decodes a query parameter into out; false if it is absent or too long. */
+bool mt_sb_query(const struct mt_sb_call *call, const char *name, char *out, size_t cap);
+uint64_t mt_sb_query_u64(const struct mt_sb_call *call, const char *name, uint64_t absent);
+/* Undoes %XX in place; false on NUL or broken escapes. */
+bool mt_sb_percent(char *text);
+/* The body as a JSON object, or NULL after a 400 was written. */
+struct mt_json *mt_sb_body(struct mt_sb_call *call);
+
+/* --- handlers --- */
+void mt_sb_rest_token(struct mt_sb_call *call);
+void mt_sb_rest_expires(struct mt_sb_call *call);
+void mt_sb_rest_discovery(struct mt_sb_call *call);
+void mt_sb_rest_list_old(struct mt_sb_call *call);
+void mt_sb_rest_list_page(struct mt_sb_call *call);
+void mt_sb_rest_list_cursor(struct mt_sb_call *call);
+void mt_sb_rest_list_search(struct mt_sb_call *call);
+void mt_sb_rest_pin(struct mt_sb_call *call);
+void mt_sb_rest_unpin(struct mt_sb_call *call);
+void mt_sb_rest_mark(struct mt_sb_call *call);
+void mt_sb_rest_unmark(struct mt_sb_call *call);
+void mt_sb_rest_history(struct mt_sb_call *call);
+void mt_sb_rest_delete_single(struct mt_sb_call *call);
+void mt_sb_rest_delete_group(struct mt_sb_call *call);
+void mt_sb_rest_delete_single_time(struct mt_sb_call *call);
+void mt_sb_rest_delete_group_time(struct mt_sb_call *call);
+void mt_sb_rest_delete_all(struct mt_sb_call *call);
+void mt_sb_rest_delete_conversation(struct mt_sb_call *call);
+void mt_sb_rest_acks(struct mt_sb_call *call);
+void mt_sb_rest_group_create(struct mt_sb_call *call);
+void mt_sb_rest_group_info(struct mt_sb_call *call);
+void mt_sb_rest_group_add(struct mt_sb_call *call);
+void mt_sb_rest_groups_joined(struct mt_sb_call *call);
+void mt_sb_rest_groups_of(struct mt_sb_call *call);
+void mt_sb_rest_groups_count(struct mt_sb_call *call);
+void mt_sb_rest_contacts(struct mt_sb_call *call);
+void mt_sb_rest_contacts_cursor(struct mt_sb_call *call);
+void mt_sb_rest_blocks(struct mt_sb_call *call);
+void mt_sb_rest_metadata(struct mt_sb_call *call);
+void mt_sb_rest_resources(struct mt_sb_call *call);
+void mt_sb_rest_file_put(struct mt_sb_call *call);
+void mt_sb_rest_file_get(struct mt_sb_call *call);
+void mt_sb_rest_control(struct mt_sb_call *call); /* /sandbox/faults, log, reset-log, stats */
+void mt_sb_rest_sockjs_info(struct mt_sb_call *call);
+
+/* --- pieces (payload.c) --- */
+/* The "meta" object of the conversation lists: {} when there is no last message. */
+enum mt_rc mt_sb_payload_write(const struct mt_sb_message *message,
+                               struct mt_jsonw *json) MT_CHECKED;
+const char *mt_sb_kind_name(enum mt_sb_kind kind);
+/* Bits of "txt,img"; unknown names are passed over. */
+uint32_t mt_sb_kinds_parse(const char *names);
+
+#endif
