@@ -1,0 +1,22 @@
+/* What the tests of this folder share. */
+#ifndef TESTS_UNIT_SANDBOX_TESTS_H
+#define TESTS_UNIT_SANDBOX_TESTS_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+int test_fill(void);
+int test_store(void);
+int test_faults(void);
+int test_rest(void);
+int test_msync(void);
+
+/* A fresh directory as the test's state, and its removal with all files. */
+int make_dir(void **state);
+int remove_dir(void **state);
+
+#endif
