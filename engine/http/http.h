@@ -37,6 +37,9 @@ uint64_t mt_http_sent(const struct mt_http *http);
 enum mt_rc mt_http_bucket_new(struct mt_http *http, double rate_per_s, double burst, struct mt_http_bucket **out)
     MT_CHECKED;
 void mt_http_bucket_free(struct mt_http_bucket *bucket);
+/* The bucket of that key (an app key), made when first asked for; it belongs to http and dies with it. Whoever comes
+ * later with another rate gets the bucket as it is. NULL when memory is short. */
+struct mt_http_bucket *mt_http_bucket_shared(struct mt_http *http, const char *key, double rate_per_s, double burst);
 double mt_http_bucket_rate(const struct mt_http_bucket *bucket); /* now in force; 0 = unlimited */
 int64_t mt_http_bucket_blocked_ms(const struct mt_http_bucket *bucket); /* still to wait, 0 if open */
 

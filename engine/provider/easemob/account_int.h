@@ -1,0 +1,159 @@
+/* The account and its calls, as the files of this room see them.
+ *
+ * A call is one verb in progress. It waits for the session (service discovery and token), sends one
+ * or several requests, and ends exactly once in finish. A request that the cloud answers with 401
+ * makes the session renew the token once and is sent again; whatever else comes is given to the
+ * call's answer. */
+#ifndef MT_EASEMOB_ACCOUNT_INT_H
+#define MT_EASEMOB_ACCOUNT_INT_H
+
+#include "http/http.h"
+#include "provider/easemob/faults_int.h"
+#include "provider/easemob/roaming_int.h"
+#include "provider/provider.h"
+
+struct mt_arena;
+struct mt_buf;
+struct mt_em_listing;
+struct mt_map;
+
+#define MT_EM_HOSTS_MAX 8
+#define MT_EM_URL_MAX   4096
+
+/* A token in force. Requests on the wire hold it, so that a renewal does not pull it away from
+ * under them. */
+struct mt_em_token {
+    struct mt_secret *secret;
+    unsigned refs;
+    uint64_t generation;
+    bool proven; /* the cloud accepted it at least once */
+};
+
+enum mt_em_stage { MT_EM_STAGE_NONE, MT_EM_STAGE_DISCOVERY, MT_EM_STAGE_LOGIN };
+
+struct mt_em_session {
+    enum mt_em_stage stage; /* what is on its way; NONE: nothing */
+    bool discovered;        /* api is known */
+    size_t discovery_at;    /* index of the base being asked */
+    char hosts[MT_EM_HOSTS_MAX][300];
+    size_t hosts_n;
+    size_t host_at;
+    struct mt_em_token *token; /* NULL: not logged in */
+    struct mt_http_call *http;
+    bool refused; /* the cloud refused user and password: not asked again */
+    enum mt_em_stage ended_in;
+    struct mt_fault fault;     /* of the last failure */
+    struct mt_fault last_base; /* discovery: why the last base failed */
+    int64_t date_ms;           /* Date header of the last answer and our clock then */
+    int64_t date_local_ms;
+};
+
+struct mt_provider_account {
+    unsigned refs;
+    bool closed;
+    struct mt_loop *loop;
+    struct mt_http *http;
+    struct mt_http_bucket *bucket; /* shared by the app key; belongs to http */
+    char *name;
+    char *appkey;
+    char *org_app; /* "org/app", escaped */
+    char *user;    /* folded */
+    char *user_escaped;
+    char *rest; /* as configured, without trailing slash; NULL: discovery */
+    char **discovery;
+    size_t discovery_n;
+    double rate_per_s; /* as configured; < 0: the default for the host */
+    struct mt_secret *configured_token;
+    struct mt_secret *password;
+    char api[300]; /* "https://a1.easemob.com"; "" until known */
+    struct mt_em_session session;
+    struct mt_map *warned; /* ids whose capitals were warned of */
+    struct mt_em_bounds bounds;
+    struct mt_em_decoder decoder;
+    int form; /* the conversation list that this app offers (enum mt_em_form); -1: not known yet */
+    struct mt_em_listing *listings;
+    uint64_t listings_made;
+    struct mt_provider_call *calls;
+};
+
+struct mt_provider_call {
+    struct mt_provider_account *account;
+    struct mt_provider_call *prev, *next;
+    /* Builds and sends the next request; called again to repeat it with a new token. */
+    void (*step)(struct mt_provider_call *call);
+    /* What came, unless it was a 401 that a renewal cured. */
+    void (*answer)(struct mt_provider_call *call, enum mt_rc rc,
+                   const struct mt_http_response *response, const struct mt_fault *fault);
+    /* The session could not be had (default: the call fails). */
+    void (*refused)(struct mt_provider_call *call, const struct mt_fault *fault);
+    /* Tells the caller of the verb; called once. */
+    void (*finish)(struct mt_provider_call *call, enum mt_rc rc, const struct mt_fault *fault);
+    void (*release)(struct mt_provider_call *call); /* frees what the verb added; may be NULL */
+    enum mt_em_feature feature;                     /* for the words of its faults */
+    struct mt_http_call *http;
+    struct mt_em_token *token; /* of the request on the wire */
+    bool linked, waiting, renewed, posted, ended, cancelled;
+    enum mt_rc early_rc; /* result of a call that ended before anything was sent */
+    struct mt_fault early;
+};
+
+/* account.c */
+void mt_em_account_retain(struct mt_provider_account *account);
+void mt_em_account_release(struct mt_provider_account *account);
+void mt_em_account_set_api(struct mt_provider_account *account, const char *api);
+
+/* call.c: a call is allocated by its verb with mt_mem_calloc, the struct above first in it. */
+/* Both take the call over: when they fail (NOMEM) it is freed. Nothing is called back before they
+ * returned. */
+enum mt_rc mt_em_call_start(struct mt_provider_account *account,
+                            struct mt_provider_call *call) MT_CHECKED;
+/* As start, but ends at the next turn with that result. */
+enum mt_rc mt_em_call_fail(struct mt_provider_account *account, struct mt_provider_call *call,
+                           enum mt_rc rc, const struct mt_fault *fault) MT_CHECKED;
+/* path stands behind {api}/{org}/{app}; body NULL for none. A failure to send ends the call. */
+void mt_em_call_send(struct mt_provider_call *call, const char *method, const char *path,
+                     const struct mt_buf *body);
+void mt_em_call_end(struct mt_provider_call *call, enum mt_rc rc, const struct mt_fault *fault);
+void mt_em_call_resume(struct mt_provider_call *call, enum mt_rc rc, const struct mt_fault *fault);
+void mt_em_call_cancel(struct mt_provider_call *call);
+
+/* session.c: makes the session and resumes every waiting call. */
+void mt_em_session_want(struct mt_provider_account *account);
+/* The token of that generation was refused. True: a renewal is on its way (or done), the call shall
+ * wait. */
+bool mt_em_session_renew(struct mt_provider_account *account, const struct mt_em_token *refused);
+void mt_em_session_stop(struct mt_provider_account *account);
+void mt_em_token_release(struct mt_em_token *token);
+
+/* discovery.c */
+void mt_em_discovery_start(struct mt_provider_account *account);
+bool mt_em_loopback(const char *url);
+/* session.c, called by discovery when it ended. */
+void mt_em_session_discovered(struct mt_provider_account *account, enum mt_rc rc,
+                              const struct mt_fault *fault);
+/* The hosts of a server.json that can be used (§1.2); the number found. */
+size_t mt_em_discovery_parse(const char *text, size_t len, bool plain, char hosts[][300],
+                             size_t max);
+
+/* verbs */
+enum mt_rc mt_em_login(struct mt_provider_account *account,
+                       void (*done)(void *ud, enum mt_rc rc, const struct mt_fault *fault),
+                       void *ud, struct mt_provider_call **out);
+enum mt_rc mt_em_history(struct mt_provider_account *account, const struct mt_history_query *query,
+                         void (*done)(void *ud, enum mt_rc rc, const struct mt_history_page *page,
+                                      const struct mt_fault *fault),
+                         void *ud, struct mt_provider_call **out);
+enum mt_rc
+mt_em_conversations(struct mt_provider_account *account, const struct mt_conversations_query *query,
+                    void (*done)(void *ud, enum mt_rc rc, const struct mt_conversations_page *page,
+                                 const struct mt_fault *fault),
+                    void *ud, struct mt_provider_call **out);
+enum mt_rc mt_em_doctor(struct mt_provider_account *account,
+                        void (*each)(void *ud, const struct mt_check *check),
+                        void (*done)(void *ud, enum mt_rc rc, const struct mt_fault *fault),
+                        void *ud, struct mt_provider_call **out);
+/* Folds single targets with a warning; INVALID for kinds that Easemob has not. */
+enum mt_rc mt_em_normalise(const struct mt_provider_account *account,
+                           struct mt_conversation_ref *ref, bool *changed, struct mt_fault *fault);
+
+#endif
