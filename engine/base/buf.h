@@ -1,6 +1,6 @@
-/* A byte buffer that grows up to a stated maximum. A failed append frees the content, marks the buffer failed
- * and makes every later append fail too, so a caller may check once at the end. data is always NUL-terminated
- * while len > 0 or the buffer was reserved. */
+/* A byte buffer that grows up to a stated maximum. A failed append frees the content, marks the
+ * buffer failed and makes every later append fail too, so a caller may check once at the end. data
+ * is always NUL-terminated while len > 0 or the buffer was reserved. */
 #ifndef MT_BASE_BUF_H
 #define MT_BASE_BUF_H
 

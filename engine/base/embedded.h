@@ -1,5 +1,5 @@
-/* The Lua files that the binary carries: the standard library, the API records and the scripts, so that one file
- * is a whole installation. The table is generated (engine/proto/embed.lua). */
+/* The Lua files that the binary carries: the standard library, the API records and the scripts, so
+ * that one file is a whole installation. The table is generated (engine/proto/embed.lua). */
 #ifndef MT_BASE_EMBEDDED_H
 #define MT_BASE_EMBEDDED_H
 

@@ -1,10 +1,10 @@
-/* The file seam: every file operation of the engine goes through here, so that a test can fail operation N with
- * any errno, cut the power after write N, or kill the process there.
+/* The file seam: every file operation of the engine goes through here, so that a test can fail
+ * operation N with any errno, cut the power after write N, or kill the process there.
  *
- * Every function returns 0 or a positive errno value: file errors are a small closed world of their own, and
- * mt_fs_fault turns one into a fault with the path and a remedy. Everything is opened with O_CLOEXEC, what may be
- * written also with O_NOFOLLOW (reading follows links: mounted secrets and configuration are links); new files have
- * mode 0600, directories 0700. */
+ * Every function returns 0 or a positive errno value: file errors are a small closed world of their
+ * own, and mt_fs_fault turns one into a fault with the path and a remedy. Everything is opened with
+ * O_CLOEXEC, what may be written also with O_NOFOLLOW (reading follows links: mounted secrets and
+ * configuration are links); new files have mode 0600, directories 0700. */
 #ifndef MT_BASE_FS_H
 #define MT_BASE_FS_H
 
@@ -35,9 +35,9 @@ struct mt_fs_stat {
 
 int mt_fs_open(const char *path, unsigned flags, int *fd) MT_CHECKED;
 int mt_fs_close(int fd);
-int mt_fs_read(int fd, void *p, size_t len, size_t *got) MT_CHECKED;             /* 0 bytes at the end */
+int mt_fs_read(int fd, void *p, size_t len, size_t *got) MT_CHECKED; /* 0 bytes at the end */
 int mt_fs_pread(int fd, void *p, size_t len, int64_t offset, size_t *got) MT_CHECKED;
-int mt_fs_write(int fd, const void *p, size_t len) MT_CHECKED;                   /* all of it, or an error */
+int mt_fs_write(int fd, const void *p, size_t len) MT_CHECKED; /* all of it, or an error */
 int mt_fs_fsync(int fd) MT_CHECKED;
 int mt_fs_fdatasync(int fd) MT_CHECKED;
 int mt_fs_truncate(int fd, int64_t size_bytes) MT_CHECKED;
@@ -48,25 +48,29 @@ int mt_fs_rename(const char *from, const char *to) MT_CHECKED;
 int mt_fs_unlink(const char *path);
 int mt_fs_rmdir(const char *path);
 int mt_fs_mkdir(const char *path) MT_CHECKED;
-int mt_fs_mkdirs(const char *path) MT_CHECKED; /* with parents, fsyncs each directory it adds to; existing is fine */
+int mt_fs_mkdirs(const char *path)
+    MT_CHECKED; /* with parents, fsyncs each directory it adds to; existing is fine */
 int mt_fs_sync_dir(const char *path) MT_CHECKED; /* fsync of the directory itself */
 int mt_fs_lock(int fd) MT_CHECKED;               /* exclusive, not waiting: EWOULDBLOCK if held */
-/* Names in a directory without . and .., sorted; names and list are one allocation, freed with mt_mem_free. */
+/* Names in a directory without . and .., sorted; names and list are one allocation, freed with
+ * mt_mem_free. */
 int mt_fs_list(const char *path, char ***names, size_t *n) MT_CHECKED;
 /* A whole file of at most max_bytes (EFBIG beyond); NUL-terminated, freed with mt_mem_free. */
 int mt_fs_read_all(const char *path, size_t max_bytes, char **data, size_t *len) MT_CHECKED;
 /* Durable replacement: PATH.tmp written, fsynced, renamed, directory fsynced. */
 int mt_fs_replace(const char *path, const void *p, size_t len) MT_CHECKED;
 
-/* Fault for a failed operation: kind IO (NOT_FOUND for ENOENT, DENIED for EACCES and EPERM, NOMEM for ENOMEM), code
- * "fs." and the errno's name in lower case ("fs.enospc"), message
- * "cannot VERB PATH: reason", with a remedy for a full disk, a quota, a read-only system. */
+/* Fault for a failed operation: kind IO (NOT_FOUND for ENOENT, DENIED for EACCES and EPERM, NOMEM
+ * for ENOMEM), code "fs." and the errno's name in lower case ("fs.enospc"), message "cannot VERB
+ * PATH: reason", with a remedy for a full disk, a quota, a read-only system. */
 enum mt_rc mt_fs_fault(struct mt_fault *fault, int err, const char *verb, const char *path);
 
-/* Test side. The hook sees every operation before it is made and answers 0 (go on), or an errno to fail it, or
- * MT_FS_SEAM_SKIP to pretend that it was made. name is the operation ("open", "write", "fdatasync", "fsync_dir",
- * "rename", …), path the file's path as it was opened, p/len what a write would write (a hook may set *len
- * smaller: that much is written and the rest fails with the answered errno, or EIO for 0: a short write). Called from whichever thread makes the operation. */
+/* Test side. The hook sees every operation before it is made and answers 0 (go on), or an errno to
+ * fail it, or MT_FS_SEAM_SKIP to pretend that it was made. name is the operation ("open", "write",
+ * "fdatasync", "fsync_dir", "rename", …), path the file's path as it was opened, p/len what a write
+ * would write (a hook may set *len smaller: that much is written and the rest fails with the
+ * answered errno, or EIO for 0: a short write). Called from whichever thread makes the operation.
+ */
 #define MT_FS_SEAM_SKIP (-1)
 struct mt_fs_event {
     const char *name;

@@ -1,5 +1,6 @@
-/* The log: one JSON object a line on standard error, or plain text for people. The writer, not the caller, keeps
- * secrets out (see secret.h). Log state and seam state are the only mutable globals of the engine. */
+/* The log: one JSON object a line on standard error, or plain text for people. The writer, not the
+ * caller, keeps secrets out (see secret.h). Log state and seam state are the only mutable globals
+ * of the engine. */
 #ifndef MT_BASE_LOG_H
 #define MT_BASE_LOG_H
 
@@ -7,11 +8,13 @@
 
 enum mt_log_level { MT_LOG_ERROR, MT_LOG_WARN, MT_LOG_INFO, MT_LOG_DEBUG, MT_LOG_TRACE };
 
-/* area is the room or noun: "http", "archive", "script". One line; control characters are escaped. */
+/* area is the room or noun: "http", "archive", "script". One line; control characters are escaped.
+ */
 void mt_log(enum mt_log_level level, const char *area, const char *fmt, ...) MT_PRINTF(3, 4);
 void mt_log_level_set(enum mt_log_level level);
 enum mt_log_level mt_log_level_get(void);
-/* json false (default): "warn http: text"; true: {"time":"…","level":"warn","area":"http","message":"text"}. */
+/* json false (default): "warn http: text"; true:
+ * {"time":"…","level":"warn","area":"http","message":"text"}. */
 void mt_log_format_set(bool json);
 /* Where lines go; NULL restores standard error. The sink gets a complete line without newline. */
 void mt_log_sink_set(void (*sink)(void *ud, enum mt_log_level level, const char *line), void *ud);

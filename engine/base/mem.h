@@ -1,5 +1,5 @@
-/* The allocation seam: every allocation of the engine, and of the libraries that allow it, goes through here,
- * so that a test can fail allocation N and count what is live. */
+/* The allocation seam: every allocation of the engine, and of the libraries that allow it, goes
+ * through here, so that a test can fail allocation N and count what is live. */
 #ifndef MT_BASE_MEM_H
 #define MT_BASE_MEM_H
 
@@ -14,8 +14,9 @@ void mt_mem_free(void *p); /* NULL is fine */
 char *mt_mem_strdup(const char *s);
 char *mt_mem_strndup(const char *s, size_t len);
 
-/* Test side of the seam. fail_at(n): the n-th allocation from now (1 = the next) and, if sticky, all after it
- * fail; 0 switches failing off. count: allocations made since the last fail_at. live: blocks not yet freed. */
+/* Test side of the seam. fail_at(n): the n-th allocation from now (1 = the next) and, if sticky,
+ * all after it fail; 0 switches failing off. count: allocations made since the last fail_at. live:
+ * blocks not yet freed. */
 void mt_mem_seam_fail_at(uint64_t n, int sticky);
 uint64_t mt_mem_seam_count(void);
 int64_t mt_mem_seam_live(void);

@@ -1,12 +1,13 @@
-/* The one result convention: a function that can fail returns enum mt_rc, 0 is success, and may fill a
- * struct mt_fault with the detail. No errno, no negative ints and no NULL-means-error across rooms. */
+/* The one result convention: a function that can fail returns enum mt_rc, 0 is success, and may
+ * fill a struct mt_fault with the detail. No errno, no negative ints and no NULL-means-error across
+ * rooms. */
 #ifndef MT_BASE_RC_H
 #define MT_BASE_RC_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define MT_CHECKED          __attribute__((warn_unused_result))
+#define MT_CHECKED           __attribute__((warn_unused_result))
 #define MT_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 enum mt_rc {
@@ -34,8 +35,9 @@ enum mt_rc {
 #define MT_FAULT_CODE_MAX    48
 #define MT_FAULT_MESSAGE_MAX 256
 
-/* Detail of a failure. `code` is stable and dotted ("auth.token_rejected", "history.stuck"); `message` is one
- * line for people that says what is wrong and what to do, and never holds a secret. */
+/* Detail of a failure. `code` is stable and dotted ("auth.token_rejected", "history.stuck");
+ * `message` is one line for people that says what is wrong and what to do, and never holds a
+ * secret. */
 struct mt_fault {
     enum mt_rc kind;
     char code[MT_FAULT_CODE_MAX];
@@ -46,11 +48,11 @@ struct mt_fault {
     char message[MT_FAULT_MESSAGE_MAX];
 };
 
-/* Fills fault (which may be NULL) and returns kind, so that `rc = mt_fault_set(…); goto out;` reads well.
- * Clears the other members; retryable is set for NETWORK, TIMEOUT, RATE and REMOTE. Message is cut if too long
- * (never inside a UTF-8 sequence). */
-enum mt_rc mt_fault_set(struct mt_fault *fault, enum mt_rc kind, const char *code, const char *fmt, ...)
-    MT_PRINTF(4, 5);
+/* Fills fault (which may be NULL) and returns kind, so that `rc = mt_fault_set(…); goto out;` reads
+ * well. Clears the other members; retryable is set for NETWORK, TIMEOUT, RATE and REMOTE. Message
+ * is cut if too long (never inside a UTF-8 sequence). */
+enum mt_rc mt_fault_set(struct mt_fault *fault, enum mt_rc kind, const char *code, const char *fmt,
+                        ...) MT_PRINTF(4, 5);
 
 /* Puts "prefix: " in front of the message. */
 void mt_fault_prefix(struct mt_fault *fault, const char *fmt, ...) MT_PRINTF(2, 3);

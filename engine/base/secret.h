@@ -1,5 +1,6 @@
-/* Tokens, passwords and app secrets. The bytes are wiped when freed, and the log writer knows every living
- * secret: it replaces them, and their URL-encoded, base64 and JSON-escaped forms, wherever they appear. */
+/* Tokens, passwords and app secrets. The bytes are wiped when freed, and the log writer knows every
+ * living secret: it replaces them, and their URL-encoded, base64 and JSON-escaped forms, wherever
+ * they appear. */
 #ifndef MT_BASE_SECRET_H
 #define MT_BASE_SECRET_H
 
@@ -10,11 +11,12 @@ struct mt_secret;
 
 struct mt_secret *mt_secret_new(const char *bytes, size_t len); /* NULL when memory is short */
 void mt_secret_free(struct mt_secret *secret);
-const char *mt_secret_bytes(const struct mt_secret *secret); /* NUL-terminated; do not copy into a fault or a log */
+const char *mt_secret_bytes(
+    const struct mt_secret *secret); /* NUL-terminated; do not copy into a fault or a log */
 size_t mt_secret_len(const struct mt_secret *secret);
 
-/* Replaces every living secret in text (in place, never longer) by asterisks. Secrets shorter than 4 bytes are
- * not searched for. Returns whether something was replaced. */
+/* Replaces every living secret in text (in place, never longer) by asterisks. Secrets shorter than
+ * 4 bytes are not searched for. Returns whether something was replaced. */
 bool mt_secret_redact(char *text, size_t len);
 
 #endif

@@ -1,5 +1,5 @@
-/* Base64, standard alphabet with padding when writing; reading also takes the URL-safe alphabet, missing padding
- * and refuses everything else. */
+/* Base64, standard alphabet with padding when writing; reading also takes the URL-safe alphabet,
+ * missing padding and refuses everything else. */
 #ifndef MT_CODEC_BASE64_H
 #define MT_CODEC_BASE64_H
 

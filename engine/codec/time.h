@@ -1,4 +1,5 @@
-/* Points in time and durations as people write them. All times are milliseconds since the epoch, UTC. */
+/* Points in time and durations as people write them. All times are milliseconds since the epoch,
+ * UTC. */
 #ifndef MT_CODEC_TIME_H
 #define MT_CODEC_TIME_H
 
@@ -12,11 +13,13 @@
 void mt_time_format(int64_t ms, char out[MT_TIME_RFC3339_LEN]);
 /* RFC 3339 with Z or offset and optional fraction, or a date "2026-01-01" (midnight UTC). */
 enum mt_rc mt_time_parse(const char *text, int64_t *ms) MT_CHECKED;
-/* "500ms", "5s", "90m", "12h", "90d", "2w"; several may follow each other ("1d12h"); a bare number is refused with a
- * message that names the units. */
+/* "500ms", "5s", "90m", "12h", "90d", "2w"; several may follow each other ("1d12h"); a bare number
+ * is refused with a message that names the units. */
 enum mt_rc mt_duration_parse(const char *text, int64_t *ms, struct mt_fault *fault) MT_CHECKED;
-/* A point in time as the command line takes it: RFC 3339, a date, or an age counted back from now_ms. */
-enum mt_rc mt_time_parse_point(const char *text, int64_t now_ms, int64_t *ms, struct mt_fault *fault) MT_CHECKED;
+/* A point in time as the command line takes it: RFC 3339, a date, or an age counted back from
+ * now_ms. */
+enum mt_rc mt_time_parse_point(const char *text, int64_t now_ms, int64_t *ms,
+                               struct mt_fault *fault) MT_CHECKED;
 /* "3d 4h", "12.5 s", "420 ms": for people. */
 void mt_duration_format(int64_t ms, char out[MT_TIME_RFC3339_LEN]);
 

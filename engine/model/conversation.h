@@ -28,15 +28,17 @@ struct mt_conversation_ref {
 };
 
 const char *mt_conversation_kind_name(enum mt_conversation_kind kind); /* "single", … */
-/* Reads "single:bob", "group:…", "room:…", "system:…", "ultra:ID/CHANNEL"; a bare id means single. Refuses control
- * characters, empty and over-long ids. Does not fold case: that is the provider's rule. */
-enum mt_rc mt_conversation_ref_parse(const char *text, struct mt_conversation_ref *out, struct mt_fault *fault)
-    MT_CHECKED;
-void mt_conversation_ref_format(const struct mt_conversation_ref *ref, char out[MT_CONVERSATION_ID_MAX]);
+/* Reads "single:bob", "group:…", "room:…", "system:…", "ultra:ID/CHANNEL"; a bare id means single.
+ * Refuses control characters, empty and over-long ids. Does not fold case: that is the provider's
+ * rule. */
+enum mt_rc mt_conversation_ref_parse(const char *text, struct mt_conversation_ref *out,
+                                     struct mt_fault *fault) MT_CHECKED;
+void mt_conversation_ref_format(const struct mt_conversation_ref *ref,
+                                char out[MT_CONVERSATION_ID_MAX]);
 
 struct mt_conversation {
     struct mt_conversation_ref ref;
-    int64_t unread;    /* -1 if the list does not say */
+    int64_t unread; /* -1 if the list does not say */
     bool pinned;
     int64_t pinned_ms; /* 0 if not pinned or unknown */
     const int *marks;  /* mark numbers */
@@ -46,6 +48,7 @@ struct mt_conversation {
 
 /* {"id":"single:user1","kind":"single","unread":3|null,"pinned":false[,"pinned_time":ms],"marks":[1],
  *  "last":{message}|null} */
-enum mt_rc mt_conversation_write(const struct mt_conversation *c, bool with_raw, struct mt_buf *out);
+enum mt_rc mt_conversation_write(const struct mt_conversation *c, bool with_raw,
+                                 struct mt_buf *out);
 
 #endif

@@ -1,4 +1,5 @@
-/* The noun message. Plain data in an arena; ids stay 64-bit integers in C and are decimal strings outside. */
+/* The noun message. Plain data in an arena; ids stay 64-bit integers in C and are decimal strings
+ * outside. */
 #ifndef MT_MODEL_MESSAGE_H
 #define MT_MODEL_MESSAGE_H
 
@@ -21,10 +22,10 @@ enum mt_message_kind {
 /* What a line of history is. A cloud's history may hold more than messages. */
 enum mt_message_type {
     MT_TYPE_MESSAGE,
-    MT_TYPE_EDIT,   /* new content for target_id */
-    MT_TYPE_RECALL, /* target_id was recalled */
+    MT_TYPE_EDIT,    /* new content for target_id */
+    MT_TYPE_RECALL,  /* target_id was recalled */
     MT_TYPE_RECEIPT, /* an acknowledgement: never exported as a message */
-    MT_TYPE_GAP,    /* archive only: a range that is known to be missing */
+    MT_TYPE_GAP,     /* archive only: a range that is known to be missing */
 };
 
 struct mt_message {
@@ -39,17 +40,20 @@ struct mt_message {
     enum mt_message_kind kind;
     const char *kind_name; /* "text", …; for OTHER the cloud's name */
     const char *text;      /* NULL unless the kind has a text */
-    struct mt_value body;  /* MAP: the kind's other fields (keys in docs/archive.md); url, secret, size_bytes, … */
+    struct mt_value body;  /* MAP: the kind's other fields (keys in docs/archive.md); url, secret,
+                              size_bytes, … */
     struct mt_value ext;   /* MAP, may be empty */
-    struct mt_value extra; /* MAP: reactions, edit, thread, translations, read, delivered, … ; may be empty */
-    const uint8_t *raw;    /* the cloud's bytes */
+    struct mt_value
+        extra; /* MAP: reactions, edit, thread, translations, read, delivered, … ; may be empty */
+    const uint8_t *raw; /* the cloud's bytes */
     size_t raw_len;
 };
 
 const char *mt_message_kind_name(enum mt_message_kind kind);
 /* One JSON object in the archive's form, without newline:
  * {"v":1,["type":"edit"|"recall","target":"…",]"id":"…","conversation":"group:1","from":…,"to":…,
- *  "direction":"sent"|"received","time":ms,"at":"RFC 3339","kind":"text","text":…,"body":{…},"ext":{…}[,"extra":{…}]
+ *  "direction":"sent"|"received","time":ms,"at":"RFC
+ * 3339","kind":"text","text":…,"body":{…},"ext":{…}[,"extra":{…}]
  *  [,"raw":"base64"]} */
 enum mt_rc mt_message_write(const struct mt_message *m, bool with_raw, struct mt_buf *out);
 

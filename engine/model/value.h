@@ -1,5 +1,6 @@
-/* A typed value as clouds put them into ext and bodies: what JSON can say, plus exact integers and the provider's
- * own type number where the cloud distinguishes more than JSON does. Plain data in an arena. */
+/* A typed value as clouds put them into ext and bodies: what JSON can say, plus exact integers and
+ * the provider's own type number where the cloud distinguishes more than JSON does. Plain data in
+ * an arena. */
 #ifndef MT_MODEL_VALUE_H
 #define MT_MODEL_VALUE_H
 
@@ -54,9 +55,12 @@ struct mt_field {
 
 /* NULL or the member. */
 const struct mt_value *mt_value_get(const struct mt_value *map, const char *key);
-/* JSON: integers beyond ±2^53 are written as decimal strings (clients would round them); maps keep their order. */
+/* JSON: integers beyond ±2^53 are written as decimal strings (clients would round them); maps keep
+ * their order. */
 enum mt_rc mt_value_write(const struct mt_value *value, struct mt_buf *out);
-/* From a parsed JSON node; long integers become INT or UINT. NOMEM or LIMIT when the arena is full. */
-enum mt_rc mt_value_from_json(const struct mt_json *node, struct mt_arena *arena, struct mt_value *out) MT_CHECKED;
+/* From a parsed JSON node; long integers become INT or UINT. NOMEM or LIMIT when the arena is full.
+ */
+enum mt_rc mt_value_from_json(const struct mt_json *node, struct mt_arena *arena,
+                              struct mt_value *out) MT_CHECKED;
 
 #endif

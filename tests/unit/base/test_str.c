@@ -181,6 +181,10 @@ static void names_stay_in_their_directory(void **state)
     mt_str_safe_name(b, out_b);
     assert_true(is_safe_component(out) && is_safe_component(out_b));
     assert_string_not_equal(out, out_b);
+    a[201] = '\0';
+    mt_str_safe_name(a, out);
+    assert_int_equal(strlen(out), 200 + 17);
+    assert_int_equal(out[200], '~');
     a[200] = '\0';
     mt_str_safe_name(a, out);
     assert_string_equal(out, a); /* 200 bytes are kept whole */

@@ -80,6 +80,8 @@ static void refuses_everything_else(void **state)
     uint8_t out[4];
     size_t len = 0;
     assert_int_equal(mt_base64_decode("AA\0A", 4, out, &len), MT_ERR_PROTOCOL);
+    /* one character too many, whatever follows in memory */
+    assert_int_equal(mt_base64_decode("AAAA", 1, out, &len), MT_ERR_PROTOCOL);
 }
 
 static void every_byte_is_in_the_alphabet_or_refused(void **state)
