@@ -100,6 +100,16 @@ static void post_end(struct mt_provider_call *call, enum mt_rc rc, const struct 
     }
 }
 
+/* Without memory to wait with, a cancelled call ends when its session is there or its account is
+ * closed. */
+static void post_cancel(struct mt_provider_call *call)
+{
+    call->early_rc = MT_ERR_CANCELLED;
+    if (call->posted)
+        return;
+    call->posted = mt_loop_post(call->account->loop, on_post, call) == MT_OK;
+}
+
 static void on_begin(void *ud)
 {
     struct mt_provider_call *call = ud;
@@ -148,7 +158,9 @@ enum mt_rc mt_em_call_fail(struct mt_provider_account *account, struct mt_provid
 void mt_em_call_resume(struct mt_provider_call *call, enum mt_rc rc, const struct mt_fault *fault)
 {
     call->waiting = false;
-    if (rc == MT_OK)
+    if (call->cancelled)
+        mt_em_call_end(call, MT_ERR_CANCELLED, NULL);
+    else if (rc == MT_OK)
         call->step(call);
     else if (call->refused != NULL)
         call->refused(call, fault);
@@ -232,9 +244,8 @@ void mt_em_call_cancel(struct mt_provider_call *call)
     if (call->ended || call->cancelled)
         return;
     call->cancelled = true;
-    call->waiting = false;
     if (call->http != NULL)
         mt_http_cancel(call->http);
     else
-        post_end(call, MT_ERR_CANCELLED, NULL);
+        post_cancel(call);
 }

@@ -1,0 +1,130 @@
+/* Watches the cloud: what a history call gives must follow what it gave before. Time and id
+ * together must grow (or shrink, newest first); that alone excludes pages that repeat and cursors
+ * that do not advance. */
+#include "provider/reader_int.h"
+
+#include "base/str.h"
+
+#include <string.h>
+
+static bool follows(const struct mt_reader *reader, int64_t time, uint64_t id,
+                    const struct mt_message *m)
+{
+    int64_t later = reader->query.oldest_first ? m->time_ms - time : time - m->time_ms;
+
+    if (later != 0)
+        return later > 0;
+    if (m->id == 0 || id == 0) /* an entry that could not be decoded tells no id */
+        return true;
+    return reader->query.oldest_first ? m->id > id : m->id < id;
+}
+
+static enum mt_rc check_items(const struct mt_reader *reader,
+                              const struct mt_reader_segment *segment,
+                              const struct mt_history_page *page, struct mt_fault *fault)
+{
+    uint64_t cursor = 0;
+
+    if (page->n == 0)
+        return MT_OK;
+    if (segment->cursor[0] != '\0' && mt_str_u64(segment->cursor, &cursor) && cursor != 0)
+        for (size_t i = 0; i < page->n; i++)
+            if (page->items[i].id == cursor)
+                return mt_fault_set(
+                    fault, MT_ERR_PROTOCOL, "history.repeats",
+                    "the cloud gives message %llu again, which the page before ended with",
+                    (unsigned long long)cursor);
+    if (segment->has_last &&
+        !follows(reader, segment->last_time, segment->last_id, &page->items[0])) {
+        if (page->items[0].id == segment->first_id)
+            return mt_fault_set(fault, MT_ERR_PROTOCOL, "history.repeats",
+                                "the cloud gives the same page of history again (message %llu)",
+                                (unsigned long long)segment->first_id);
+        return mt_fault_set(fault, MT_ERR_PROTOCOL, "history.repeats",
+                            "a page of history goes back behind the page before it (message %llu)",
+                            (unsigned long long)page->items[0].id);
+    }
+    for (size_t i = 1; i < page->n; i++)
+        if (!follows(reader, page->items[i - 1].time_ms, page->items[i - 1].id, &page->items[i]))
+            return mt_fault_set(fault, MT_ERR_PROTOCOL, "history.order",
+                                "a page of history is out of order (message %llu)",
+                                (unsigned long long)page->items[i].id);
+    return MT_OK;
+}
+
+static bool filtered(const struct mt_reader *reader)
+{
+    return reader->query.kinds != NULL || reader->query.from != NULL ||
+           reader->query.since_ms > 0 || reader->query.until_ms > 0 || reader->planned;
+}
+
+/* A page without messages moves nothing but the cursor. A few may come; a circle of cursors is
+ * found by comparing with one that is renewed after 1, 2, 4, … pages. */
+static enum mt_rc check_empty(const struct mt_reader *reader, struct mt_reader_segment *segment,
+                              const struct mt_history_page *page, struct mt_fault *fault)
+{
+    bool gave = page->dropped > 0 || page->skipped > 0; /* something, though nothing for us */
+    unsigned max = filtered(reader) ? MT_READER_FILTERED_MAX : MT_READER_EMPTY_MAX;
+
+    segment->empty++;
+    if (gave)
+        max = UINT32_MAX;
+    if (segment->empty >= max || strcmp(segment->mark, page->cursor) == 0)
+        return mt_fault_set(
+            fault, MT_ERR_PROTOCOL, "history.stuck",
+            "%u empty pages of history in a row, and the cloud says that more follows",
+            segment->empty);
+    if ((segment->empty & (segment->empty - 1)) == 0)
+        memcpy(segment->mark, page->cursor, strlen(page->cursor) + 1);
+    return MT_OK;
+}
+
+static enum mt_rc check_cursor(const struct mt_reader *reader, struct mt_reader_segment *segment,
+                               const struct mt_history_page *page, struct mt_fault *fault)
+{
+    const char *cursor = page->cursor;
+
+    if (page->is_last)
+        return MT_OK;
+    if (cursor == NULL || cursor[0] == '\0' || strlen(cursor) >= sizeof segment->cursor)
+        return mt_fault_set(
+            fault, MT_ERR_PROTOCOL, "history.stuck",
+            "the cloud says that more history follows, but gives no cursor to go on from");
+    if (strcmp(cursor, segment->cursor) == 0)
+        return mt_fault_set(fault, MT_ERR_PROTOCOL, "history.stuck",
+                            "the cursor of the history does not advance (%s)", cursor);
+    if (page->n == 0)
+        return check_empty(reader, segment, page, fault);
+    segment->empty = 0;
+    segment->mark[0] = '\0';
+    return MT_OK;
+}
+
+enum mt_rc mt_reader_check(const struct mt_reader *reader, struct mt_reader_segment *segment,
+                           const struct mt_history_page *page, size_t n, struct mt_fault *fault)
+{
+    enum mt_rc rc = check_items(reader, segment, page, fault);
+
+    if (rc == MT_OK)
+        rc = check_cursor(reader, segment, page, fault);
+    if (rc != MT_OK)
+        return rc;
+    if (!page->is_last)
+        memcpy(segment->cursor, page->cursor, strlen(page->cursor) + 1);
+    segment->pages++;
+    if (n == 0)
+        return MT_OK;
+    segment->messages += n;
+    segment->first_id = page->items[0].id;
+    segment->last_time = page->items[n - 1].time_ms;
+    segment->last_id = page->items[n - 1].id;
+    segment->has_last = true;
+    for (size_t i = n; i-- > 0 && segment->resume_id != page->items[i].id;)
+        if (page->items[i].id != 0) {
+            segment->resume_id = page->items[i].id;
+            break;
+        }
+    segment->page_span_ms = (double)(page->items[n - 1].time_ms - page->items[0].time_ms) *
+                            (double)reader->query.limit / (double)n;
+    return MT_OK;
+}
