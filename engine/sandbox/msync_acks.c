@@ -5,10 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static void settle(const struct mt_sb_uplink *uplink, enum mt_rc rc,
-                   const struct mt_sb_entry *entry, int64_t ts_ms)
+static void pass_on(const struct mt_sb_uplink *uplink, const Easemob__Pb__MessageBody *body,
+                    struct mt_sb_entry *entry)
 {
-    if (rc != MT_OK)
+    int64_t ts_ms = 0;
+    if (mt_sb_uplink_event(uplink, body, entry, &ts_ms) != MT_OK)
         mt_sb_uplink_refuse(uplink, 1, "memory is short");
     else
         mt_sb_uplink_answer(uplink, NULL, entry->id, ts_ms, NULL);
@@ -28,13 +29,12 @@ static uint32_t peer_of(const struct mt_sb_view *view)
 static void single_ack(struct mt_sb_uplink *uplink)
 {
     struct mt_sb_entry entry = {.device = uplink->session->device->id};
-    int64_t ts_ms = 0;
     if (uplink->view == NULL || uplink->view->thread->chat != MT_SB_SINGLE) {
         mt_sb_uplink_refuse(uplink, 1, "Sorry, message does not exist");
         return;
     }
     entry.only_user = peer_of(uplink->view) + 1;
-    settle(uplink, mt_sb_uplink_event(uplink, uplink->body, &entry, &ts_ms), &entry, ts_ms);
+    pass_on(uplink, uplink->body, &entry);
 }
 
 /* Told to the author alone, with the number of readers as JSON in ext[0] (easemob.md §3.3). */
@@ -46,7 +46,6 @@ static void group_ack(struct mt_sb_uplink *uplink)
     char key[] = "group_read_count";
     char counts[64];
     size_t count = 0;
-    int64_t ts_ms = 0;
     struct mt_sb_view *view = NULL;
     const struct mt_sb_message *message =
         mt_sb_uplink_message(uplink, uplink->body->ackmessageid, &view);
@@ -75,7 +74,7 @@ static void group_ack(struct mt_sb_uplink *uplink)
     body.n_ext = 1;
     uplink->view = view;
     entry.only_user = message->from + 1;
-    settle(uplink, mt_sb_uplink_event(uplink, &body, &entry, &ts_ms), &entry, ts_ms);
+    pass_on(uplink, &body, &entry);
 }
 
 void mt_sb_uplink_read(struct mt_sb_uplink *uplink)
@@ -98,7 +97,6 @@ void mt_sb_uplink_delivered(struct mt_sb_uplink *uplink)
 void mt_sb_uplink_channel(struct mt_sb_uplink *uplink)
 {
     struct mt_sb_entry entry = {.device = uplink->session->device->id};
-    int64_t ts_ms = 0;
     if (uplink->view == NULL) {
         mt_sb_uplink_answer(uplink, NULL,
                             mt_sb_store_next_id(&uplink->session->sandbox->store, uplink->now_ms),
@@ -108,5 +106,5 @@ void mt_sb_uplink_channel(struct mt_sb_uplink *uplink)
     mt_sb_view_read(uplink->view);
     if (uplink->view->thread->chat != MT_SB_SINGLE)
         entry.only_user = uplink->view->user->index + 1;
-    settle(uplink, mt_sb_uplink_event(uplink, uplink->body, &entry, &ts_ms), &entry, ts_ms);
+    pass_on(uplink, uplink->body, &entry);
 }

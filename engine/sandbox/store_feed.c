@@ -57,11 +57,15 @@ void mt_sb_feed_ack(struct mt_sb_view *view, const struct mt_sb_device *device, 
     uint64_t newest = thread->feed_n == 0 ? 0 : thread->feed[thread->feed_n - 1].id;
     if (key > newest)
         key = newest; /* nobody acknowledges what does not exist yet */
+    if (key > view->acked_id) {
+        /* Only devices that come later begin there: those known by now keep the place they had. */
+        for (size_t i = 0; i < view->user->device_n; i++)
+            (void)slot_make(view, view->user->devices[i]->id);
+        view->acked_id = key;
+    }
     struct mt_sb_slot *slot = slot_make(view, device->id);
     if (slot != NULL && key > slot->pos)
         slot->pos = key;
-    if (key > view->acked_id)
-        view->acked_id = key;
 }
 
 /* The author's own device needs no pull to be up to date, if it was so before. */

@@ -92,7 +92,8 @@ void mt_sb_view_forget_until(struct mt_sb_view *view, uint64_t id)
     size_t drop = gone_from(view, id);
     if (drop < view->gone_n && view->gone[drop] == id)
         drop++;
-    memmove(view->gone, view->gone + drop, (view->gone_n - drop) * sizeof(uint64_t));
+    if (drop > 0)
+        memmove(view->gone, view->gone + drop, (view->gone_n - drop) * sizeof(uint64_t));
     view->gone_n -= drop;
     view->cut_id = id;
 }
