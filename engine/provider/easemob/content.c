@@ -68,7 +68,7 @@ static void add_file(struct mt_em_map *body, const struct mt_em_content *c, cons
     mt_em_map_str(body, "remote_path", c->remote_path);
     mt_em_map_str(body, "secret", c->secret);
     mt_em_map_str(body, "filename", c->filename);
-    if (c->has_size)
+    if (c->size_bytes > 0) /* the JSON form writes 0 for a size that nobody gave */
         mt_em_map_int(body, "size_bytes", c->size_bytes);
     if (c->has_dimensions && (c->kind == MT_MESSAGE_IMAGE || c->kind == MT_MESSAGE_VIDEO)) {
         mt_em_map_number(body, "width", c->width);

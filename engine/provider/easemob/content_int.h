@@ -36,7 +36,7 @@ struct mt_em_content {
     double width, height;
     double latitude, longitude;
     int64_t size_bytes, duration_s, level;
-    bool has_dimensions, has_position, has_size, has_duration, has_level;
+    bool has_dimensions, has_position, has_duration, has_level;
     bool gif;
     const struct mt_em_stream *stream;
     struct mt_value params; /* MAP or NULL */

@@ -48,7 +48,7 @@ static void set_numbers(const struct mt_json *body, struct mt_em_content *out)
 {
     const struct mt_json *size = mt_json_get(body, "size");
 
-    out->has_size = integer(body, "file_length", &out->size_bytes);
+    (void)integer(body, "file_length", &out->size_bytes);
     out->has_duration = integer(body, "length", &out->duration_s);
     out->has_level = integer(body, "combineLevel", &out->level);
     if (mt_json_type(size) == MT_JSON_OBJECT) {

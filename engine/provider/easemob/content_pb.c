@@ -74,7 +74,6 @@ static void set_fields(const content_pb *pb, struct mt_em_content *out)
     out->event = pb->customevent;
     out->title = pb->title;
     out->summary = pb->summary;
-    out->has_size = pb->has_filelength;
     out->size_bytes = pb->filelength;
     out->has_duration = pb->has_duration;
     out->duration_s = pb->duration;
