@@ -39,10 +39,12 @@ static enum mt_rc read_entry(struct reading *r, const struct mt_json *entry)
         return MT_ERR_LIMIT;
     if (text != NULL)
         rc = mt_base64_decode(text, len, raw, &raw_len);
-    if (rc == MT_OK)
+    if (rc == MT_OK) {
         rc = mt_em_decode_meta(r->decoder, raw, raw_len, r->arena, m);
-    else { /* no base64: the text itself is what the cloud gave */
-        memcpy(raw, text == NULL ? "" : text, len);
+    } else { /* no base64: the text itself is what the cloud gave */
+        raw = (uint8_t *)mt_arena_strndup(r->arena, text == NULL ? "" : text, len);
+        if (raw == NULL)
+            return MT_ERR_LIMIT;
         raw_len = len;
     }
     if (rc == MT_ERR_UNSUPPORTED) {
