@@ -1,4 +1,5 @@
-/* The progress line on standard error: what, how much, how fast, how long still. At most ten times a second. */
+/* The progress line on standard error: what, how much, how fast, how long still. At most ten times
+ * a second. */
 #include "app/progress_int.h"
 
 #include "base/clock.h"
@@ -24,8 +25,8 @@ void mt_progress_init(struct mt_progress *progress, bool quiet)
         progress->columns = size.ws_col;
 }
 
-void mt_progress_show(struct mt_progress *progress, const char *label, int64_t done, int64_t total, const char *unit,
-                      const char *extra)
+void mt_progress_show(struct mt_progress *progress, const char *label, int64_t done, int64_t total,
+                      const char *unit, const char *extra)
 {
     char line[512];
     char left[MT_TIME_RFC3339_LEN] = "";
@@ -36,7 +37,8 @@ void mt_progress_show(struct mt_progress *progress, const char *label, int64_t d
         return;
     if (total > 0 && done > 0 && done < total)
         mt_duration_format(spent_ms * (total - done) / done, left);
-    int n = total >= 0 ? snprintf(line, sizeof line, "%s  %lld of %lld %s", label, (long long)done, (long long)total, unit)
+    int n = total >= 0 ? snprintf(line, sizeof line, "%s  %lld of %lld %s", label, (long long)done,
+                                  (long long)total, unit)
                        : snprintf(line, sizeof line, "%s  %lld %s", label, (long long)done, unit);
     if (extra && n > 0 && (size_t)n < sizeof line)
         n += snprintf(line + n, sizeof line - (size_t)n, "  %s", extra);

@@ -15,8 +15,8 @@ struct mt_progress {
 
 void mt_progress_init(struct mt_progress *progress, bool quiet);
 /* done and total in unit; total < 0: unknown. extra: more text, may be NULL. */
-void mt_progress_show(struct mt_progress *progress, const char *label, int64_t done, int64_t total, const char *unit,
-                      const char *extra);
+void mt_progress_show(struct mt_progress *progress, const char *label, int64_t done, int64_t total,
+                      const char *unit, const char *extra);
 void mt_progress_clear(struct mt_progress *progress);
 
 #endif

@@ -16,17 +16,22 @@
 #define LOAD_MAX 64
 
 static const char help[] =
-    "usage: moontide sandbox [--listen HOST:PORT] [--load FILE.jsonl]... [--owner USER] [--generate N]\n"
+    "usage: moontide sandbox [--listen HOST:PORT] [--load FILE.jsonl]... [--owner USER] "
+    "[--generate N]\n"
     "                        [--faults SPEC] [--strict-users]\n"
     "\n"
-    "Serves an IM cloud from memory on loopback: the real protocol with its real limits, for writing and\n"
-    "rehearsing scripts without an account. Prints one line of JSON when it listens, then serves until Ctrl-C.\n"
+    "Serves an IM cloud from memory on loopback: the real protocol with its real limits, for "
+    "writing and\n"
+    "rehearsing scripts without an account. Prints one line of JSON when it listens, then serves "
+    "until Ctrl-C.\n"
     "\n"
     "  --listen HOST:PORT  where to listen (default 127.0.0.1, any free port); loopback only\n"
-    "  --load FILE         messages, one JSON object a line: chat, conversation, from, ts, text; repeatable\n"
+    "  --load FILE         messages, one JSON object a line: chat, conversation, from, ts, text; "
+    "repeatable\n"
     "  --owner USER        the account that owns the loaded conversations (default agent)\n"
     "  --generate N        make up N messages\n"
-    "  --faults SPEC       misbehave on purpose, e.g. latency=50ms,p5xx=0.05,seed=7 (docs/sandbox.md)\n"
+    "  --faults SPEC       misbehave on purpose, e.g. latency=50ms,p5xx=0.05,seed=7 "
+    "(docs/sandbox.md)\n"
     "  --strict-users      only users that exist already may log in\n"
     "  --help              this text\n";
 
@@ -68,7 +73,8 @@ static int serve(const struct mt_sandbox_options *options)
         fputs("moontide sandbox: the event loop cannot be made\n", stderr);
         return MT_EXIT_FAILED;
     }
-    if (mt_signal_new(loop, SIGINT, stop, loop, &on_int) || mt_signal_new(loop, SIGTERM, stop, loop, &on_term))
+    if (mt_signal_new(loop, SIGINT, stop, loop, &on_int) ||
+        mt_signal_new(loop, SIGTERM, stop, loop, &on_term))
         goto out;
     enum mt_rc rc = mt_sandbox_new(loop, options, &sandbox, &fault);
     if (rc) {

@@ -1,6 +1,6 @@
-/* The export of one conversation: decides where to read from (after the last archived message, or the window again),
- * turns pages into archive lines and hands them to the group commit. Everything that is only reported is reported
- * after it is durable. */
+/* The export of one conversation: decides where to read from (after the last archived message, or
+ * the window again), turns pages into archive lines and hands them to the group commit. Everything
+ * that is only reported is reported after it is durable. */
 #include "jobs/export.h"
 
 #include "archive/writer.h"
@@ -15,11 +15,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DEFAULT_WINDOW_MS   (2ll * 24 * 3600 * 1000)
-#define DEFAULT_PARALLEL    16
-#define PENDING_HIGH_BYTES  (8u << 20)
-#define LINES_MAX_BYTES     (64u << 20)
-#define KINDS_MAX           16
+#define DEFAULT_WINDOW_MS  (2ll * 24 * 3600 * 1000)
+#define DEFAULT_PARALLEL   16
+#define PENDING_HIGH_BYTES (8u << 20)
+#define LINES_MAX_BYTES    (64u << 20)
+#define KINDS_MAX          16
 
 struct mt_export {
     struct mt_loop *loop;
@@ -31,7 +31,8 @@ struct mt_export {
     char *from;
     char *kinds[KINDS_MAX + 1];
     void (*progress)(void *ud, const struct mt_export_result *so_far);
-    void (*done)(void *ud, enum mt_rc rc, const struct mt_export_result *result, const struct mt_fault *fault);
+    void (*done)(void *ud, enum mt_rc rc, const struct mt_export_result *result,
+                 const struct mt_fault *fault);
     void *ud;
 
     struct mt_reader *reader;
@@ -64,8 +65,8 @@ static void fail(struct mt_export *run, enum mt_rc rc, const struct mt_fault *fa
     if (fault)
         run->fault = *fault;
     else
-        mt_fault_set(&run->fault, rc, "export.failed", "the export of %s failed: %s", run->conversation,
-                     mt_rc_name(rc));
+        mt_fault_set(&run->fault, rc, "export.failed", "the export of %s failed: %s",
+                     run->conversation, mt_rc_name(rc));
 }
 
 static void export_free(struct mt_export *run)
@@ -170,7 +171,8 @@ static enum mt_rc put_line(struct mt_export *run, const struct mt_message *m)
     return rc ? rc : mt_buf_append_char(&run->lines, '\n');
 }
 
-static void count_message(struct mt_export *run, struct mt_archive_batch *batch, const struct mt_message *m)
+static void count_message(struct mt_export *run, struct mt_archive_batch *batch,
+                          const struct mt_message *m)
 {
     if (!batch->messages_n) {
         batch->first_id = m->id;
@@ -182,7 +184,8 @@ static void count_message(struct mt_export *run, struct mt_archive_batch *batch,
     run->pending.added_n++;
 }
 
-static enum mt_rc take_message(struct mt_export *run, struct mt_archive_batch *batch, const struct mt_message *m)
+static enum mt_rc take_message(struct mt_export *run, struct mt_archive_batch *batch,
+                               const struct mt_message *m)
 {
     enum mt_known_verdict verdict = MT_KNOWN_NEW;
     enum mt_rc rc = MT_OK;
@@ -304,7 +307,8 @@ static enum mt_rc write_recall(void *ud, uint64_t id)
     return mt_buf_append_char(&run->lines, '\n');
 }
 
-static enum mt_rc write_gap(struct mt_export *run, int64_t since_ms, int64_t until_ms, const char *reason, bool closed)
+static enum mt_rc write_gap(struct mt_export *run, int64_t since_ms, int64_t until_ms,
+                            const char *reason, bool closed)
 {
     struct mt_jsonw w;
 
@@ -405,7 +409,8 @@ static enum mt_rc write_end(struct mt_export *run)
 
 static void advance(struct mt_export *run)
 {
-    if (run->paused && run->reader && !run->rc && mt_writer_pending_bytes(run->writer) <= PENDING_HIGH_BYTES) {
+    if (run->paused && run->reader && !run->rc &&
+        mt_writer_pending_bytes(run->writer) <= PENDING_HIGH_BYTES) {
         run->paused = false;
         mt_reader_continue(run->reader);
         return;
@@ -452,8 +457,8 @@ static void start_reading(struct mt_export *run)
         snprintf(cursor, sizeof cursor, "%llu", (unsigned long long)run->cursor_id);
         options.query.cursor = cursor;
     }
-    rc = mt_reader_start(run->loop, run->provider, run->account, &options, page, read_done, run, &run->reader,
-                         &run->fault);
+    rc = mt_reader_start(run->loop, run->provider, run->account, &options, page, read_done, run,
+                         &run->reader, &run->fault);
     if (rc) {
         run->rc = rc;
         run->reading_done = true;
@@ -464,7 +469,8 @@ static void start_reading(struct mt_export *run)
 static void load_known(void *ud, struct mt_archive *archive)
 {
     struct mt_export *run = ud;
-    enum mt_rc rc = mt_known_load(run->known, archive, run->conversation, run->known_since_ms, &run->fault);
+    enum mt_rc rc =
+        mt_known_load(run->known, archive, run->conversation, run->known_since_ms, &run->fault);
     if (rc)
         run->rc = rc;
 }
@@ -476,7 +482,8 @@ static void known_loaded(void *ud)
     run->load_running = false;
     if (run->rc || run->cancelled) {
         if (!run->rc)
-            run->rc = mt_fault_set(&run->fault, MT_ERR_CANCELLED, "export.cancelled", "the export was stopped");
+            run->rc = mt_fault_set(&run->fault, MT_ERR_CANCELLED, "export.cancelled",
+                                   "the export was stopped");
         run->reading_done = true;
         advance(run);
         return;
@@ -484,7 +491,8 @@ static void known_loaded(void *ud)
     start_reading(run);
 }
 
-/* Where to begin: after the last archived message, unless the window (or an open gap) reaches further back. */
+/* Where to begin: after the last archived message, unless the window (or an open gap) reaches
+ * further back. */
 static bool needs_known(struct mt_export *run, const struct mt_archive_state *state)
 {
     int64_t window_ms = run->options.window_ms < 0 ? DEFAULT_WINDOW_MS : run->options.window_ms;
@@ -495,7 +503,8 @@ static bool needs_known(struct mt_export *run, const struct mt_archive_state *st
     run->cursor_id = state->cursor_id;
     run->was_complete = state->complete;
     if (state->gaps_n && !filtered(run)) {
-        run->known_since_ms = run->options.since_ms; /* a gap may lie anywhere: compare all that was asked for */
+        run->known_since_ms =
+            run->options.since_ms; /* a gap may lie anywhere: compare all that was asked for */
         return true;
     }
     if (window_ms > 0 && state->last_ms >= run->window_start_ms) {
@@ -550,7 +559,8 @@ enum mt_rc mt_export_start(struct mt_loop *loop, const struct mt_provider *provi
                            struct mt_provider_account *account, struct mt_writer *writer,
                            const struct mt_export_options *options,
                            void (*progress)(void *ud, const struct mt_export_result *so_far),
-                           void (*done)(void *ud, enum mt_rc rc, const struct mt_export_result *result,
+                           void (*done)(void *ud, enum mt_rc rc,
+                                        const struct mt_export_result *result,
                                         const struct mt_fault *fault),
                            void *ud, struct mt_export **out, struct mt_fault *fault)
 {
@@ -606,12 +616,13 @@ void mt_export_cancel(struct mt_export *run)
     if (run->load_running)
         return; /* begin or known_loaded sees the mark */
     if (!run->rc)
-        run->rc = mt_fault_set(&run->fault, MT_ERR_CANCELLED, "export.cancelled", "the export was stopped");
+        run->rc = mt_fault_set(&run->fault, MT_ERR_CANCELLED, "export.cancelled",
+                               "the export was stopped");
     mt_reader_free(run->reader);
     run->reader = NULL;
     run->reading_done = true;
-    /* What is with the writer brings the end when it is durable; otherwise the end comes at the next turn, because
-     * done is never called from inside this function. */
+    /* What is with the writer brings the end when it is durable; otherwise the end comes at the
+     * next turn, because done is never called from inside this function. */
     if (!run->appends && mt_loop_post(run->loop, finish_cancelled, run))
         advance(run);
 }

@@ -1,6 +1,7 @@
-/* The set of archived messages that a repeated read is compared with: a sorted-by-hash open table of ids, each with a
- * hash of the message's content. Content means what a person would call the message: text, body, ext and extras,
- * without the marks that change by themselves (read, delivered, online). */
+/* The set of archived messages that a repeated read is compared with: a sorted-by-hash open table
+ * of ids, each with a hash of the message's content. Content means what a person would call the
+ * message: text, body, ext and extras, without the marks that change by themselves (read,
+ * delivered, online). */
 #include "jobs/known_int.h"
 
 #include "archive/archive.h"
@@ -37,7 +38,8 @@ struct mt_known {
     struct mt_buf scratch;
 };
 
-struct mt_known *mt_known_new(const struct mt_provider *provider, const struct mt_provider_account *account)
+struct mt_known *mt_known_new(const struct mt_provider *provider,
+                              const struct mt_provider_account *account)
 {
     struct mt_known *known = mt_mem_calloc(1, sizeof *known);
     if (!known)
@@ -143,7 +145,8 @@ static enum mt_rc content_of(struct mt_known *known, const struct mt_message *m,
     return MT_OK;
 }
 
-static enum mt_rc load_message(struct mt_known *known, const struct mt_json *line, uint64_t id, int64_t time_ms)
+static enum mt_rc load_message(struct mt_known *known, const struct mt_json *line, uint64_t id,
+                               int64_t time_ms)
 {
     const char *raw = mt_json_str(mt_json_get(line, "raw"));
     struct mt_message m;
@@ -248,14 +251,15 @@ static enum mt_rc load_line(void *ud, const char *text, size_t len)
     return rc;
 }
 
-enum mt_rc mt_known_load(struct mt_known *known, struct mt_archive *archive, const char *conversation,
-                         int64_t since_ms, struct mt_fault *fault)
+enum mt_rc mt_known_load(struct mt_known *known, struct mt_archive *archive,
+                         const char *conversation, int64_t since_ms, struct mt_fault *fault)
 {
     known->since_ms = since_ms;
     return mt_archive_lines(archive, conversation, since_ms, load_line, known, fault);
 }
 
-enum mt_rc mt_known_see(struct mt_known *known, const struct mt_message *m, enum mt_known_verdict *verdict)
+enum mt_rc mt_known_see(struct mt_known *known, const struct mt_message *m,
+                        enum mt_known_verdict *verdict)
 {
     struct entry *e = find(known, m->id);
     uint64_t content = 0;
@@ -278,7 +282,8 @@ enum mt_rc mt_known_see(struct mt_known *known, const struct mt_message *m, enum
     return MT_OK;
 }
 
-enum mt_rc mt_known_gone(struct mt_known *known, int64_t since_ms, enum mt_rc (*gone)(void *ud, uint64_t id), void *ud)
+enum mt_rc mt_known_gone(struct mt_known *known, int64_t since_ms,
+                         enum mt_rc (*gone)(void *ud, uint64_t id), void *ud)
 {
     for (size_t i = 0; i < known->cap; i++) {
         struct entry *e = &known->table[i];

@@ -1,5 +1,6 @@
-/* What the archive already holds of one conversation since a point in time: enough to tell a message that is new
- * from one that is known, changed or gone, at 32 bytes a message. Private to the room. */
+/* What the archive already holds of one conversation since a point in time: enough to tell a
+ * message that is new from one that is known, changed or gone, at 32 bytes a message. Private to
+ * the room. */
 #ifndef MT_JOBS_KNOWN_INT_H
 #define MT_JOBS_KNOWN_INT_H
 
@@ -20,17 +21,21 @@ struct mt_known_gap {
     int64_t until_ms; /* 0: open end */
 };
 
-struct mt_known *mt_known_new(const struct mt_provider *provider, const struct mt_provider_account *account);
+struct mt_known *mt_known_new(const struct mt_provider *provider,
+                              const struct mt_provider_account *account);
 void mt_known_free(struct mt_known *known);
 /* Work pool. Reads every line of the conversation that may lie at or after since_ms. */
-enum mt_rc mt_known_load(struct mt_known *known, struct mt_archive *archive, const char *conversation,
-                         int64_t since_ms, struct mt_fault *fault) MT_CHECKED;
-/* Compares, and remembers that the message was seen (NEW and CHANGED ones with their new content). */
-enum mt_rc mt_known_see(struct mt_known *known, const struct mt_message *m, enum mt_known_verdict *verdict)
-    MT_CHECKED;
-/* Calls gone(ud, id) for every message at or after since_ms that was not seen and is not yet marked as recalled. */
-enum mt_rc mt_known_gone(struct mt_known *known, int64_t since_ms, enum mt_rc (*gone)(void *ud, uint64_t id),
-                         void *ud) MT_CHECKED;
+enum mt_rc mt_known_load(struct mt_known *known, struct mt_archive *archive,
+                         const char *conversation, int64_t since_ms,
+                         struct mt_fault *fault) MT_CHECKED;
+/* Compares, and remembers that the message was seen (NEW and CHANGED ones with their new content).
+ */
+enum mt_rc mt_known_see(struct mt_known *known, const struct mt_message *m,
+                        enum mt_known_verdict *verdict) MT_CHECKED;
+/* Calls gone(ud, id) for every message at or after since_ms that was not seen and is not yet marked
+ * as recalled. */
+enum mt_rc mt_known_gone(struct mt_known *known, int64_t since_ms,
+                         enum mt_rc (*gone)(void *ud, uint64_t id), void *ud) MT_CHECKED;
 /* The gaps that no later line closed. */
 const struct mt_known_gap *mt_known_gaps(const struct mt_known *known, size_t *n);
 

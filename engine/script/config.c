@@ -1,4 +1,5 @@
-/* Evaluates the configuration file. The Lua state lives only while the file runs; what it declared is copied out. */
+/* Evaluates the configuration file. The Lua state lives only while the file runs; what it declared
+ * is copied out. */
 #include "script/config.h"
 
 #include "base/buf.h"
@@ -14,14 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILE_MAX_BYTES    (1u << 20)
-#define MEMORY_MAX_BYTES  (16u << 20)
-#define INSTRUCTIONS_MAX  10000000
-#define ACCOUNTS_MAX      10000u
-#define DISCOVERY_MAX     8
-#define SECRET_MAX_BYTES  (64u << 10)
-#define SECRET_TYPE       "moontide.config.secret"
-#define BUILDER_KEY       "moontide.config.builder"
+#define FILE_MAX_BYTES   (1u << 20)
+#define MEMORY_MAX_BYTES (16u << 20)
+#define INSTRUCTIONS_MAX 10000000
+#define ACCOUNTS_MAX     10000u
+#define DISCOVERY_MAX    8
+#define SECRET_MAX_BYTES (64u << 10)
+#define SECRET_TYPE      "moontide.config.secret"
+#define BUILDER_KEY      "moontide.config.builder"
 
 struct account {
     struct mt_account_config view;
@@ -47,8 +48,9 @@ struct secret_box {
 
 /* ---------------------------------------------------------------- options of an account */
 
-static const char *const account_keys[] = {"provider",  "appkey",     "user", "token",     "password", "rest",
-                                           "websocket", "navigators", "rate", "discovery", NULL};
+static const char *const account_keys[] = {"provider", "appkey",    "user",      "token",
+                                           "password", "rest",      "websocket", "navigators",
+                                           "rate",     "discovery", NULL};
 
 static const char *option_string(lua_State *L, const char *account, const char *key)
 {
@@ -85,7 +87,8 @@ static void copy_secret(lua_State *L, struct mt_config *config, struct account *
         const char *s = lua_tolstring(L, -1, &len);
         if (config->mode & 077)
             luaL_error(L,
-                       "secret_exposed: account '%s': %s is written in %s, which others may read (mode %04o): "
+                       "secret_exposed: account '%s': %s is written in %s, which others may read "
+                       "(mode %04o): "
                        "chmod 600 it, or use env or file",
                        a->name, key, config->path, (unsigned)config->mode & 0777);
         *out = mt_secret_new(s, len);
@@ -95,7 +98,8 @@ static void copy_secret(lua_State *L, struct mt_config *config, struct account *
     }
     struct secret_box *box = luaL_testudata(L, -1, SECRET_TYPE);
     if (!box)
-        luaL_error(L, "account '%s': %s must be env \"NAME\", file \"PATH\" or a string", a->name, key);
+        luaL_error(L, "account '%s': %s must be env \"NAME\", file \"PATH\" or a string", a->name,
+                   key);
     if (!box->secret) {
         mt_mem_free(a->missing);
         a->missing = mt_mem_strdup(box->missing);
@@ -122,7 +126,8 @@ static void check_keys(lua_State *L, const char *account)
             continue;
         const char *near = mt_str_nearest(key, account_keys, n);
         if (near)
-            luaL_error(L, "unknown_option: account '%s': unknown option '%s': did you mean '%s'?", account, key, near);
+            luaL_error(L, "unknown_option: account '%s': unknown option '%s': did you mean '%s'?",
+                       account, key, near);
         luaL_error(L, "unknown_option: account '%s': unknown option '%s'", account, key);
     }
 }
@@ -210,7 +215,8 @@ static int account_body(lua_State *L)
         int is_number = 0;
         double rate = lua_tonumberx(L, -1, &is_number);
         if (!is_number || !(rate >= 0 && rate <= 100000))
-            luaL_error(L, "account '%s': rate is a number of requests a second, 0 for no limit", name);
+            luaL_error(L, "account '%s': rate is a number of requests a second, 0 for no limit",
+                       name);
         a->view.rate_per_s = rate;
     }
     return 0;
@@ -281,8 +287,9 @@ static int word_file(lua_State *L)
     int err = mt_fs_stat(path, &st);
 
     if (!err && (st.mode & 077))
-        return luaL_error(L, "secret_exposed: the secret file %s may be read by others (mode %04o): chmod 600 it", path,
-                          (unsigned)st.mode & 0777);
+        return luaL_error(
+            L, "secret_exposed: the secret file %s may be read by others (mode %04o): chmod 600 it",
+            path, (unsigned)st.mode & 0777);
     if (!err)
         err = mt_fs_read_all(path, SECRET_MAX_BYTES, &text, &len);
     if (err) {
@@ -333,8 +340,11 @@ struct job {
 
 static int run_protected(lua_State *L)
 {
-    static const luaL_Reg words[] = {
-        {"account", word_account}, {"job", word_job}, {"env", word_env}, {"file", word_file}, {NULL, NULL}};
+    static const luaL_Reg words[] = {{"account", word_account},
+                                     {"job", word_job},
+                                     {"env", word_env},
+                                     {"file", word_file},
+                                     {NULL, NULL}};
     struct job *job = lua_touserdata(L, 1);
 
     lua_pushlightuserdata(L, job->config);
@@ -356,7 +366,8 @@ static int run_protected(lua_State *L)
 
 static enum mt_rc error_fault(lua_State *L, struct mt_fault *fault)
 {
-    const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "the configuration failed";
+    const char *text =
+        lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "the configuration failed";
     static const char *const known[] = {"unknown_option", "secret_exposed"};
 
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
@@ -366,7 +377,8 @@ static enum mt_rc error_fault(lua_State *L, struct mt_fault *fault)
         if (!at || strncmp(at + skip - 2, ": ", 2))
             continue;
         snprintf(code, sizeof code, "config.%s", known[i]);
-        return mt_fault_set(fault, MT_ERR_INVALID, code, "%.*s%s", (int)(at - text), text, at + skip);
+        return mt_fault_set(fault, MT_ERR_INVALID, code, "%.*s%s", (int)(at - text), text,
+                            at + skip);
     }
     return mt_fault_set(fault, MT_ERR_INVALID, "config.syntax", "%s", text);
 }
@@ -387,8 +399,8 @@ static void make_views(struct mt_config *config)
     }
 }
 
-enum mt_rc mt_config_parse(const char *text, size_t len, const char *name, uint32_t mode, struct mt_config **out,
-                           struct mt_fault *fault)
+enum mt_rc mt_config_parse(const char *text, size_t len, const char *name, uint32_t mode,
+                           struct mt_config **out, struct mt_fault *fault)
 {
     struct mt_config *config = mt_mem_calloc(1, sizeof *config);
     lua_State *L = NULL;
@@ -466,7 +478,8 @@ void mt_config_free(struct mt_config *config)
 
 /* ---------------------------------------------------------------- questions */
 
-static enum mt_rc no_account(const struct mt_config *config, const char *name, struct mt_fault *fault)
+static enum mt_rc no_account(const struct mt_config *config, const char *name,
+                             struct mt_fault *fault)
 {
     const char **names = mt_mem_calloc(config->n + 1, sizeof *names);
     const char *near = NULL;
@@ -481,11 +494,12 @@ static enum mt_rc no_account(const struct mt_config *config, const char *name, s
         return mt_fault_set(fault, MT_ERR_NOT_FOUND, "config.no_account",
                             "no account '%s' in %s: did you mean '%s'?", name, config->path, near);
     return mt_fault_set(fault, MT_ERR_NOT_FOUND, "config.no_account",
-                        "no account '%s' in %s: declare it there, account \"%s\" { … }", name, config->path, name);
+                        "no account '%s' in %s: declare it there, account \"%s\" { … }", name,
+                        config->path, name);
 }
 
-enum mt_rc mt_config_account(const struct mt_config *config, const char *name, const struct mt_account_config **out,
-                             struct mt_fault *fault)
+enum mt_rc mt_config_account(const struct mt_config *config, const char *name,
+                             const struct mt_account_config **out, struct mt_fault *fault)
 {
     for (size_t i = 0; i < config->n; i++) {
         const struct account *a = &config->accounts[i];
@@ -493,10 +507,12 @@ enum mt_rc mt_config_account(const struct mt_config *config, const char *name, c
             continue;
         if (!a->token && !a->password && a->missing)
             return mt_fault_set(fault, MT_ERR_INVALID, "config.no_secret",
-                                "account '%s': the environment variable %s is not set", name, a->missing);
+                                "account '%s': the environment variable %s is not set", name,
+                                a->missing);
         if (!a->token && !a->password)
             return mt_fault_set(fault, MT_ERR_INVALID, "config.no_secret",
-                                "account '%s' has neither token nor password in %s", name, config->path);
+                                "account '%s' has neither token nor password in %s", name,
+                                config->path);
         *out = &a->view;
         return MT_OK;
     }

@@ -1,5 +1,5 @@
-/* The configuration: a Lua file evaluated in a bare environment that knows account, job, env and file, and nothing
- * else. Bounded in size, time and memory. */
+/* The configuration: a Lua file evaluated in a bare environment that knows account, job, env and
+ * file, and nothing else. Bounded in size, time and memory. */
 #ifndef MT_SCRIPT_CONFIG_H
 #define MT_SCRIPT_CONFIG_H
 
@@ -7,17 +7,21 @@
 
 struct mt_config;
 
-/* Reads path. Faults: NOT_FOUND / DENIED for the file, INVALID "config.syntax", "config.unknown_option" (names the
- * nearest), "config.secret_exposed" (a literal secret, or a secret file, that others may read). */
-enum mt_rc mt_config_load(const char *path, struct mt_config **out, struct mt_fault *fault) MT_CHECKED;
+/* Reads path. Faults: NOT_FOUND / DENIED for the file, INVALID "config.syntax",
+ * "config.unknown_option" (names the nearest), "config.secret_exposed" (a literal secret, or a
+ * secret file, that others may read). */
+enum mt_rc mt_config_load(const char *path, struct mt_config **out,
+                          struct mt_fault *fault) MT_CHECKED;
 /* The same from memory; mode is the file's permission bits. For tests and fuzzing. */
-enum mt_rc mt_config_parse(const char *text, size_t len, const char *name, uint32_t mode, struct mt_config **out,
-                           struct mt_fault *fault) MT_CHECKED;
+enum mt_rc mt_config_parse(const char *text, size_t len, const char *name, uint32_t mode,
+                           struct mt_config **out, struct mt_fault *fault) MT_CHECKED;
 void mt_config_free(struct mt_config *config);
 
-/* The account as providers take it; lives as long as the configuration. NOT_FOUND "config.no_account" names the
- * nearest account and the file; INVALID "config.no_secret" when its environment variable is not set. */
-enum mt_rc mt_config_account(const struct mt_config *config, const char *name, const struct mt_account_config **out,
+/* The account as providers take it; lives as long as the configuration. NOT_FOUND
+ * "config.no_account" names the nearest account and the file; INVALID "config.no_secret" when its
+ * environment variable is not set. */
+enum mt_rc mt_config_account(const struct mt_config *config, const char *name,
+                             const struct mt_account_config **out,
                              struct mt_fault *fault) MT_CHECKED;
 size_t mt_config_accounts_n(const struct mt_config *config);
 const char *mt_config_account_name(const struct mt_config *config, size_t i);

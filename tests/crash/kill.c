@@ -1,9 +1,10 @@
-/* R1: the export of an account from a sandbox, killed with SIGKILL at random moments and after every file operation
- * of its journal, resumed by the same command, must end as the unbroken export does: nothing lost, nothing twice,
- * and one more run changes nothing.
+/* R1: the export of an account from a sandbox, killed with SIGKILL at random moments and after
+ * every file operation of its journal, resumed by the same command, must end as the unbroken export
+ * does: nothing lost, nothing twice, and one more run changes nothing.
  *
- * MT_CRASH_N: random kills (default 40). MT_CRASH_STEPS: kills after a file operation (default 60; 0: after each).
- * MT_SEED: the seed. The processes are forks of this program, so that the file seam can kill at operation N. */
+ * MT_CRASH_N: random kills (default 40). MT_CRASH_STEPS: kills after a file operation (default 60;
+ * 0: after each). MT_SEED: the seed. The processes are forks of this program, so that the file seam
+ * can kill at operation N. */
 #include "app/app.h"
 #include "archive/archive.h"
 #include "archive/verify.h"
@@ -84,10 +85,12 @@ static bool write_config(const char *dir, const char *ready, char *path, size_t 
     if (!file)
         return false;
     fprintf(file,
-            "account \"it\" { provider = \"easemob\", appkey = \"%s\", user = \"%s\", password = env \"KILL_PASSWORD\",\n"
+            "account \"it\" { provider = \"easemob\", appkey = \"%s\", user = \"%s\", password = "
+            "env \"KILL_PASSWORD\",\n"
             "  rest = \"%s\", websocket = \"%s\" }\n",
             mt_json_str(mt_json_get(easemob, "appkey")), mt_json_str(mt_json_get(root, "owner")),
-            mt_json_str(mt_json_get(easemob, "rest")), mt_json_str(mt_json_get(easemob, "websocket")));
+            mt_json_str(mt_json_get(easemob, "rest")),
+            mt_json_str(mt_json_get(easemob, "websocket")));
     fclose(file);
     chmod(path, 0600);
     setenv("KILL_PASSWORD", "secret", 1);
@@ -106,7 +109,8 @@ static int count_operation(void *ud, const struct mt_fs_event *event)
 {
     struct killer *killer = ud;
     (void)event;
-    /* The hook runs before the operation, so the kill after operation N is the one before operation N + 1. */
+    /* The hook runs before the operation, so the kill after operation N is the one before operation
+     * N + 1. */
     if (killer->at && killer->n == killer->at)
         kill(getpid(), SIGKILL);
     __atomic_add_fetch(&killer->n, 1, __ATOMIC_RELAXED);
@@ -118,7 +122,8 @@ static pid_t export_start(const char *config, const char *out, uint64_t kill_at,
     pid_t pid = fork();
     if (pid)
         return pid;
-    char *argv[] = {"moontide", "export", "-c", (char *)config, "-a", "it", "-o", (char *)out, NULL};
+    char *argv[] = {"moontide", "export",    "-c", (char *)config, "-a", "it",
+                    "-o",       (char *)out, NULL};
     struct killer killer = {kill_at, 0};
     int null = open("/dev/null", O_WRONLY);
     dup2(null, STDOUT_FILENO);
@@ -180,7 +185,8 @@ static int by_name(const void *a, const void *b)
 }
 
 /* A digest over every line of every conversation, in a stable order. */
-static bool digest(const char *dir, const char *appkey, const char *user, char out[MT_SHA256_HEX], uint64_t *lines_n)
+static bool digest(const char *dir, const char *appkey, const char *user, char out[MT_SHA256_HEX],
+                   uint64_t *lines_n)
 {
     struct mt_archive_identity identity = {"easemob", appkey, user};
     struct mt_archive *archive = NULL;
@@ -245,7 +251,8 @@ static uint64_t fingerprint(const char *dir)
         snprintf(path, sizeof path, "%s/%s", dir, names[i]);
         if (mt_fs_stat(path, &st))
             continue;
-        uint64_t here = st.is_dir ? fingerprint(path) : (uint64_t)st.size_bytes * 31 + (uint64_t)st.mtime_ms;
+        uint64_t here =
+            st.is_dir ? fingerprint(path) : (uint64_t)st.size_bytes * 31 + (uint64_t)st.mtime_ms;
         for (const char *c = names[i]; *c; c++)
             sum = (sum ^ (uint8_t)*c) * 1099511628211u;
         sum = (sum ^ here) * 1099511628211u;
@@ -287,14 +294,17 @@ static bool settle(struct trial *trial)
         snprintf(trial->wrong, sizeof trial->wrong, "the resumed export ended with %d", status);
         return false;
     }
-    if (mt_archive_verify(trial->dir, MT_VERIFY_READ_ALL, quiet_problem, NULL, trial, &report, &fault) ||
+    if (mt_archive_verify(trial->dir, MT_VERIFY_READ_ALL, quiet_problem, NULL, trial, &report,
+                          &fault) ||
         report.verdict != MT_VERIFY_COMPLETE) {
         if (!trial->wrong[0])
             snprintf(trial->wrong, sizeof trial->wrong, "verify does not say complete");
         return false;
     }
-    if (!digest(trial->dir, trial->appkey, trial->user, got, &lines_n) || strcmp(got, trial->want) != 0) {
-        snprintf(trial->wrong, sizeof trial->wrong, "%llu lines, the unbroken export has %llu, or they differ",
+    if (!digest(trial->dir, trial->appkey, trial->user, got, &lines_n) ||
+        strcmp(got, trial->want) != 0) {
+        snprintf(trial->wrong, sizeof trial->wrong,
+                 "%llu lines, the unbroken export has %llu, or they differ",
                  (unsigned long long)lines_n, (unsigned long long)trial->want_lines);
         return false;
     }
@@ -332,11 +342,13 @@ static void random_kills(struct trial *trial, uint64_t kills, int64_t span_us)
                 snprintf(first, sizeof first, "%s", trial->wrong);
         }
     }
-    snprintf(detail, sizeof detail, "%llu of %llu exports wrong; first: %s", (unsigned long long)bad,
-             (unsigned long long)exports, first);
-    printf("# %llu random kills in %llu exports (%llu came after the end)\n", (unsigned long long)done,
-           (unsigned long long)exports, (unsigned long long)missed);
-    check(!bad, "killed at random moments: nothing lost, nothing twice, one more run changes nothing", detail);
+    snprintf(detail, sizeof detail, "%llu of %llu exports wrong; first: %s",
+             (unsigned long long)bad, (unsigned long long)exports, first);
+    printf("# %llu random kills in %llu exports (%llu came after the end)\n",
+           (unsigned long long)done, (unsigned long long)exports, (unsigned long long)missed);
+    check(!bad,
+          "killed at random moments: nothing lost, nothing twice, one more run changes nothing",
+          detail);
 }
 
 static void step_kills(struct trial *trial, uint64_t steps, uint64_t operations)
@@ -354,11 +366,16 @@ static void step_kills(struct trial *trial, uint64_t steps, uint64_t operations)
             continue;
         bad++;
         if (!first[0])
-            snprintf(first, sizeof first, "after operation %llu: %s", (unsigned long long)at, trial->wrong);
+            snprintf(first, sizeof first, "after operation %llu: %s", (unsigned long long)at,
+                     trial->wrong);
     }
     snprintf(detail, sizeof detail, "%llu wrong; first: %s", (unsigned long long)bad, first);
-    printf("# killed after %llu of %llu file operations\n", (unsigned long long)tried, (unsigned long long)operations);
-    check(!bad, "killed after a file operation: nothing lost, nothing twice, one more run changes nothing", detail);
+    printf("# killed after %llu of %llu file operations\n", (unsigned long long)tried,
+           (unsigned long long)operations);
+    check(
+        !bad,
+        "killed after a file operation: nothing lost, nothing twice, one more run changes nothing",
+        detail);
 }
 
 static uint64_t count_operations(const char *config, const char *dir)
@@ -392,14 +409,16 @@ int main(void)
     trial.config = config;
     trial.appkey = "sandbox#demo";
     trial.user = "agent";
-    if (check(sandbox > 0 && write_config(scratch, ready, config, sizeof config), "the sandbox listens", ready)) {
+    if (check(sandbox > 0 && write_config(scratch, ready, config, sizeof config),
+              "the sandbox listens", ready)) {
         snprintf(trial.dir, sizeof trial.dir, "%s/unbroken", scratch);
         int64_t begin_us = mt_clock_mono_us();
         uint64_t operations = count_operations(config, trial.dir);
         int64_t span_us = mt_clock_mono_us() - begin_us;
-        printf("# the unbroken export: %llu file operations, %lld ms\n", (unsigned long long)operations,
-               (long long)span_us / 1000);
-        if (check(operations > 0 && digest(trial.dir, trial.appkey, trial.user, trial.want, &trial.want_lines) &&
+        printf("# the unbroken export: %llu file operations, %lld ms\n",
+               (unsigned long long)operations, (long long)span_us / 1000);
+        if (check(operations > 0 &&
+                      digest(trial.dir, trial.appkey, trial.user, trial.want, &trial.want_lines) &&
                       trial.want_lines > 0,
                   "the unbroken export succeeds", "it failed; set MT_VERBOSE=1")) {
             snprintf(trial.dir, sizeof trial.dir, "%s/broken", scratch);
