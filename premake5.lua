@@ -90,7 +90,7 @@ workspace "moontide"
   cdialect "C11"
   defines { "_GNU_SOURCE" }
   buildoptions { "-Wall", "-Wextra", "-Werror", "-Wshadow", "-Wstrict-prototypes",
-    "-Wmissing-prototypes", "-Wvla", "-Wformat=2", "-Wno-format-nonliteral", "-fstack-protector-strong" }
+    "-Wmissing-prototypes", "-Wvla", "-Wformat=2", "-Wno-format-nonliteral", "-Wno-format-truncation", "-fstack-protector-strong" }
 
   filter "configurations:release"
     optimize "Speed"
