@@ -1,6 +1,7 @@
-/* HTTP client: the one user of libcurl. A pool with keep-alive, a cap on requests in flight, retries with full
- * jitter, a deadline on every call, and one rate bucket per app key. TLS is always verified; plain http is allowed
- * to loopback only. Proxies come from http_proxy / https_proxy / no_proxy. */
+/* HTTP client: the one user of libcurl. A pool with keep-alive, a cap on requests in flight,
+ * retries with full jitter, a deadline on every call, and one rate bucket per app key. TLS is
+ * always verified; plain http is allowed to loopback only. Proxies come from http_proxy /
+ * https_proxy / no_proxy. */
 #ifndef MT_HTTP_HTTP_H
 #define MT_HTTP_HTTP_H
 
@@ -16,56 +17,64 @@ struct mt_http_call;
 struct mt_http_bucket;
 
 struct mt_http_options {
-    unsigned max_in_flight;      /* 0: 64 */
-    const char *user_agent;      /* NULL: "moontide/VERSION" */
-    const char *ca_file;         /* NULL: the system's */
-    bool allow_plain_remote;     /* tests only: http to hosts that are not loopback */
+    unsigned max_in_flight;  /* 0: 64 */
+    const char *user_agent;  /* NULL: "moontide/VERSION" */
+    const char *ca_file;     /* NULL: the system's */
+    bool allow_plain_remote; /* tests only: http to hosts that are not loopback */
 };
 
-enum mt_rc mt_http_new(struct mt_loop *loop, const struct mt_http_options *options, struct mt_http **out,
-                       struct mt_fault *fault) MT_CHECKED;
+enum mt_rc mt_http_new(struct mt_loop *loop, const struct mt_http_options *options,
+                       struct mt_http **out, struct mt_fault *fault) MT_CHECKED;
 /* Cancels what is left (each done is called with MT_ERR_CANCELLED), closes the pool. */
 void mt_http_free(struct mt_http *http);
-/* For tests and the doctor: transfers on the wire now, and requests sent since the start (each retry counts). */
+/* For tests and the doctor: transfers on the wire now, and requests sent since the start (each
+ * retry counts). */
 unsigned mt_http_in_flight(const struct mt_http *http);
 uint64_t mt_http_sent(const struct mt_http *http);
 
-/* A rate bucket, shared by all calls of one app key. rate_per_s 0 means no limit until the cloud states one: a 429
- * (or 503 with Retry-After) blocks the whole bucket until the stated time, then halves the rate that was observed;
- * success raises it again slowly, up to rate_per_s if that was given. Garbage in Retry-After (NaN, negative, years)
- * is clamped to 1…300 s. */
-enum mt_rc mt_http_bucket_new(struct mt_http *http, double rate_per_s, double burst, struct mt_http_bucket **out)
-    MT_CHECKED;
+/* A rate bucket, shared by all calls of one app key. rate_per_s 0 means no limit until the cloud
+ * states one: a 429 (or 503 with Retry-After) blocks the whole bucket until the stated time, then
+ * halves the rate that was observed; success raises it again slowly, up to rate_per_s if that was
+ * given. Garbage in Retry-After (NaN, negative, years) is clamped to 1…300 s. */
+enum mt_rc mt_http_bucket_new(struct mt_http *http, double rate_per_s, double burst,
+                              struct mt_http_bucket **out) MT_CHECKED;
 void mt_http_bucket_free(struct mt_http_bucket *bucket);
-/* The bucket of that key (an app key), made when first asked for; it belongs to http and dies with it. Whoever comes
- * later with another rate gets the bucket as it is. NULL when memory is short. */
-struct mt_http_bucket *mt_http_bucket_shared(struct mt_http *http, const char *key, double rate_per_s, double burst);
+/* The bucket of that key (an app key), made when first asked for; it belongs to http and dies with
+ * it. Whoever comes later with another rate gets the bucket as it is. NULL when memory is short. */
+struct mt_http_bucket *mt_http_bucket_shared(struct mt_http *http, const char *key,
+                                             double rate_per_s, double burst);
 double mt_http_bucket_rate(const struct mt_http_bucket *bucket); /* now in force; 0 = unlimited */
-int64_t mt_http_bucket_blocked_ms(const struct mt_http_bucket *bucket); /* still to wait, 0 if open */
+int64_t
+mt_http_bucket_blocked_ms(const struct mt_http_bucket *bucket); /* still to wait, 0 if open */
 
 enum mt_http_retry {
-    MT_HTTP_RETRY_SAFE,  /* reading, or idempotent by id: 429, 5xx, timeouts and network errors are tried again */
-    MT_HTTP_RETRY_NEVER, /* sending: only what certainly did not reach the server (connect failed, 429) is */
+    MT_HTTP_RETRY_SAFE,  /* reading, or idempotent by id: 429, 5xx, timeouts and network errors are
+                            tried again */
+    MT_HTTP_RETRY_NEVER, /* sending: only what certainly did not reach the server (connect failed,
+                            429) is */
 };
 
 struct mt_http_request {
     const char *method; /* "GET", "POST", "DELETE", "PUT" */
     const char *url;
-    const char *const *headers; /* "Name: value" strings, NULL-terminated; may be NULL. Never secrets */
-    const struct mt_secret *bearer; /* sent as Authorization: Bearer …; may be NULL; must live until done */
-    const void *body;               /* copied */
+    const char *const
+        *headers; /* "Name: value" strings, NULL-terminated; may be NULL. Never secrets */
+    const struct mt_secret
+        *bearer;      /* sent as Authorization: Bearer …; may be NULL; must live until done */
+    const void *body; /* copied */
     size_t body_len;
     size_t max_response_bytes; /* 0: 16 MiB; more is MT_ERR_LIMIT */
     int64_t deadline_ms;       /* for the whole call with its retries; 0: 120,000 */
-    int64_t attempt_ms;        /* for one attempt; 0: 60,000. Connecting: 10 s. Below 1 kB/s for 30 s: given up */
-    unsigned max_attempts;     /* 0: 8 */
+    int64_t attempt_ms;    /* for one attempt; 0: 60,000. Connecting: 10 s. Below 1 kB/s for 30 s:
+                              given up */
+    unsigned max_attempts; /* 0: 8 */
     enum mt_http_retry retry;
     struct mt_http_bucket *bucket; /* may be NULL */
 };
 
 struct mt_http_response {
-    int status;           /* of the last attempt */
-    const char *body;     /* NUL-terminated; valid during the callback only */
+    int status;       /* of the last attempt */
+    const char *body; /* NUL-terminated; valid during the callback only */
     size_t body_len;
     const char *content_type; /* "" if none */
     int64_t date_ms;          /* the Date header, 0 if none */
@@ -73,13 +82,16 @@ struct mt_http_response {
     unsigned attempts;
 };
 
-/* Starts a call. done is called exactly once, on the loop thread, never before this function returns.
- * rc is MT_OK for every answer that is not retried away, whatever its status: 4xx (but 429) come back as they are,
- * 429 and 5xx after the last attempt as MT_ERR_RATE / MT_ERR_REMOTE with the response filled. Redirects to another
- * host are refused (MT_ERR_PROTOCOL "http.redirect"). A body shorter than its Content-Length counts as a network
- * error. A request's pointers other than bearer and bucket are copied. */
+/* Starts a call. response is never NULL (status 0: no answer came); fault is NULL exactly when rc
+ * is MT_OK. done is called exactly once, on the loop thread, never before this function returns. rc
+ * is MT_OK for every answer that is not retried away, whatever its status: 4xx (but 429) come back
+ * as they are, 429 and 5xx after the last attempt as MT_ERR_RATE / MT_ERR_REMOTE with the response
+ * filled. Redirects to another host are refused (MT_ERR_PROTOCOL "http.redirect"). A body shorter
+ * than its Content-Length counts as a network error. A request's pointers other than bearer and
+ * bucket are copied. */
 enum mt_rc mt_http_start(struct mt_http *http, const struct mt_http_request *request,
-                         void (*done)(void *ud, enum mt_rc rc, const struct mt_http_response *response,
+                         void (*done)(void *ud, enum mt_rc rc,
+                                      const struct mt_http_response *response,
                                       const struct mt_fault *fault),
                          void *ud, struct mt_http_call **out, struct mt_fault *fault) MT_CHECKED;
 /* done is called with MT_ERR_CANCELLED at the next turn. Must not be called after done. */

@@ -1,0 +1,207 @@
+/* What the end of a transfer means for its call: deliver, follow, wait and try again, or fail. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/rand.h"
+#include "http/http_int.h"
+#include "loop/loop.h"
+
+#include <inttypes.h>
+#include <strings.h>
+
+static const char *header(CURL *easy, const char *name)
+{
+    struct curl_header *found = NULL;
+    if (curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &found) != CURLHE_OK) {
+        return NULL;
+    }
+    return found->value;
+}
+
+static void fill(struct mt_http_response *response, const struct http_slot *slot, unsigned attempts)
+{
+    long status = 0;
+    char *type = NULL;
+    (void)curl_easy_getinfo(slot->easy, CURLINFO_RESPONSE_CODE, &status);
+    (void)curl_easy_getinfo(slot->easy, CURLINFO_CONTENT_TYPE, &type);
+    *response = (struct mt_http_response){
+        .status = (int)status,
+        .body = slot->body.len > 0 ? slot->body.data : "",
+        .body_len = slot->body.len,
+        .content_type = type ? type : "",
+        .date_ms = http_date_ms(header(slot->easy, "Date")),
+        .attempts = attempts,
+    };
+    const char *after = header(slot->easy, "Retry-After");
+    if (after) {
+        response->retry_after_ms =
+            retry_after_ms(after, response->date_ms > 0 ? response->date_ms : mt_clock_wall_ms());
+    }
+}
+
+/* Waits a jittered time by itself, at least at_least_ms; false when no attempt or time is left. */
+static bool wait_and_retry(struct mt_http_call *call, int64_t at_least_ms)
+{
+    struct mt_http *http = call->http;
+    int64_t left_ms = call->deadline_ms - mt_clock_mono_ms();
+    if (call->attempts >= call->max_attempts || left_ms <= at_least_ms || http->closing) {
+        return false;
+    }
+    int64_t wait_ms = backoff_ms(call->backoffs++);
+    if (wait_ms >= left_ms) {
+        wait_ms = (int64_t)mt_rand_below((uint64_t)left_ms); /* a last try is better than none */
+    }
+    wait_ms = wait_ms < at_least_ms ? at_least_ms : wait_ms;
+    if (mt_log_level_get() >= MT_LOG_DEBUG) {
+        mt_log(MT_LOG_DEBUG, "http", "%s: attempt %u failed; next in %" PRId64 " ms", call->host,
+               call->attempts, wait_ms);
+    }
+    call->state = CALL_BACKOFF;
+    call_list_push(&http->backoff, call);
+    due_set(http, call, mt_clock_mono_ms() + wait_ms);
+    return true;
+}
+
+static bool retry_refused(struct mt_http_call *call, const struct mt_http_response *response)
+{
+    int64_t now_us = mt_clock_mono_us();
+    int64_t stated_ms = response->retry_after_ms > 0 ? response->retry_after_ms : -1;
+    bool may = response->status == 429 || call->retry == MT_HTTP_RETRY_SAFE;
+    if (call->bucket->open) {
+        return may && wait_and_retry(call, stated_ms > 0 ? stated_ms : 0);
+    }
+    int64_t wait_ms = bucket_refused(call->bucket, now_us, call->sent_us, stated_ms);
+    if (mt_log_level_get() >= MT_LOG_INFO) {
+        mt_log(MT_LOG_INFO, "http",
+               "%s: too many requests; all calls of the key wait %" PRId64 " ms, then %.1f/s",
+               call->host, wait_ms, call->bucket->rate_per_s);
+    }
+    if (may && call->attempts < call->max_attempts && now_us / 1000 + wait_ms < call->deadline_ms) {
+        call_enter(call, true);
+        may = true;
+    } else {
+        may = false;
+    }
+    bucket_fail_hopeless(call->bucket, now_us);
+    return may;
+}
+
+static enum mt_rc status_fault(struct mt_http_call *call, const struct mt_http_response *response)
+{
+    enum mt_rc rc = MT_ERR_REMOTE;
+    if (response->status == 429) {
+        rc = mt_fault_set(
+            &call->fault, MT_ERR_RATE, "http.rate",
+            "%s says: too many requests (429, after %u attempts); ask for less, or later",
+            call->host, call->attempts);
+    } else {
+        rc = mt_fault_set(&call->fault, MT_ERR_REMOTE, "http.server",
+                          "%s failed with status %d (after %u attempts): try again later",
+                          call->host, response->status, call->attempts);
+    }
+    call->fault.http_status = response->status;
+    call->fault.retry_after_ms = response->retry_after_ms;
+    if (rc == MT_ERR_RATE && !call->bucket->open) {
+        int64_t blocked_ms = mt_http_bucket_blocked_ms(call->bucket);
+        call->fault.retry_after_ms =
+            blocked_ms > response->retry_after_ms ? blocked_ms : response->retry_after_ms;
+    }
+    return rc;
+}
+
+static void follow(struct mt_http_call *call, const char *to)
+{
+    char *url = mt_mem_strdup(to);
+    if (!url) {
+        call_finish(call, mt_fault_set(&call->fault, MT_ERR_NOMEM, "memory",
+                                       "no memory to follow a redirect"));
+        return;
+    }
+    mt_mem_free(call->redirect_url);
+    call->redirect_url = url;
+    call->url = url;
+    call->tls = strncasecmp(url, "https:", 6) == 0;
+    call->redirects++;
+    call->attempts--; /* the same attempt, at another door */
+    call_enter(call, true);
+}
+
+/* True: the call goes on, or has failed, as a redirect; false: it is an answer like any other. */
+static bool redirected(struct mt_http_call *call, const struct http_slot *slot, int status)
+{
+    char *to = NULL;
+    struct url_parts place = {0};
+    bool same_method = status == 307 || status == 308 || call->method == METHOD_GET;
+    if (status < 301 || status > 308 || (status > 303 && status < 307)) {
+        return false;
+    }
+    (void)curl_easy_getinfo(slot->easy, CURLINFO_REDIRECT_URL, &to);
+    if (!to) {
+        return false;
+    }
+    if (same_method && call->redirects < HTTP_REDIRECTS && url_same_place(call->url, to)) {
+        follow(call, to);
+        return true;
+    }
+    const char *why = !same_method ? "it would become another kind of request"
+                      : call->redirects >= HTTP_REDIRECTS ? "too often"
+                                                          : "another place must not see the token";
+    bool known = url_split(to, &place, NULL) == MT_OK;
+    (void)mt_fault_set(&call->fault, MT_ERR_PROTOCOL, "http.redirect",
+                       "%s redirects to %.*s, which is not followed: %s; is the address right?",
+                       call->host, known ? (int)place.authority_len : 24,
+                       known ? place.authority : "an address of other kind", why);
+    call->fault.http_status = status;
+    call_finish(call, MT_ERR_PROTOCOL);
+    return true;
+}
+
+static void take_answer(struct mt_http_call *call, const struct http_slot *slot)
+{
+    struct mt_http_response response = {0};
+    fill(&response, slot, call->attempts);
+    bool refused =
+        response.status == 429 || (response.status == 503 && response.retry_after_ms > 0);
+    if (refused || response.status >= 500) {
+        enum mt_rc rc = status_fault(call, &response);
+        bool waits = refused ? retry_refused(call, &response)
+                             : call->retry == MT_HTTP_RETRY_SAFE && response.status != 501 &&
+                                   wait_and_retry(call, 0);
+        if (!waits) {
+            rc = status_fault(call, &response); /* once more: the bucket is shut by now */
+            call_deliver(call, rc, &response);
+        }
+        return;
+    }
+    bucket_succeeded(call->bucket, mt_clock_mono_us(), call->sent_us);
+    if (!redirected(call, slot, response.status)) {
+        call_deliver(call, MT_OK, &response);
+    }
+}
+
+static void take_failure(struct mt_http_call *call, const struct http_slot *slot, CURLcode code)
+{
+    enum verdict verdict = fault_from_curl(call, slot, code);
+    bool may = verdict == VERDICT_NOT_SENT ||
+               (verdict == VERDICT_MAYBE_SENT && call->retry == MT_HTTP_RETRY_SAFE);
+    if (may && wait_and_retry(call, 0)) {
+        return;
+    }
+    if (mt_clock_mono_ms() >= call->deadline_ms && call->fault.kind == MT_ERR_TIMEOUT) {
+        call_finish(call, call_timed_out(call));
+        return;
+    }
+    call_finish(call, call->fault.kind);
+}
+
+void answer_take(struct http_slot *slot, CURLcode code)
+{
+    struct mt_http_call *call = slot->call;
+    (void)attempt_end(call);
+    if (code == CURLE_OK) {
+        take_answer(call, slot);
+    } else {
+        take_failure(call, slot, code);
+    }
+    slot_give(slot);
+}

@@ -1,0 +1,234 @@
+/* One request on the wire: slots (reusable easy handles), and what is set on one for a call. What
+ * is the same for every request is set once, when the handle is made. */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/secret.h"
+#include "http/http_int.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static size_t on_body(char *data, size_t size, size_t n, void *ud)
+{
+    struct http_slot *slot = ud;
+    size_t len = size * n;
+    if (len > slot->max_bytes - slot->body.len) {
+        slot->body_rc = MT_ERR_LIMIT;
+        return CURL_WRITEFUNC_ERROR;
+    }
+    if (slot->body.len == 0) {
+        curl_off_t expected = -1;
+        (void)curl_easy_getinfo(slot->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &expected);
+        if (expected > (curl_off_t)len && (uint64_t)expected <= slot->max_bytes) {
+            /* A stated length is believed up to the buffer that is kept anyway; beyond that it must
+             * be earned. */
+            size_t ahead =
+                expected > HTTP_KEEP_BODY_BYTES ? HTTP_KEEP_BODY_BYTES - 1 : (size_t)expected;
+            (void)mt_buf_reserve(&slot->body, ahead);
+        }
+    }
+    slot->body_rc = mt_buf_append(&slot->body, data, len);
+    return slot->body_rc == MT_OK ? len : CURL_WRITEFUNC_ERROR;
+}
+
+static void setup_once(struct http_slot *slot)
+{
+    const struct mt_http *http = slot->http;
+    CURL *easy = slot->easy;
+    (void)curl_easy_setopt(easy, CURLOPT_PRIVATE, slot);
+    (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, slot->error);
+    (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, slot);
+    (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, http->user_agent);
+    (void)curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+    (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    (void)curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+    (void)curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    (void)curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, (long)HTTP_LOW_SPEED_BYTES);
+    (void)curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)HTTP_LOW_SPEED_S);
+    if (http->ca_file) {
+        (void)curl_easy_setopt(easy, CURLOPT_CAINFO, http->ca_file);
+        (void)curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    }
+    multi_setup_slot(slot);
+}
+
+struct http_slot *slot_take(struct mt_http *http)
+{
+    struct http_slot *slot = http->slots_free;
+    if (slot) {
+        http->slots_free = slot->next;
+        slot->next = NULL;
+        return slot;
+    }
+    slot = mt_mem_calloc(1, sizeof *slot);
+    if (!slot) {
+        return NULL;
+    }
+    slot->http = http;
+    slot->method = METHOD_GET;
+    mt_buf_init(&slot->body, 0);
+    slot->easy = curl_easy_init();
+    if (!slot->easy) {
+        mt_mem_free(slot);
+        return NULL;
+    }
+    setup_once(slot);
+    return slot;
+}
+
+void slot_free(struct http_slot *slot)
+{
+    curl_easy_cleanup(slot->easy);
+    mt_buf_deinit(&slot->body);
+    mt_mem_free(slot);
+}
+
+void slot_give(struct http_slot *slot)
+{
+    struct mt_http *http = slot->http;
+    slot->call = NULL;
+    if (slot->body.cap > HTTP_KEEP_BODY_BYTES) {
+        mt_buf_deinit(&slot->body);
+    }
+    slot->next = http->slots_free;
+    http->slots_free = slot;
+}
+
+/* curl turns a handle with POSTFIELDS into a POST, and CUSTOMREQUEST only changes the word; so GET
+ * is what a handle goes back to. */
+static CURLcode set_method(struct http_slot *slot, const struct mt_http_call *call)
+{
+    static const char *const words[] = {[METHOD_GET] = NULL,
+                                        [METHOD_POST] = NULL,
+                                        [METHOD_PUT] = "PUT",
+                                        [METHOD_DELETE] = "DELETE"};
+    const char *word = words[call->method];
+    CURLcode code = CURLE_OK;
+    if (call->has_body) {
+        code = curl_easy_setopt(slot->easy, CURLOPT_POSTFIELDS, call->body);
+        if (code == CURLE_OK) {
+            code = curl_easy_setopt(slot->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                                    (curl_off_t)call->body_len);
+        }
+    } else if (slot->has_body) {
+        code = curl_easy_setopt(slot->easy, CURLOPT_HTTPGET, 1L);
+    }
+    if (call->method == METHOD_GET && call->has_body) {
+        word = "GET";
+    }
+    if (code == CURLE_OK && (call->method != slot->method || call->has_body != slot->has_body)) {
+        code = curl_easy_setopt(slot->easy, CURLOPT_CUSTOMREQUEST, word);
+    }
+    slot->method = call->method;
+    slot->has_body = call->has_body;
+    return code;
+}
+
+static CURLcode set_connection(struct http_slot *slot, const struct mt_http_call *call)
+{
+    CURLcode code = CURLE_OK;
+    /* On a kept connection that the server closes without an answer, curl silently sends the
+     * request again. What must not be sent twice therefore gets a connection of its own. */
+    bool fresh = call->retry == MT_HTTP_RETRY_NEVER;
+    if (fresh != slot->fresh) {
+        code = curl_easy_setopt(slot->easy, CURLOPT_FRESH_CONNECT, fresh ? 1L : 0L);
+        slot->fresh = fresh;
+    }
+    /* 64 first requests to an HTTP/2 server shall share a connection, not shake 64 hands. */
+    if (code == CURLE_OK && call->tls != slot->tls) {
+        code = curl_easy_setopt(slot->easy, CURLOPT_PIPEWAIT, call->tls ? 1L : 0L);
+        slot->tls = call->tls;
+    }
+    return code;
+}
+
+static CURLcode set_up(struct http_slot *slot, const struct mt_http_call *call, int64_t attempt_ms)
+{
+    CURL *easy = slot->easy;
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, call->url);
+    if (code == CURLE_OK) {
+        code = curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
+    }
+    if (code == CURLE_OK) {
+        code = set_method(slot, call);
+    }
+    if (code == CURLE_OK) {
+        code = set_connection(slot, call);
+    }
+    long connect_ms = attempt_ms < HTTP_CONNECT_MS ? (long)attempt_ms : (long)HTTP_CONNECT_MS;
+    (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)attempt_ms);
+    (void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
+    return code;
+}
+
+static void write_authorization(struct mt_http_call *call)
+{
+    if (call->bearer) {
+        (void)snprintf(call->authorization, call->authorization_cap, "Authorization: Bearer %s",
+                       mt_secret_bytes(call->bearer));
+    }
+}
+
+static void wipe_authorization(struct mt_http_call *call)
+{
+    if (call->authorization) {
+        explicit_bzero(call->authorization, call->authorization_cap);
+    }
+}
+
+enum mt_rc attempt_start(struct mt_http_call *call)
+{
+    struct mt_http *http = call->http;
+    int64_t now_us = mt_clock_mono_us();
+    int64_t left_ms = call->deadline_ms - now_us / 1000;
+    struct http_slot *slot = slot_take(http);
+    if (!slot) {
+        return MT_ERR_NOMEM;
+    }
+    slot->call = call;
+    slot->max_bytes = call->max_response_bytes;
+    slot->body.max_bytes = call->max_response_bytes > HTTP_KEEP_BODY_BYTES
+                               ? call->max_response_bytes
+                               : HTTP_KEEP_BODY_BYTES;
+    slot->body_rc = MT_OK;
+    mt_buf_reset(&slot->body);
+    slot->error[0] = '\0';
+    write_authorization(call);
+    CURLcode code = set_up(slot, call, left_ms < call->attempt_ms ? left_ms : call->attempt_ms);
+    if (code != CURLE_OK || curl_multi_add_handle(http->multi, slot->easy) != CURLM_OK) {
+        wipe_authorization(call);
+        slot_free(slot); /* half set up: not to be used again */
+        return MT_ERR_NOMEM;
+    }
+    call->slot = slot;
+    call->state = CALL_WIRE;
+    call->attempts++;
+    call->sent_us = now_us;
+    call_list_push(&http->wire, call);
+    http->wire_n++;
+    http->sent_n++;
+    return MT_OK;
+}
+
+struct http_slot *attempt_end(struct mt_http_call *call)
+{
+    struct http_slot *slot = call->slot;
+    wipe_authorization(call);
+    call_list_remove(&call->http->wire, call);
+    call->http->wire_n--;
+    call->slot = NULL;
+    return slot;
+}
+
+void attempt_abort(struct mt_http_call *call)
+{
+    struct http_slot *slot = attempt_end(call);
+    (void)curl_multi_remove_handle(call->http->multi, slot->easy);
+    slot_give(slot);
+}

@@ -1,0 +1,214 @@
+/* curl's sockets and timer on the loop, and the transfers that have ended.
+ *
+ * An idle keep-alive connection stays watched (without keeping the loop alive): curl says REMOVE
+ * after each answer and asks for the same descriptor with the next request, and taking it out of
+ * epoll and putting it back would be several calls into the kernel per page. That is safe only for
+ * sockets whose closing we are told of, so curl opens and closes them through us; what it watches
+ * besides (the resolver's wake-up pair) is let go at once. */
+#include "base/log.h"
+#include "base/mem.h"
+#include "http/http_int.h"
+#include "loop/loop.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct http_sock *sock_find(const struct mt_http *http, int fd)
+{
+    return fd >= 0 && (size_t)fd < http->socks_n ? http->socks[fd] : NULL;
+}
+
+static struct http_sock *sock_make(struct mt_http *http, int fd)
+{
+    struct http_sock *sock = sock_find(http, fd);
+    if (sock || fd < 0) {
+        return sock;
+    }
+    if ((size_t)fd >= http->socks_n) {
+        size_t n = (size_t)fd + 64;
+        struct http_sock **socks = mt_mem_realloc(http->socks, n * sizeof(struct http_sock *));
+        if (!socks) {
+            return NULL;
+        }
+        for (size_t i = http->socks_n; i < n; i++) {
+            socks[i] = NULL;
+        }
+        http->socks = socks;
+        http->socks_n = n;
+    }
+    sock = mt_mem_calloc(1, sizeof *sock);
+    if (sock) {
+        sock->http = http;
+        sock->fd = fd;
+        http->socks[fd] = sock;
+    }
+    return sock;
+}
+
+static void sock_free(struct http_sock *sock)
+{
+    if (sock) {
+        sock->http->socks[sock->fd] = NULL;
+        mt_poll_free(sock->poll);
+        mt_mem_free(sock);
+    }
+}
+
+static void drain(struct mt_http *http)
+{
+    CURLMsg *message = NULL;
+    int left_n = 0;
+    while ((message = curl_multi_info_read(http->multi, &left_n)) != NULL) {
+        char *slot_p = NULL;
+        if (message->msg != CURLMSG_DONE) {
+            continue;
+        }
+        CURLcode code = message->data.result; /* the message dies with the handle's removal */
+        (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &slot_p);
+        struct http_slot *slot = (struct http_slot *)(void *)slot_p;
+        (void)curl_multi_remove_handle(http->multi, slot->easy);
+        answer_take(slot, code);
+    }
+}
+
+static void act(struct mt_http *http, curl_socket_t fd, int mask)
+{
+    int running_n = 0;
+    http_depth_enter(http);
+    CURLMcode code = curl_multi_socket_action(http->multi, fd, mask, &running_n);
+    if (code != CURLM_OK) {
+        mt_log(MT_LOG_ERROR, "http", "curl: %s", curl_multi_strerror(code));
+    }
+    drain(http);
+    http_pump(http);
+    http_depth_leave(http);
+}
+
+static void on_poll(void *ud, int events, bool error)
+{
+    struct http_sock *sock = ud;
+    if (sock->idle) {
+        /* The server has closed an idle connection, or sends what nobody asked for. curl will see
+         * that before it uses the connection again. */
+        mt_poll_set(sock->poll, 0);
+        return;
+    }
+    int mask = ((events & MT_POLL_READ) ? CURL_CSELECT_IN : 0) |
+               ((events & MT_POLL_WRITE) ? CURL_CSELECT_OUT : 0) | (error ? CURL_CSELECT_ERR : 0);
+    act(sock->http, sock->fd, mask);
+}
+
+static void on_curl_timer(void *ud)
+{
+    act(ud, CURL_SOCKET_TIMEOUT, 0);
+}
+
+static void sock_idle(struct http_sock *sock)
+{
+    if (!sock->ours || !sock->poll) {
+        sock_free(sock);
+        return;
+    }
+    sock->idle = true;
+    mt_poll_set(sock->poll, MT_POLL_READ);
+    mt_poll_keep_alive(sock->poll, false);
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ud, void *unused)
+{
+    struct mt_http *http = ud;
+    (void)easy;
+    (void)unused;
+    struct http_sock *sock = what == CURL_POLL_REMOVE ? sock_find(http, fd) : sock_make(http, fd);
+    if (what == CURL_POLL_REMOVE) {
+        if (sock) {
+            sock_idle(sock);
+        }
+        return 0;
+    }
+    if (!sock ||
+        (!sock->poll && mt_poll_new(http->loop, fd, on_poll, sock, &sock->poll) != MT_OK)) {
+        return -1; /* curl fails the transfer */
+    }
+    if (sock->idle) {
+        sock->idle = false;
+        mt_poll_keep_alive(sock->poll, true);
+    }
+    mt_poll_set(sock->poll, ((what & CURL_POLL_IN) ? MT_POLL_READ : 0) |
+                                ((what & CURL_POLL_OUT) ? MT_POLL_WRITE : 0));
+    return 0;
+}
+
+static int on_timer(CURLM *multi, long after_ms, void *ud)
+{
+    struct mt_http *http = ud;
+    (void)multi;
+    if (!http->curl_timer) {
+        return 0; /* half made */
+    }
+    if (after_ms < 0) {
+        mt_timer_stop(http->curl_timer);
+    } else {
+        mt_timer_start(http->curl_timer, after_ms, 0);
+    }
+    return 0;
+}
+
+static curl_socket_t on_open(void *ud, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    (void)purpose;
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                    address->protocol);
+    if (fd < 0) {
+        return CURL_SOCKET_BAD;
+    }
+    sock_free(sock_find(ud, fd)); /* there is none, unless a closing went unseen */
+    struct http_sock *sock = sock_make(ud, fd);
+    if (sock) {
+        sock->ours = true;
+    }
+    return fd;
+}
+
+static int on_close(void *ud, curl_socket_t fd)
+{
+    sock_free(sock_find(ud, fd));
+    return close(fd);
+}
+
+void multi_setup_slot(struct http_slot *slot)
+{
+    (void)curl_easy_setopt(slot->easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+    (void)curl_easy_setopt(slot->easy, CURLOPT_OPENSOCKETDATA, slot->http);
+    (void)curl_easy_setopt(slot->easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+    (void)curl_easy_setopt(slot->easy, CURLOPT_CLOSESOCKETDATA, slot->http);
+}
+
+enum mt_rc multi_new(struct mt_http *http)
+{
+    http->multi = curl_multi_init();
+    if (!http->multi) {
+        return MT_ERR_NOMEM;
+    }
+    (void)curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    (void)curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
+    (void)curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+    (void)curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
+    (void)curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)http->max_in_flight);
+    (void)curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+    return mt_timer_new(http->loop, on_curl_timer, http, &http->curl_timer);
+}
+
+void multi_free(struct mt_http *http)
+{
+    (void)curl_multi_cleanup(http->multi); /* closes the pool's connections, through on_close */
+    http->multi = NULL;
+    for (size_t i = 0; i < http->socks_n; i++) {
+        sock_free(http->socks[i]);
+    }
+    mt_mem_free(http->socks);
+    http->socks = NULL;
+    http->socks_n = 0;
+    mt_timer_free(http->curl_timer);
+    http->curl_timer = NULL;
+}
