@@ -96,8 +96,8 @@ static struct mt_sb_faults defaults(void)
         .page_default = 20,
         .queue_single = 500,
         .queue_group = 200,
-        .max_message = 5 * 1024,
-        .recall_limit_ms = 2 * 60 * 1000,
+        .max_message = 5120,
+        .recall_limit_ms = 120000,
         .span_ms = 5 * DAY_MS,
     };
 }

@@ -28,7 +28,7 @@ static uint32_t peer_of(const struct mt_sb_view *view)
 
 static void single_ack(struct mt_sb_uplink *uplink)
 {
-    struct mt_sb_entry entry = {.device = uplink->session->device->id};
+    struct mt_sb_entry entry = {0};
     if (uplink->view == NULL || uplink->view->thread->chat != MT_SB_SINGLE) {
         mt_sb_uplink_refuse(uplink, 1, "Sorry, message does not exist");
         return;
@@ -42,7 +42,7 @@ static void group_ack(struct mt_sb_uplink *uplink)
 {
     struct mt_sb_store *store = &uplink->session->sandbox->store;
     const struct mt_sb_user *user = uplink->session->device->user;
-    struct mt_sb_entry entry = {.device = uplink->session->device->id};
+    struct mt_sb_entry entry = {0};
     char key[] = "group_read_count";
     char counts[64];
     size_t count = 0;
@@ -96,7 +96,7 @@ void mt_sb_uplink_delivered(struct mt_sb_uplink *uplink)
  * do. */
 void mt_sb_uplink_channel(struct mt_sb_uplink *uplink)
 {
-    struct mt_sb_entry entry = {.device = uplink->session->device->id};
+    struct mt_sb_entry entry = {0};
     if (uplink->view == NULL) {
         mt_sb_uplink_answer(uplink, NULL,
                             mt_sb_store_next_id(&uplink->session->sandbox->store, uplink->now_ms),

@@ -12,7 +12,7 @@
 void mt_sb_uplink_recall(struct mt_sb_uplink *uplink)
 {
     struct mt_sandbox *sandbox = uplink->session->sandbox;
-    struct mt_sb_entry entry = {.device = uplink->session->device->id};
+    struct mt_sb_entry entry = {0};
     struct mt_sb_view *view = NULL;
     int64_t ts_ms = 0;
     const struct mt_sb_message *message =
@@ -133,7 +133,7 @@ static const char *edit_obstacle(const struct mt_sb_uplink *uplink,
 
 void mt_sb_uplink_edit(struct mt_sb_uplink *uplink)
 {
-    struct mt_sb_entry entry = {.device = uplink->session->device->id};
+    struct mt_sb_entry entry = {0};
     struct mt_sb_view *view = NULL;
     struct mt_buf note;
     int64_t ts_ms = 0;

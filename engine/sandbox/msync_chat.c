@@ -116,7 +116,7 @@ static enum mt_rc store(const struct mt_sb_uplink *uplink, struct mt_sb_entry *e
     *ts_ms = message->ts_ms;
     entry->id = message->id;
     entry->online_only = draft.thread->chat == MT_SB_ROOM; /* rooms have no offline queue */
-    rc = mt_sb_publish(sandbox, draft.thread, entry);
+    rc = mt_sb_publish(sandbox, draft.thread, device, entry);
     entry->directed = NULL; /* the queue's now */
 out:
     mt_mem_free(parcel.owned);
@@ -126,7 +126,7 @@ out:
 
 void mt_sb_uplink_chat(struct mt_sb_uplink *uplink)
 {
-    struct mt_sb_entry entry = {.device = uplink->session->device->id, .is_message = true};
+    struct mt_sb_entry entry = {.is_message = true};
     uint64_t id = 0;
     int64_t ts_ms = 0;
     if (!direct(uplink, &entry))

@@ -68,7 +68,7 @@ void mt_sb_uplink_answer(const struct mt_sb_uplink *uplink, const struct mt_sb_r
 void mt_sb_uplink_refuse(const struct mt_sb_uplink *uplink, uint32_t code, const char *reason);
 /* Puts an entry into the queue of the conversation and tells whoever is online. */
 enum mt_rc mt_sb_publish(struct mt_sandbox *sandbox, struct mt_sb_thread *thread,
-                         struct mt_sb_entry *entry) MT_CHECKED;
+                         const struct mt_sb_device *author, struct mt_sb_entry *entry) MT_CHECKED;
 /* Publishes the body as an event from the sender, with a new id; the meta's ext goes along. The
  * audience and device of the entry are the caller's. */
 enum mt_rc mt_sb_uplink_event(const struct mt_sb_uplink *uplink,

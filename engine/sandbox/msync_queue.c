@@ -21,9 +21,9 @@ static void notice(void *ud, struct mt_sb_device *device, struct mt_sb_view *vie
 }
 
 enum mt_rc mt_sb_publish(struct mt_sandbox *sandbox, struct mt_sb_thread *thread,
-                         struct mt_sb_entry *entry)
+                         const struct mt_sb_device *author, struct mt_sb_entry *entry)
 {
-    enum mt_rc rc = mt_sb_feed_push(&sandbox->store, thread, entry);
+    enum mt_rc rc = mt_sb_feed_push(&sandbox->store, thread, author, entry);
     if (rc == MT_OK)
         mt_sb_feed_notify(&sandbox->store, thread, notice, sandbox);
     return rc;

@@ -100,7 +100,7 @@ enum mt_rc mt_sb_uplink_event(const struct mt_sb_uplink *uplink,
     }
     memcpy(entry->meta, store->scratch, len);
     entry->meta_len = (uint32_t)len;
-    rc = mt_sb_publish(uplink->session->sandbox, draft.thread, entry);
+    rc = mt_sb_publish(uplink->session->sandbox, draft.thread, uplink->session->device, entry);
     entry->meta = NULL; /* the queue's now */
     entry->directed = NULL;
 out:

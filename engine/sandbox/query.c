@@ -62,6 +62,16 @@ uint64_t mt_sb_query_u64(const struct mt_sb_call *call, const char *name, uint64
     return mt_sb_query(call, name, text, sizeof text) && mt_str_u64(text, &n) ? n : absent;
 }
 
+bool mt_sb_mark_parse(const char *text, unsigned *mark)
+{
+    uint64_t n = 0;
+    if (text == NULL || !mt_str_starts(text, "mark_") || !mt_str_u64(text + 5, &n) ||
+        n >= MT_SB_MARKS)
+        return false;
+    *mark = (unsigned)n;
+    return true;
+}
+
 struct mt_json *mt_sb_body(struct mt_sb_call *call)
 {
     struct mt_json *root = NULL;

@@ -128,7 +128,7 @@ static void spoil(const struct mt_sb_call *call, const struct request *request,
         if (page->n > 2) {
             size_t at = page->n / 2;
             memmove(&page->items[at], &page->items[at + 1],
-                    (page->n - at - 1) * sizeof page->items[0]);
+                    (page->n - at - 1) * sizeof(const struct mt_sb_message *));
             page->n--;
         }
         break;
@@ -139,7 +139,7 @@ static void spoil(const struct mt_sb_call *call, const struct request *request,
             read_previous(&one, &other);
             size_t n = page->n < MT_SB_PAGE_MAX ? page->n : MT_SB_PAGE_MAX - 1;
             if (other.n == 1) {
-                memmove(&page->items[1], &page->items[0], n * sizeof page->items[0]);
+                memmove(&page->items[1], &page->items[0], n * sizeof(const struct mt_sb_message *));
                 page->items[0] = other.items[0];
                 page->n = n + 1;
             }

@@ -55,6 +55,8 @@ bool mt_sb_query(const struct mt_sb_call *call, const char *name, char *out, siz
 uint64_t mt_sb_query_u64(const struct mt_sb_call *call, const char *name, uint64_t absent);
 /* Undoes %XX in place; false on NUL or broken escapes. */
 bool mt_sb_percent(char *text);
+/* N of "mark_N", 0 to 19; false: it is none. */
+bool mt_sb_mark_parse(const char *text, unsigned *mark);
 /* The body as a JSON object, or NULL after a 400 was written. */
 struct mt_json *mt_sb_body(struct mt_sb_call *call);
 

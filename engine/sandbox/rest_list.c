@@ -2,6 +2,7 @@
 #include "sandbox/rest_int.h"
 
 #include "base/mem.h"
+#include "base/str.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -91,7 +92,7 @@ static void write_new(struct mt_sb_call *call, const struct mt_sb_listed *listed
     if (need_mark && view->marks != 0) {
         mt_jsonw_key(json, "marks");
         mt_jsonw_array(json);
-        for (unsigned i = 0; i < 20; i++) {
+        for (unsigned i = 0; i < MT_SB_MARKS; i++) {
             char mark[16];
             (void)snprintf(mark, sizeof mark, "mark_%u", i);
             if ((view->marks >> i & 1) != 0)
@@ -168,11 +169,11 @@ static size_t keep_pinned(struct mt_sb_listed *list, size_t n)
     return kept;
 }
 
-static size_t keep_marked(struct mt_sb_listed *list, size_t n, uint64_t mark)
+static size_t keep_marked(struct mt_sb_listed *list, size_t n, unsigned mark)
 {
     size_t kept = 0;
     for (size_t i = 0; i < n; i++) {
-        if (mark < 20 && (list[i].view->marks >> mark & 1) != 0)
+        if ((list[i].view->marks >> mark & 1) != 0)
             list[kept++] = list[i];
     }
     return kept;
@@ -190,12 +191,15 @@ static uint64_t sort_key(const struct mt_sb_listed *listed, bool pinned)
 static bool read_cursor(struct mt_sb_call *call, uint64_t *key, uint64_t *thread)
 {
     char text[64];
-    char end = '\0';
     *key = UINT64_MAX;
     *thread = 0;
     if (!mt_sb_query(call, "cursor", text, sizeof text) || text[0] == '\0')
         return true;
-    return sscanf(text, "c%16" SCNx64 "-%8" SCNx64 "%c", key, thread, &end) == 2;
+    char *dash = strchr(text, '-');
+    if (text[0] != 'c' || dash == NULL)
+        return false;
+    *dash = '\0';
+    return mt_str_u64(text + 1, key) && mt_str_u64(dash + 1, thread);
 }
 
 static void write_cursor_page(struct mt_sb_call *call, const struct mt_sb_listed *list, size_t n,
@@ -223,7 +227,7 @@ static void write_cursor_page(struct mt_sb_call *call, const struct mt_sb_listed
     text[0] = '\0';
     for (uint64_t i = 0; i < limit && at < n; i++, at++) {
         write_new(call, &list[at], need_mark);
-        (void)snprintf(text, sizeof text, "c%016" PRIx64 "-%08" PRIx32, sort_key(&list[at], pinned),
+        (void)snprintf(text, sizeof text, "c%" PRIu64 "-%" PRIu32, sort_key(&list[at], pinned),
                        list[at].view->thread->index);
     }
     mt_jsonw_array_end(&call->json);
@@ -263,10 +267,10 @@ void mt_sb_rest_list_search(struct mt_sb_call *call)
     char text[16];
     struct mt_sb_listed *list = NULL;
     size_t n = 0;
-    unsigned mark = UINT32_MAX;
+    unsigned mark = 0;
     if (cursor_form_is_off(call))
         return;
-    if (!mt_sb_query(call, "mark", text, sizeof text) || sscanf(text, "mark_%2u", &mark) != 1) {
+    if (!mt_sb_query(call, "mark", text, sizeof text) || !mt_sb_mark_parse(text, &mark)) {
         mt_sb_reply_error(call, 400, "illegal_argument", "param mark is illegal");
         return;
     }

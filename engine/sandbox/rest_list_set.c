@@ -1,11 +1,9 @@
 /* Pins and marks of conversations. */
 #include "sandbox/rest_int.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define PINS_MAX         50
-#define MARKS_MAX        20
 #define MARK_TARGETS_MAX 20
 
 /* "groupChat" in pins and deletions, "groupchat" in marks: both spellings are real. */
@@ -82,12 +80,11 @@ void mt_sb_rest_unpin(struct mt_sb_call *call)
 static void set_marks(struct mt_sb_call *call, bool on)
 {
     struct mt_json *body = mt_sb_body(call);
-    unsigned mark = MARKS_MAX;
+    unsigned mark = 0;
     if (body == NULL)
         return;
-    const char *name = mt_json_str(mt_json_get(body, "mark"));
     const struct mt_json *targets = mt_json_get(body, "targets");
-    if (name == NULL || sscanf(name, "mark_%2u", &mark) != 1 || mark >= MARKS_MAX) {
+    if (!mt_sb_mark_parse(mt_json_str(mt_json_get(body, "mark")), &mark)) {
         mt_sb_reply_error(call, 400, "illegal_argument", "param mark is illegal");
         goto out;
     }

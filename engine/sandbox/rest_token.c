@@ -182,7 +182,7 @@ static void write_hosts(struct mt_sb_call *call, const char *name)
     mt_jsonw_key(json, "protocol");
     mt_jsonw_str(json, "http");
     mt_jsonw_key(json, "domain");
-    mt_jsonw_str(json, "127.0.0.1");
+    mt_jsonw_str(json, call->sandbox->host);
     mt_jsonw_key(json, "port");
     mt_jsonw_str(json, port);
     mt_jsonw_object_end(json);

@@ -117,12 +117,13 @@ static enum mt_rc listen_on(struct mt_sandbox *sandbox, const struct mt_sandbox_
     if (rc != MT_OK)
         return rc;
     sandbox->port = mt_ws_server_port(sandbox->server);
+    sandbox->host = mt_mem_strdup(host);
     sandbox->base = format("http://%s:%u", host, sandbox->port, "");
     sandbox->ready = format("{\"ready\":true,\"easemob\":{\"appkey\":\"" MT_SB_APPKEY
                             "\",\"rest\":\"http://%s:%u\",\"websocket\":\"ws://%s:%u/websocket\"},"
                             "\"owner\":\"%s\"}",
                             host, sandbox->port, sandbox->owner->name);
-    if (sandbox->base == NULL || sandbox->ready == NULL)
+    if (sandbox->host == NULL || sandbox->base == NULL || sandbox->ready == NULL)
         return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "memory is short");
     return MT_OK;
 }
@@ -219,6 +220,7 @@ void mt_sandbox_free(struct mt_sandbox *sandbox)
     mt_sb_record_free(sandbox->record);
     mt_sb_files_free(sandbox->files);
     mt_buf_deinit(&sandbox->answer);
+    mt_mem_free(sandbox->host);
     mt_mem_free(sandbox->base);
     mt_mem_free(sandbox->ready);
     mt_mem_free(sandbox);

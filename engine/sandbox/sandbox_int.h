@@ -28,6 +28,7 @@ struct mt_sandbox {
     struct mt_timer *beat;
     uint16_t port;
     bool strict;
+    char *host;
     char *base; /* "http://127.0.0.1:P" */
     char *ready;
     struct mt_sb_user *owner;

@@ -70,22 +70,16 @@ void mt_sb_feed_ack(struct mt_sb_view *view, const struct mt_sb_device *device, 
 
 /* The author's own device needs no pull to be up to date, if it was so before. */
 static void advance_author(struct mt_sb_store *store, struct mt_sb_thread *thread,
-                           const struct mt_sb_entry *entry)
+                           const struct mt_sb_device *author)
 {
     uint64_t before = thread->feed_n < 2 ? 0 : thread->feed[thread->feed_n - 2].id;
-    for (size_t i = 0; i < store->online_n; i++) {
-        const struct mt_sb_device *device = store->online[i];
-        if (device->id != entry->device)
-            continue;
-        struct mt_sb_view *view = mt_sb_view_of(store, device->user, thread);
-        if (view != NULL && mt_sb_feed_pos(view, device) >= before)
-            mt_sb_feed_ack(view, device, entry->id);
-        return;
-    }
+    struct mt_sb_view *view = mt_sb_view_of(store, author->user, thread);
+    if (view != NULL && mt_sb_feed_pos(view, author) >= before)
+        mt_sb_feed_ack(view, author, thread->feed[thread->feed_n - 1].id);
 }
 
 enum mt_rc mt_sb_feed_push(struct mt_sb_store *store, struct mt_sb_thread *thread,
-                           struct mt_sb_entry *entry)
+                           const struct mt_sb_device *author, struct mt_sb_entry *entry)
 {
     if (thread->feed_n >= MT_SB_FEED_MAX)
         feed_drop(thread, MT_SB_FEED_DROP);
@@ -93,9 +87,10 @@ enum mt_rc mt_sb_feed_push(struct mt_sb_store *store, struct mt_sb_thread *threa
         entry_clear(entry);
         return MT_ERR_NOMEM;
     }
+    entry->device = author == NULL ? 0 : author->id;
     thread->feed[thread->feed_n++] = *entry;
-    if (entry->device != 0)
-        advance_author(store, thread, entry);
+    if (author != NULL)
+        advance_author(store, thread, author);
     return MT_OK;
 }
 
@@ -105,8 +100,6 @@ static bool meant_for(const struct mt_sb_entry *entry, const struct mt_sb_device
     if (entry->device == device->id)
         return false;
     if (entry->only_user != 0 && entry->only_user != user + 1)
-        return false;
-    if (entry->but_user == user + 1)
         return false;
     if (entry->online_only && entry->id <= device->since_id)
         return false;

@@ -20,7 +20,8 @@
 #define MT_SB_DOMAIN_GROUP   "conference.easemob.com"
 #define MT_SB_FEED_MAX       16384 /* queue entries a thread remembers */
 #define MT_SB_FEED_DROP      4096  /* oldest entries forgotten at once beyond that */
-#define MT_SB_DEVICES_MAX    16    /* remembered a user, online or not */
+#define MT_SB_MARKS          20
+#define MT_SB_DEVICES_MAX    16 /* remembered a user, online or not */
 #define MT_SB_SLAB_MAX_BYTES ((size_t)4 << 30)
 
 enum mt_sb_chat { MT_SB_SINGLE, MT_SB_GROUP, MT_SB_ROOM };
@@ -61,7 +62,6 @@ struct mt_sb_entry {
     uint32_t meta_len;
     uint32_t device;     /* the device it came from, which does not get it back; 0: none */
     uint32_t only_user;  /* user index + 1: only that user's devices; 0: all members */
-    uint32_t but_user;   /* user index + 1: all but that user; 0: nobody left out */
     uint32_t *directed;  /* user indices; NULL: everybody; owned */
     uint32_t directed_n; /* of directed */
     bool online_only;    /* not for devices that were away */
@@ -263,9 +263,10 @@ struct mt_sb_device *mt_sb_device_online(struct mt_sb_store *store, struct mt_sb
                                          const char *resource, struct mt_sb_session *session);
 void mt_sb_device_offline(struct mt_sb_store *store, struct mt_sb_device *device);
 struct mt_sb_device *mt_sb_device_find(const struct mt_sb_user *user, const char *resource);
-/* Takes over entry->meta and entry->directed, also on failure. */
+/* Takes over entry->meta and entry->directed, also on failure. The author's device (may be NULL)
+ * does not get the entry back. */
 enum mt_rc mt_sb_feed_push(struct mt_sb_store *store, struct mt_sb_thread *thread,
-                           struct mt_sb_entry *entry) MT_CHECKED;
+                           const struct mt_sb_device *author, struct mt_sb_entry *entry) MT_CHECKED;
 /* Calls each(ud, device, view) for the online devices that must hear of the thread's newest entry
  * now. */
 void mt_sb_feed_notify(struct mt_sb_store *store, struct mt_sb_thread *thread,

@@ -38,7 +38,7 @@ enum mt_rc mt_sb_tokens_issue(struct mt_sb_tokens *tokens, struct mt_sb_user *us
     if (token == NULL)
         return MT_ERR_NOMEM;
     mt_rand_bytes(random, sizeof random);
-    memcpy(out, "YWMt", 4); /* as the real ones begin */
+    memcpy(out, "YWMt", 5); /* as the real ones begin */
     mt_hex(random, sizeof random, out + 4);
     *token =
         (struct mt_sb_token){.user = user, .serial = ++tokens->serial, .expires_ms = expires_ms};
@@ -49,22 +49,22 @@ enum mt_rc mt_sb_tokens_issue(struct mt_sb_tokens *tokens, struct mt_sb_user *us
     return MT_OK;
 }
 
-void mt_sb_tokens_check(const struct mt_sb_tokens *tokens, const char *text, int64_t now_ms,
+void mt_sb_tokens_check(const struct mt_sb_tokens *tokens, const char *token, int64_t now_ms,
                         struct mt_sb_token_check *check)
 {
     *check = (struct mt_sb_token_check){.state = MT_SB_TOKEN_UNKNOWN};
-    const struct mt_sb_token *token = mt_map_get(tokens->map, text);
-    if (token != NULL) {
-        bool over = token->expires_ms <= now_ms || token->serial <= tokens->cutoff;
+    const struct mt_sb_token *known = mt_map_get(tokens->map, token);
+    if (known != NULL) {
+        bool over = known->expires_ms <= now_ms || known->serial <= tokens->cutoff;
         check->state = over ? MT_SB_TOKEN_EXPIRED : MT_SB_TOKEN_GOOD;
-        check->user = token->user;
-        check->expires_ms = token->expires_ms;
+        check->user = known->user;
+        check->expires_ms = known->expires_ms;
         return;
     }
-    if (!mt_str_starts(text, MT_SB_TOKEN_PREFIX) || text[strlen(MT_SB_TOKEN_PREFIX)] == '\0')
+    if (!mt_str_starts(token, MT_SB_TOKEN_PREFIX) || token[strlen(MT_SB_TOKEN_PREFIX)] == '\0')
         return;
     check->state = tokens->plain_expired ? MT_SB_TOKEN_EXPIRED : MT_SB_TOKEN_GOOD;
-    check->plain_user = text + strlen(MT_SB_TOKEN_PREFIX);
+    check->plain_user = token + strlen(MT_SB_TOKEN_PREFIX);
     check->expires_ms = now_ms + PLAIN_LIFE_MS;
 }
 
