@@ -174,6 +174,7 @@ static void on_http(void *ud, enum mt_rc rc, const struct mt_http_response *resp
     struct mt_provider_call *call = ud;
     struct mt_provider_account *account = call->account;
     struct mt_em_token *token = call->token;
+    int status = rc == MT_OK && response != NULL ? response->status : 0;
 
     call->http = NULL;
     call->token = NULL;
@@ -186,12 +187,11 @@ static void on_http(void *ud, enum mt_rc rc, const struct mt_http_response *resp
         account->session.date_ms = response->date_ms;
         account->session.date_local_ms = mt_clock_wall_ms();
     }
-    if (rc == MT_OK && response->status == 200)
+    if (status == 200)
         token->proven = true;
     if (call->cancelled) {
         mt_em_call_end(call, MT_ERR_CANCELLED, NULL);
-    } else if (rc == MT_OK && response->status == 401 && !call->renewed &&
-               mt_em_session_renew(account, token)) {
+    } else if (status == 401 && !call->renewed && mt_em_session_renew(account, token)) {
         call->renewed = true;
         if (account->session.stage == MT_EM_STAGE_NONE)
             call->step(call); /* another call has renewed it meanwhile */

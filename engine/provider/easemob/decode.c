@@ -9,6 +9,7 @@
 #include "provider/easemob/ext_int.h"
 #include "provider/easemob/extra_int.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -112,9 +113,7 @@ static enum mt_rc set_people(const struct mt_em_decoder *decoder, const meta_pb 
         out->to = full;
         if (full == NULL)
             return MT_ERR_NOMEM;
-        memcpy(full, to, to_len);
-        full[to_len] = '/';
-        memcpy(full + to_len + 1, resource, resource_len + 1);
+        snprintf(full, to_len + resource_len + 2, "%s/%s", to, resource);
     } else {
         out->to = mt_arena_strdup(arena, to);
     }

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define EXT_JSON_MAX (1024 * 1024)
+#define EXT_JSON_MAX ((size_t)1024 * 1024)
 
 enum mt_rc mt_em_ext_json(const char *text, size_t len, struct mt_arena *arena,
                           struct mt_value *out)

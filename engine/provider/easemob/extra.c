@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define META_JSON_MAX (1024 * 1024)
+#define META_JSON_MAX ((size_t)1024 * 1024)
 
 /* The cloud's names of members whose name here differs. */
 static const struct {

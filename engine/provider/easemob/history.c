@@ -68,7 +68,7 @@ static void history_step(struct mt_provider_call *base)
     struct mt_buf body;
 
     call->sent_start = mt_em_roaming_start(&call->query, &account->bounds);
-    mt_buf_init(&body, 16 * 1024);
+    mt_buf_init(&body, (size_t)16 * 1024);
     mt_em_roaming_body(&call->query, &account->bounds, &body);
     snprintf(path, sizeof path, "users/%s/messageroaming", account->user_escaped);
     mt_em_call_send(base, "POST", path, &body);
@@ -129,7 +129,7 @@ static enum mt_rc copy_query(struct history_call *call, const struct mt_history_
     const char **kinds = NULL;
 
     call->query = *query;
-    call->strings = mt_arena_new(64 * 1024);
+    call->strings = mt_arena_new((size_t)64 * 1024);
     if (call->strings == NULL || !copy_str(call->strings, &call->query.cursor) ||
         !copy_str(call->strings, &call->query.from))
         return MT_ERR_NOMEM;

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define PAYLOAD_MAX (1024 * 1024)
+#define PAYLOAD_MAX ((size_t)1024 * 1024)
 
 bool mt_em_jid_parse(const char *jid, const char *appkey, char *out, size_t out_size,
                      bool *conference)

@@ -129,7 +129,7 @@ static void on_login(void *ud, enum mt_rc rc, const struct mt_http_response *res
         session->date_ms = response->date_ms;
         session->date_local_ms = mt_clock_wall_ms();
     }
-    if (rc == MT_OK && response->status == 200) {
+    if (rc == MT_OK && response != NULL && response->status == 200) {
         rc = read_token(account, response, &fault);
     } else {
         bool reached = rc == MT_OK;
@@ -179,7 +179,7 @@ static void login_start(struct mt_provider_account *account)
     enum mt_rc rc = MT_OK;
 
     session->stage = MT_EM_STAGE_LOGIN;
-    mt_buf_init(&body, 16 * 1024);
+    mt_buf_init(&body, (size_t)16 * 1024);
     login_body(account, &body);
     snprintf(url, sizeof url, "%s/%s/token", account->api, account->org_app);
     rc = body.failed;
