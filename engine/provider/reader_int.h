@@ -97,6 +97,25 @@ struct mt_reader {
     bool pumping, ended, freed;
 };
 
+/* reader_page.c */
+struct mt_reader_page *
+mt_reader_page_take(struct mt_reader *reader); /* NULL when memory is short */
+void mt_reader_page_give(struct mt_reader *reader, struct mt_reader_page *page);
+void mt_reader_page_free(struct mt_reader_page *page);
+void mt_reader_segment_free(struct mt_reader *reader, struct mt_reader_segment *segment);
+/* The list from there on. */
+void mt_reader_segments_free(struct mt_reader *reader, struct mt_reader_segment **at);
+/* Nothing further is wanted: what is on its way comes back cancelled. */
+void mt_reader_stop(struct mt_reader *reader);
+void mt_reader_release(struct mt_reader *reader);
+
+/* reader_ask.c: asks for what may be asked for; a failure stands in the segment. */
+void mt_reader_schedule(struct mt_reader *reader);
+void mt_reader_send(struct mt_reader *reader, struct mt_reader_segment *segment);
+
+/* reader.c: sends what may be sent and delivers what may be delivered. */
+void mt_reader_pump(struct mt_reader *reader);
+
 /* reader_check.c: the page's items follow the segment's last one, in order; the cursor moves on.
  * Notes the new state in the segment. */
 enum mt_rc mt_reader_check(const struct mt_reader *reader, struct mt_reader_segment *segment,
