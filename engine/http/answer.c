@@ -198,6 +198,9 @@ void answer_take(struct http_slot *slot, CURLcode code)
 {
     struct mt_http_call *call = slot->call;
     (void)attempt_end(call);
+    if (code == CURLE_OK && !slot->head_done) {
+        code = CURLE_PARTIAL_FILE;
+    }
     if (code == CURLE_OK) {
         take_answer(call, slot);
     } else {

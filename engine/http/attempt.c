@@ -31,6 +31,20 @@ static size_t on_body(char *data, size_t size, size_t n, void *ud)
     return slot->body_rc == MT_OK ? len : CURL_WRITEFUNC_ERROR;
 }
 
+/* curl takes a connection that closes in the middle of the headers for the end of an empty answer.
+ */
+static size_t on_header(char *line, size_t size, size_t n, void *ud)
+{
+    struct http_slot *slot = ud;
+    size_t len = size * n;
+    if (len <= 2) {
+        slot->head_done = true;
+    } else if (len > 5 && memcmp(line, "HTTP/", 5) == 0) {
+        slot->head_done = false; /* an interim answer, or a proxy's, was before */
+    }
+    return len;
+}
+
 static void setup_once(struct http_slot *slot)
 {
     const struct mt_http *http = slot->http;
@@ -39,6 +53,8 @@ static void setup_once(struct http_slot *slot)
     (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, slot->error);
     (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, slot);
+    (void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    (void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, slot);
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, http->user_agent);
     (void)curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
@@ -197,6 +213,7 @@ enum mt_rc attempt_start(struct mt_http_call *call)
                                ? call->max_response_bytes
                                : HTTP_KEEP_BODY_BYTES;
     slot->body_rc = MT_OK;
+    slot->head_done = false;
     mt_buf_reset(&slot->body);
     slot->error[0] = '\0';
     write_authorization(call);

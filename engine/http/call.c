@@ -233,16 +233,22 @@ static enum mt_rc rate_fault(struct mt_http_call *call, int64_t blocked_ms)
 enum mt_rc call_timed_out(struct mt_http_call *call)
 {
     char last[MT_FAULT_MESSAGE_MAX] = "";
-    int64_t spent_ms = call->deadline_ms - call->start_ms;
-    if (call->fault.kind != MT_OK) {
-        memcpy(last, call->fault.message, sizeof last);
-    } else if (call->attempts == 0) {
-        memcpy(last, "it was still waiting for its turn",
-               sizeof "it was still waiting for its turn");
+    double spent_s = (double)(call->deadline_ms - call->start_ms) / 1000;
+    if (call->attempts == 0) {
+        return mt_fault_set(&call->fault, MT_ERR_TIMEOUT, "http.timeout",
+                            "a request to %s still had to wait for its turn after %.1f s: ask for "
+                            "less at once",
+                            call->host, spent_s);
     }
+    if (call->fault.kind == MT_OK || call->fault.kind == MT_ERR_TIMEOUT) {
+        return mt_fault_set(&call->fault, MT_ERR_TIMEOUT, "http.timeout",
+                            "no answer from %s within %.1f s (%u attempts): try again later",
+                            call->host, spent_s, call->attempts);
+    }
+    memcpy(last, call->fault.message, sizeof last);
     return mt_fault_set(&call->fault, MT_ERR_TIMEOUT, "http.timeout",
-                        "no answer from %s within %.1f s (%u attempts): %s", call->host,
-                        (double)spent_ms / 1000, call->attempts, last);
+                        "no answer from %s within %.1f s (%u attempts): %s", call->host, spent_s,
+                        call->attempts, last);
 }
 
 void call_enter(struct mt_http_call *call, bool first)

@@ -94,6 +94,7 @@ struct http_slot {
     CURL *easy;
     struct mt_buf body;
     size_t max_bytes;
+    bool head_done;     /* the empty line after the headers has come */
     enum mt_rc body_rc; /* MT_ERR_LIMIT, MT_ERR_NOMEM: why the transfer was stopped by us */
     enum http_method method;
     bool has_body;
