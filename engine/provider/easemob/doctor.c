@@ -59,7 +59,7 @@ static void tell_configuration(struct doctor_call *call)
 static void tell_reached(struct doctor_call *call)
 {
     const struct mt_provider_account *account = call->base.account;
-    char detail[MT_FAULT_MESSAGE_MAX];
+    char detail[sizeof account->api + 64];
 
     snprintf(detail, sizeof detail, "%s answers%s", account->api,
              mt_str_starts(account->api, "https") ? ", certificate verified" : "");

@@ -1,8 +1,10 @@
 /* The tests of the room easemob. */
+int test_account(void);
 int test_decode(void);
 int test_faults(void);
 int test_golden(void);
 int test_parse(void);
+int test_verbs(void);
 
 int main(void)
 {
@@ -12,5 +14,7 @@ int main(void)
     failed += test_decode();
     failed += test_parse();
     failed += test_faults();
+    failed += test_account();
+    failed += test_verbs();
     return failed;
 }
