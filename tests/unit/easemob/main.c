@@ -4,6 +4,7 @@ int test_decode(void);
 int test_faults(void);
 int test_golden(void);
 int test_parse(void);
+int test_sandbox(void);
 int test_verbs(void);
 
 int main(void)
@@ -16,5 +17,6 @@ int main(void)
     failed += test_faults();
     failed += test_account();
     failed += test_verbs();
+    failed += test_sandbox();
     return failed;
 }
