@@ -1,9 +1,10 @@
-/* The archive of one account: append-only JSONL segments, a hash-chained manifest of sealed segments, a checkpoint
- * that says how much of each open segment is committed. Synchronous file work: call it from the work pool (writer.h)
- * or from a tool. One thread at a time.
+/* The archive of one account: append-only JSONL segments, a hash-chained manifest of sealed
+ * segments, a checkpoint that says how much of each open segment is committed. Synchronous file
+ * work: call it from the work pool (writer.h) or from a tool. One thread at a time.
  *
- * Write order (docs/archive.md proves each step): segment created → directory fsynced → lines appended → segment
- * fdatasynced → checkpoint record appended → checkpoint fdatasynced → only then is the page "committed". */
+ * Write order (docs/archive.md proves each step): segment created → directory fsynced → lines
+ * appended → segment fdatasynced → checkpoint record appended → checkpoint fdatasynced → only then
+ * is the page "committed". */
 #ifndef MT_ARCHIVE_ARCHIVE_H
 #define MT_ARCHIVE_ARCHIVE_H
 
@@ -26,13 +27,15 @@ struct mt_archive_options {
     int zstd_level;         /* 0: 3 */
 };
 
-/* Opens or creates dir for writing, takes its lock, recovers what an interrupted run left. Faults: BUSY
- * "archive.locked" (names pid, host and since when), INVALID "archive.other_account", INVALID "archive.format",
- * INVALID "archive.not_empty" (dir holds foreign files), DAMAGED "archive.damaged" (names the file and the remedy). */
+/* Opens or creates dir for writing, takes its lock, recovers what an interrupted run left. Faults:
+ * BUSY "archive.locked" (names pid, host and since when), INVALID "archive.other_account", INVALID
+ * "archive.format", INVALID "archive.not_empty" (dir holds foreign files), DAMAGED
+ * "archive.damaged" (names the file and the remedy). */
 enum mt_rc mt_archive_open(const char *dir, const struct mt_archive_identity *identity,
                            const struct mt_archive_options *options, struct mt_archive **out,
                            struct mt_fault *fault) MT_CHECKED;
-/* clean: everything is committed and the run ended as it should; writes the closing record. Always releases all. */
+/* clean: everything is committed and the run ended as it should; writes the closing record. Always
+ * releases all. */
 enum mt_rc mt_archive_close(struct mt_archive *archive, bool clean, struct mt_fault *fault);
 
 /* What is committed of one conversation. */
@@ -42,17 +45,18 @@ struct mt_archive_state {
     uint64_t lines_n;       /* with edits, recalls and gaps */
     uint64_t first_id, last_id;
     int64_t first_ms, last_ms;
-    uint64_t cursor_id;   /* read on after this id */
-    bool complete;        /* the cloud said "last" at synced_ms, and there is no gap */
-    int64_t synced_ms;    /* when the cloud last said so; 0: never */
+    uint64_t cursor_id; /* read on after this id */
+    bool complete;      /* the cloud said "last" at synced_ms, and there is no gap */
+    int64_t synced_ms;  /* when the cloud last said so; 0: never */
     uint64_t gaps_n;
 };
 
 /* NULL if the archive has none of it. Valid until the next commit. */
-const struct mt_archive_state *mt_archive_state(const struct mt_archive *archive, const char *conversation);
+const struct mt_archive_state *mt_archive_state(const struct mt_archive *archive,
+                                                const char *conversation);
 /* In order of first commit; each returns false to stop. */
-void mt_archive_each(const struct mt_archive *archive, bool (*each)(void *ud, const struct mt_archive_state *state),
-                     void *ud);
+void mt_archive_each(const struct mt_archive *archive,
+                     bool (*each)(void *ud, const struct mt_archive_state *state), void *ud);
 
 /* Lines of one conversation to be committed together. */
 struct mt_archive_batch {
@@ -67,15 +71,16 @@ struct mt_archive_batch {
     int64_t synced_ms;
 };
 
-/* Makes all batches durable, or fails. After a failure the archive refuses further commits (MT_ERR_STATE): a failed
- * fsync leaves a segment in doubt, so it is abandoned and fetched again by the next run. */
-enum mt_rc mt_archive_commit(struct mt_archive *archive, const struct mt_archive_batch *batches, size_t n,
-                             struct mt_fault *fault) MT_CHECKED;
+/* Makes all batches durable, or fails. After a failure the archive refuses further commits
+ * (MT_ERR_STATE): a failed fsync leaves a segment in doubt, so it is abandoned and fetched again by
+ * the next run. */
+enum mt_rc mt_archive_commit(struct mt_archive *archive, const struct mt_archive_batch *batches,
+                             size_t n, struct mt_fault *fault) MT_CHECKED;
 /* Seals segments that are due. */
 enum mt_rc mt_archive_seal_due(struct mt_archive *archive, struct mt_fault *fault) MT_CHECKED;
 
-/* Reading back: every committed line of one conversation in order, without its newline. line is valid in the call.
- * since_ms > 0 skips whole segments that end before it. */
+/* Reading back: every committed line of one conversation in order, without its newline. line is
+ * valid in the call. since_ms > 0 skips whole segments that end before it. */
 enum mt_rc mt_archive_lines(struct mt_archive *archive, const char *conversation, int64_t since_ms,
                             enum mt_rc (*each)(void *ud, const char *line, size_t len), void *ud,
                             struct mt_fault *fault) MT_CHECKED;
