@@ -1,5 +1,6 @@
-/* The interface that every cloud fills. Asynchronous: a verb returns at once, done is called exactly once later on
- * the loop thread (never before the verb returned). Results given to done live until done returns. */
+/* The interface that every cloud fills. Asynchronous: a verb returns at once, done is called
+ * exactly once later on the loop thread (never before the verb returned). Results given to done
+ * live until done returns. */
 #ifndef MT_PROVIDER_PROVIDER_H
 #define MT_PROVIDER_PROVIDER_H
 
@@ -18,43 +19,46 @@ struct mt_account_config {
     const char *provider; /* "easemob" */
     const char *appkey;
     const char *user;
-    const struct mt_secret *token;    /* either may be NULL; both live as long as the account */
+    const struct mt_secret *token; /* either may be NULL; both live as long as the account */
     const struct mt_secret *password;
-    const char *rest;      /* NULL: service discovery */
-    const char *websocket; /* NULL: service discovery */
-    const char *const *discovery; /* NULL-terminated base URLs asked for service discovery; NULL: the provider's own */
+    const char *rest;             /* NULL: service discovery */
+    const char *websocket;        /* NULL: service discovery */
+    const char *const *discovery; /* NULL-terminated base URLs asked for service discovery; NULL:
+                                     the provider's own */
     double rate_per_s; /* < 0: the provider's default; 0: none until the cloud states one */
 };
 
 struct mt_conversations_query {
-    const char *form;   /* NULL: best the server offers; or the provider's own name of a form ("list", "page", "old") */
+    const char *form; /* NULL: best the server offers; or the provider's own name of a form ("list",
+                         "page", "old") */
     const char *cursor; /* NULL or "": from the start */
     int limit;          /* 0: the form's largest page */
     bool pinned_only;
-    bool with_empty;    /* also conversations whose messages have all expired */
-    int mark;           /* -1: any; else only those with this mark */
+    bool with_empty; /* also conversations whose messages have all expired */
+    int mark;        /* -1: any; else only those with this mark */
 };
 
 struct mt_conversations_page {
     const struct mt_conversation *items;
     size_t n;
-    const char *cursor;  /* for the next page; NULL at the end */
-    const char *form;    /* the form that answered */
-    bool truncated;      /* the server stops at its own limit here and may have more: never pass off as complete */
+    const char *cursor; /* for the next page; NULL at the end */
+    const char *form;   /* the form that answered */
+    bool truncated; /* the server stops at its own limit here and may have more: never pass off as
+                       complete */
     const char *warning; /* NULL, or why */
 };
 
 struct mt_history_query {
     struct mt_conversation_ref conversation;
-    const char *cursor;  /* NULL: from the newest (or oldest) end */
-    int limit;           /* 1…50; 0: 50 */
+    const char *cursor; /* NULL: from the newest (or oldest) end */
+    int limit;          /* 1…50; 0: 50 */
     bool oldest_first;
-    int64_t since_ms;    /* 0: no bound; inclusive */
-    int64_t until_ms;    /* 0: no bound; exclusive */
-    const char *from;    /* NULL, or only this sender (groups) */
+    int64_t since_ms;         /* 0: no bound; inclusive */
+    int64_t until_ms;         /* 0: no bound; exclusive */
+    const char *from;         /* NULL, or only this sender (groups) */
     const char *const *kinds; /* NULL-terminated mt kinds; NULL: all */
-    struct mt_arena *arena;   /* NULL, or where the page's items are put: they then live as long as its content. It is
-                               * the provider's alone from the call to done */
+    struct mt_arena *arena;   /* NULL, or where the page's items are put: they then live as long as
+                               * its content. It is   the provider's alone from the call to done */
 };
 
 struct mt_history_page {
@@ -62,9 +66,12 @@ struct mt_history_page {
     size_t n;
     const char *cursor; /* NULL at the end */
     bool is_last;
-    size_t skipped; /* entries that are no messages; undecodable ones are kept as kind OTHER, not skipped */
-    size_t dropped; /* entries outside the query (time, sender, kind) that the cloud sent and the provider took out */
-    bool bounds_ignored; /* some of them lie so far out that the cloud does not bound by time at all */
+    size_t skipped; /* entries that are no messages; undecodable ones are kept as kind OTHER, not
+                       skipped */
+    size_t dropped; /* entries outside the query (time, sender, kind) that the cloud sent and the
+                       provider took out */
+    bool bounds_ignored; /* some of them lie so far out that the cloud does not bound by time at all
+                          */
 };
 
 /* A step of the doctor. */
@@ -77,17 +84,20 @@ struct mt_check {
 struct mt_provider {
     const char *name;
 
-    enum mt_rc (*open)(struct mt_loop *loop, struct mt_http *http, const struct mt_account_config *config,
-                       struct mt_provider_account **out, struct mt_fault *fault);
+    enum mt_rc (*open)(struct mt_loop *loop, struct mt_http *http,
+                       const struct mt_account_config *config, struct mt_provider_account **out,
+                       struct mt_fault *fault);
     /* Calls in progress end with MT_ERR_CANCELLED before close returns. */
     void (*close)(struct mt_provider_account *account);
 
     /* Discovery and token, if not done yet; every verb does it itself when first needed. */
     enum mt_rc (*login)(struct mt_provider_account *account,
-                        void (*done)(void *ud, enum mt_rc rc, const struct mt_fault *fault), void *ud,
-                        struct mt_provider_call **out);
-    enum mt_rc (*conversations)(struct mt_provider_account *account, const struct mt_conversations_query *query,
-                                void (*done)(void *ud, enum mt_rc rc, const struct mt_conversations_page *page,
+                        void (*done)(void *ud, enum mt_rc rc, const struct mt_fault *fault),
+                        void *ud, struct mt_provider_call **out);
+    enum mt_rc (*conversations)(struct mt_provider_account *account,
+                                const struct mt_conversations_query *query,
+                                void (*done)(void *ud, enum mt_rc rc,
+                                             const struct mt_conversations_page *page,
                                              const struct mt_fault *fault),
                                 void *ud, struct mt_provider_call **out);
     enum mt_rc (*history)(struct mt_provider_account *account, const struct mt_history_query *query,
@@ -95,17 +105,20 @@ struct mt_provider {
                                        const struct mt_fault *fault),
                           void *ud, struct mt_provider_call **out);
     /* each(ud, check) for every step as it ends, then done. */
-    enum mt_rc (*doctor)(struct mt_provider_account *account, void (*each)(void *ud, const struct mt_check *check),
-                         void (*done)(void *ud, enum mt_rc rc, const struct mt_fault *fault), void *ud,
-                         struct mt_provider_call **out);
-    void (*cancel)(struct mt_provider_call *call); /* done follows with MT_ERR_CANCELLED; not after done */
+    enum mt_rc (*doctor)(struct mt_provider_account *account,
+                         void (*each)(void *ud, const struct mt_check *check),
+                         void (*done)(void *ud, enum mt_rc rc, const struct mt_fault *fault),
+                         void *ud, struct mt_provider_call **out);
+    void (*cancel)(
+        struct mt_provider_call *call); /* done follows with MT_ERR_CANCELLED; not after done */
 
     /* The user as the cloud knows it (folded), and the app key. */
     const char *(*user)(const struct mt_provider_account *account);
     const char *(*appkey)(const struct mt_provider_account *account);
-    /* Folds and checks a conversation address by the cloud's rules; *changed when case was folded. */
-    enum mt_rc (*normalise)(const struct mt_provider_account *account, struct mt_conversation_ref *ref, bool *changed,
-                            struct mt_fault *fault);
+    /* Folds and checks a conversation address by the cloud's rules; *changed when case was folded.
+     */
+    enum mt_rc (*normalise)(const struct mt_provider_account *account,
+                            struct mt_conversation_ref *ref, bool *changed, struct mt_fault *fault);
     /* "history", "history.until", "conversations.pinned", "delete.before", … */
     bool (*can)(const struct mt_provider_account *account, const char *capability);
     /* A message's fields from the bytes kept as raw, as the archive needs when it reads back. */

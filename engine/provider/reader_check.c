@@ -52,10 +52,15 @@ static enum mt_rc check_items(const struct mt_reader *reader,
     return MT_OK;
 }
 
-static bool filtered(const struct mt_reader *reader)
+static unsigned empty_max(const struct mt_reader *reader, const struct mt_reader_segment *segment,
+                          const struct mt_history_page *page)
 {
-    return reader->query.kinds != NULL || reader->query.from != NULL ||
-           reader->query.since_ms > 0 || reader->query.until_ms > 0 || reader->planned;
+    if (page->dropped > 0 || page->skipped > 0)
+        return UINT32_MAX; /* it did give something, though nothing for us */
+    if (reader->query.kinds != NULL || reader->query.from != NULL)
+        return MT_READER_FILTERED_MAX;
+    return segment->lo > 0 || segment->hi != INT64_MAX ? MT_READER_BOUNDED_MAX
+                                                       : MT_READER_EMPTY_MAX;
 }
 
 /* A page without messages moves nothing but the cursor. A few may come; a circle of cursors is
@@ -63,13 +68,9 @@ static bool filtered(const struct mt_reader *reader)
 static enum mt_rc check_empty(const struct mt_reader *reader, struct mt_reader_segment *segment,
                               const struct mt_history_page *page, struct mt_fault *fault)
 {
-    bool gave = page->dropped > 0 || page->skipped > 0; /* something, though nothing for us */
-    unsigned max = filtered(reader) ? MT_READER_FILTERED_MAX : MT_READER_EMPTY_MAX;
-
     segment->empty++;
-    if (gave)
-        max = UINT32_MAX;
-    if (segment->empty >= max || strcmp(segment->mark, page->cursor) == 0)
+    if (segment->empty >= empty_max(reader, segment, page) ||
+        strcmp(segment->mark, page->cursor) == 0)
         return mt_fault_set(
             fault, MT_ERR_PROTOCOL, "history.stuck",
             "%u empty pages of history in a row, and the cloud says that more follows",

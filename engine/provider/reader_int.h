@@ -16,9 +16,11 @@
 #define MT_READER_CURSOR_MAX   128
 #define MT_READER_TARGET_PAGES 5 /* a window's planned size */
 #define MT_READER_SPLIT_PAGES  8 /* a rest estimated larger than this is given back */
-#define MT_READER_EMPTY_MAX                                                                        \
-    3 /* empty pages in a row that are not the last, in an unfiltered read */
-#define MT_READER_FILTERED_MAX 1000 /* the same where a filter can empty a page */
+/* Empty pages in a row that are not the last: of a plain read, of one bounded in time, of one that
+ * asks for a sender or kinds (a rare sender in a large group may leave very many pages empty). */
+#define MT_READER_EMPTY_MAX    3
+#define MT_READER_BOUNDED_MAX  100
+#define MT_READER_FILTERED_MAX 100000
 #define MT_READER_ARENA_MAX    ((size_t)48 * 1024 * 1024)
 
 struct mt_arena;

@@ -310,6 +310,38 @@ static void a_misbehaving_cloud_is_named(void **state)
     expect_fault(CLOUD_CIRCLE, 3, 1, "history.stuck");
 }
 
+/* Filters leave pages empty: a rare sender is found however many there are, cursors that go round
+ * are not followed. */
+static void empty_pages_are_followed_as_long_as_they_lead_on(void **state)
+{
+    struct mt_reader_options options = {
+        .query = {.oldest_first = true, .limit = 50, .from = "carol"}};
+    struct cloud cloud;
+    struct reading r;
+
+    (void)state;
+    for (options.parallel = 1; options.parallel <= 16; options.parallel += 15) {
+        cloud_init(&cloud, 1);
+        for (uint64_t i = 0; i < 60000; i++)
+            cloud_add(&cloud, 1700000000000 + (int64_t)i * 10, 100 + i,
+                      i % 29999 == 29998 ? "carol" : "bob");
+        cloud.scan = 20;
+        r = run(&cloud, &options, -1, 0);
+        assert_int_equal(r.rc, MT_OK);
+        assert_int_equal(r.n, 2);
+        expect_exact(&cloud, &options.query, &r);
+        free(r.ids);
+        cloud.fault = CLOUD_CIRCLE;
+        cloud.fault_after = 5;
+        r = run(&cloud, &options, -1, 0);
+        assert_int_equal(r.rc, MT_ERR_PROTOCOL);
+        assert_string_equal(r.fault.code, "history.stuck");
+        assert_true(cloud.requests < 100);
+        free(r.ids);
+        cloud_deinit(&cloud);
+    }
+}
+
 static void falls_back_where_time_bounds_are_ignored(void **state)
 {
     struct mt_reader_options options = {.query = {.oldest_first = true, .limit = 50},
@@ -325,6 +357,8 @@ static void falls_back_where_time_bounds_are_ignored(void **state)
         r = run(&cloud, &options, (int64_t)cloud_random(&cloud, 2) * 20 - 1, 0);
         assert_int_equal(r.rc, MT_OK);
         expect_exact(&cloud, &options.query, &r);
+        assert_true(cloud.requests <
+                    4000 / 50 + 100); /* page after page, but for what was on its way */
         free(r.ids);
         cloud_deinit(&cloud);
     }
@@ -454,6 +488,7 @@ int test_reader(void)
         cmocka_unit_test(includes_what_arrives_meanwhile),
         cmocka_unit_test(can_be_freed_at_any_page),
         cmocka_unit_test(a_misbehaving_cloud_is_named),
+        cmocka_unit_test(empty_pages_are_followed_as_long_as_they_lead_on),
         cmocka_unit_test(falls_back_where_time_bounds_are_ignored),
         cmocka_unit_test(is_faster_in_slices),
         cmocka_unit_test(holds_no_more_than_it_may),
