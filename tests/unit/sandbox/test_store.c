@@ -261,11 +261,12 @@ static void test_list_and_cap(void **state)
     mt_mem_free(list);
 }
 
-static uint64_t publish(struct mt_sb_thread *thread, struct mt_sb_user *from, uint32_t device)
+static uint64_t publish(struct mt_sb_thread *thread, struct mt_sb_user *from,
+                        const struct mt_sb_device *device)
 {
     uint64_t id = say(thread, from, T0, MT_SB_TEXT);
-    struct mt_sb_entry entry = {.id = id, .device = device, .is_message = true};
-    assert_int_equal(mt_sb_feed_push(&STORE, thread, &entry), MT_OK);
+    struct mt_sb_entry entry = {.id = id, .is_message = true};
+    assert_int_equal(mt_sb_feed_push(&STORE, thread, device, &entry), MT_OK);
     return id;
 }
 
@@ -295,9 +296,9 @@ static void test_queue(void **state)
     struct mt_sb_device *phone = login(BOB, "phone");
     struct mt_sb_device *web = login(BOB, "web");
     struct mt_sb_device *desk = login(ALICE, "desk");
-    uint64_t one = publish(thread, ALICE, desk->id);
+    uint64_t one = publish(thread, ALICE, desk);
     mt_sb_feed_notify(&STORE, thread, count_notice, &notices);
-    uint64_t two = publish(thread, ALICE, desk->id);
+    uint64_t two = publish(thread, ALICE, desk);
     mt_sb_feed_notify(&STORE, thread, count_notice, &notices);
     assert_int_equal(notices,
                      2); /* each of bob's devices once: the second is covered by the first */
@@ -309,7 +310,7 @@ static void test_queue(void **state)
     mt_sb_feed_ack(bob, phone, two);
     assert_int_equal(mt_sb_feed_pull(bob, phone, out, 50), 0);
     assert_int_equal(mt_sb_feed_backlog(bob, web), 2); /* each device has its own place */
-    uint64_t three = publish(thread, BOB, phone->id);
+    uint64_t three = publish(thread, BOB, phone);
     mt_sb_feed_notify(&STORE, thread, count_notice, &notices);
     assert_int_equal(notices, 3); /* alice's desk; bob's web has not drained yet */
     assert_int_equal(mt_sb_feed_pull(bob, web, out, 50), 3);
@@ -317,7 +318,7 @@ static void test_queue(void **state)
     mt_sb_message_remove(&STORE, thread, two);
     assert_int_equal(mt_sb_feed_pull(bob, web, out, 50), 2); /* recalled: not handed out any more */
     mt_sb_feed_ack(bob, web, UINT64_MAX);                    /* nobody acknowledges the future */
-    publish(thread, ALICE, desk->id);
+    publish(thread, ALICE, desk);
     assert_int_equal(mt_sb_feed_pull(bob, web, out, 50), 1);
     (void)three;
 }
@@ -332,9 +333,9 @@ static void test_offline_caps(void **state)
     struct mt_sb_view *in_group = mt_sb_view_make(&STORE, BOB, group);
     uint64_t singles[600];
     for (int i = 0; i < 600; i++)
-        singles[i] = publish(single, ALICE, 0);
+        singles[i] = publish(single, ALICE, NULL);
     for (int i = 0; i < 300; i++)
-        publish(group, ALICE, 0);
+        publish(group, ALICE, NULL);
     struct mt_sb_device *phone = login(BOB, "phone");
     assert_int_equal(mt_sb_feed_backlog(bob, phone), 600);
     assert_int_equal(mt_sb_feed_cap(BOB, phone, 500, 200), MT_OK);
@@ -347,7 +348,7 @@ static void test_offline_caps(void **state)
     struct mt_sb_device *fresh =
         login(BOB, "fresh"); /* begins where the user's devices have come to */
     assert_int_equal(mt_sb_feed_backlog(bob, fresh), 0);
-    publish(single, ALICE, 0);
+    publish(single, ALICE, NULL);
     assert_int_equal(mt_sb_feed_backlog(bob, fresh), 1);
     assert_int_equal(mt_sb_feed_backlog(bob, login(BOB, "phone")), 1);
 }
@@ -363,20 +364,20 @@ static void test_audience(void **state)
     struct mt_sb_entry entry = {
         .only_user = CAROL->index + 1, .meta = mt_mem_alloc(1), .meta_len = 1};
     entry.id = mt_sb_store_next_id(&STORE, T0);
-    assert_int_equal(mt_sb_feed_push(&STORE, group, &entry), MT_OK);
+    assert_int_equal(mt_sb_feed_push(&STORE, group, NULL, &entry), MT_OK);
     assert_int_equal(mt_sb_feed_backlog(bob, bobs), 0);
     assert_int_equal(mt_sb_feed_backlog(carol, carols), 1);
     entry = (struct mt_sb_entry){.directed = mt_mem_alloc(sizeof(uint32_t)), .directed_n = 1};
     entry.directed[0] = BOB->index;
     entry.meta = mt_mem_alloc(1);
     entry.id = mt_sb_store_next_id(&STORE, T0);
-    assert_int_equal(mt_sb_feed_push(&STORE, group, &entry), MT_OK);
+    assert_int_equal(mt_sb_feed_push(&STORE, group, NULL, &entry), MT_OK);
     assert_int_equal(mt_sb_feed_backlog(bob, bobs), 1);
     assert_int_equal(mt_sb_feed_backlog(carol, carols), 1);
     mt_sb_device_offline(&STORE, carols);
     entry = (struct mt_sb_entry){.online_only = true, .meta = mt_mem_alloc(1)};
     entry.id = mt_sb_store_next_id(&STORE, T0);
-    assert_int_equal(mt_sb_feed_push(&STORE, group, &entry), MT_OK);
+    assert_int_equal(mt_sb_feed_push(&STORE, group, NULL, &entry), MT_OK);
     assert_int_equal(mt_sb_feed_backlog(bob, bobs), 2);
     assert_int_equal(mt_sb_feed_backlog(carol, login(CAROL, "c")), 1); /* was away: never gets it */
 }
@@ -386,7 +387,7 @@ static void test_feed_is_bounded(void **state)
     (void)state;
     struct mt_sb_thread *thread = alice_and_bob();
     for (int i = 0; i < MT_SB_FEED_MAX + 100; i++)
-        publish(thread, ALICE, 0);
+        publish(thread, ALICE, NULL);
     assert_true(thread->feed_n <= MT_SB_FEED_MAX);
     assert_int_equal(thread->n, MT_SB_FEED_MAX + 100);
 }
