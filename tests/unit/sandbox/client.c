@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PATIENCE_S 20
@@ -64,6 +65,45 @@ void server_stop(struct server *server)
     assert_int_equal(server->rc, MT_OK); /* no handle was left on the loop */
     pthread_mutex_destroy(&server->lock);
     pthread_cond_destroy(&server->ready);
+}
+
+/* 12 single chats of peerN with the owner, N+1 messages in each, the last hour; one group. */
+static void write_data(const char *path)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    int64_t now_ms = (int64_t)time(NULL) * 1000;
+    for (int peer = 0; peer < 12; peer++) {
+        for (int i = 0; i <= peer; i++)
+            (void)fprintf(
+                file,
+                "{\"chat\":\"single\",\"conversation\":\"peer%d\",\"from\":\"%s\",\"ts\":%" PRId64
+                ",\"text\":\"m%d\"}\n",
+                peer, i % 2 == 0 ? "customer" : "agent",
+                now_ms - 3600000 + (int64_t)peer * 60000 + (int64_t)i * 100, i);
+    }
+    for (int i = 0; i < 130; i++)
+        (void)fprintf(
+            file,
+            "{\"chat\":\"group\",\"conversation\":\"crowd\",\"from\":\"u%d\",\"ts\":%" PRId64
+            ",\"text\":\"g%d\"}\n",
+            i % 7, now_ms - (INT64_C(9) * 24 * 3600 * 1000) + (int64_t)i * 1000, i);
+    assert_int_equal(fclose(file), 0);
+}
+
+int server_with_data(void **state, struct server *server, const char *faults, bool strict)
+{
+    static char path[256];
+    static const char *files[2];
+    static struct mt_sandbox_options options;
+    if (make_dir(state) != 0)
+        return -1;
+    (void)snprintf(path, sizeof path, "%s/data.jsonl", (const char *)*state);
+    write_data(path);
+    files[0] = path;
+    options = (struct mt_sandbox_options){.load = files, .strict_users = strict, .faults = faults};
+    server_start(server, &options);
+    return 0;
 }
 
 /* ---------------------------------------------------------------- plain sockets */

@@ -27,6 +27,10 @@ struct server {
 /* Fails the test if the sandbox does not come up. */
 void server_start(struct server *server, const struct mt_sandbox_options *options);
 void server_stop(struct server *server);
+/* The same, with data in a fresh directory (the test's state): 12 single chats of peerN with the
+ * owner, N + 1 messages in each, of the last hour; and the group "crowd", 130 messages of nine days
+ * ago. */
+int server_with_data(void **state, struct server *server, const char *faults, bool strict);
 
 struct answer {
     int status;
