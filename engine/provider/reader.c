@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define DEFAULT_LIMIT    50
-#define DEFAULT_BUFFER   ((size_t)8 * 1024 * 1024)
+#define DEFAULT_BUFFER   ((size_t)16 * 1024 * 1024)
 #define FIRST_PAGE_BYTES ((size_t)64 * 1024)
 #define PARALLEL_MAX     64
 

@@ -14,7 +14,7 @@ struct mt_reader;
 struct mt_reader_options {
     struct mt_history_query query; /* cursor: resume after this id; limit: page size. Copied */
     unsigned parallel;             /* slices at once; 0 or 1: sequential. Only for oldest_first */
-    size_t max_buffered_bytes;     /* of pages that wait for their turn; 0: 8 MiB */
+    size_t max_buffered_bytes;     /* of pages that wait for their turn; 0: 16 MiB */
 };
 
 /* page: the next page in order, called on the loop thread, never before start returned. The items

@@ -96,7 +96,7 @@ static void take_page(struct mt_reader *reader, struct mt_reader_flight *flight,
         page->items = given->items;
         page->n = n;
         page->bytes = mt_arena_used(page->arena);
-        page->bytes += page->bytes / 2; /* blocks are not full */
+        page->bytes += page->bytes / 4; /* blocks are not full */
         reader->page_bytes = (reader->page_bytes + page->bytes) / 2;
         reader->buffered_bytes += page->bytes;
         if (segment->last != NULL && segment->first != NULL)

@@ -105,6 +105,7 @@ enum mt_rc mt_reader_check(const struct mt_reader *reader, struct mt_reader_segm
                            const struct mt_history_page *page, size_t n, struct mt_fault *fault)
 {
     enum mt_rc rc = check_items(reader, segment, page, fault);
+    int64_t begin = 0;
 
     if (rc == MT_OK)
         rc = check_cursor(reader, segment, page, fault);
@@ -116,6 +117,9 @@ enum mt_rc mt_reader_check(const struct mt_reader *reader, struct mt_reader_segm
     if (n == 0)
         return MT_OK;
     segment->messages += n;
+    begin = segment->has_last  ? segment->last_time
+            : segment->bounded ? segment->lo
+                               : page->items[0].time_ms;
     segment->first_id = page->items[0].id;
     segment->last_time = page->items[n - 1].time_ms;
     segment->last_id = page->items[n - 1].id;
@@ -125,7 +129,7 @@ enum mt_rc mt_reader_check(const struct mt_reader *reader, struct mt_reader_segm
             segment->resume_id = page->items[i].id;
             break;
         }
-    segment->page_span_ms = (double)(page->items[n - 1].time_ms - page->items[0].time_ms) *
-                            (double)reader->query.limit / (double)n;
+    segment->page_span_ms =
+        (double)(page->items[n - 1].time_ms - begin) * (double)reader->query.limit / (double)n;
     return MT_OK;
 }

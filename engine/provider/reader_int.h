@@ -13,9 +13,14 @@
 
 #include "provider/reader.h"
 
-#define MT_READER_CURSOR_MAX   128
-#define MT_READER_TARGET_PAGES 5 /* a window's planned size */
-#define MT_READER_SPLIT_PAGES  8 /* a rest estimated larger than this is given back */
+#define MT_READER_CURSOR_MAX 128
+
+/* Tried on even, bursty and real conversations: wider windows need fewer requests, narrower ones
+ * keep more slices busy. */
+#define MT_READER_TARGET_PAGES 8  /* a window's planned size */
+#define MT_READER_SPLIT_PAGES  10 /* a rest estimated larger than this is given back */
+#define MT_READER_GROWTH       16 /* from an empty window to the next, at most */
+
 /* Empty pages in a row that are not the last: of a plain read, of one bounded in time, of one that
  * asks for a sender or kinds (a rare sender in a large group may leave very many pages empty). */
 #define MT_READER_EMPTY_MAX    3

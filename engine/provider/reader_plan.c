@@ -27,12 +27,12 @@ void mt_reader_plan_done(struct mt_reader *reader, const struct mt_reader_segmen
 {
     double width = (double)(segment->hi - segment->lo);
     double full = (double)reader->query.limit;
-    double most = 4 * width / MT_READER_TARGET_PAGES;
+    double most = MT_READER_GROWTH * width / MT_READER_TARGET_PAGES;
 
     if (!segment->bounded || segment->messages >= reader->query.limit * (uint64_t)2)
         return;
-    /* Short or empty: wider next time, but no more than four times as wide as this one was, however
-     * many windows of this width report the same gap. */
+    /* Short or empty: wider next time, but no more than so many times as wide as this one was,
+     * however many windows of this width report the same gap. */
     if (segment->messages == 0) {
         if (reader->ms_per_page < most)
             reader->ms_per_page = most;

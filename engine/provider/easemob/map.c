@@ -11,7 +11,7 @@ void mt_em_map_init(struct mt_em_map *map, struct mt_arena *arena)
 
 static bool grow(struct mt_em_map *map)
 {
-    size_t cap = map->cap == 0 ? 8 : map->cap * 2;
+    size_t cap = map->cap == 0 ? 2 : map->cap * 4;
     struct mt_field *fields = NULL;
 
     if (map->n >= MT_EM_MAP_MAX) {
