@@ -198,8 +198,9 @@ enum mt_rc mt_ar_journal_parse(const char *data, size_t len, struct mt_ar_journa
         enum mt_rc rc = MT_OK;
 
         if (!newline || !crc_right(line, line_len)) {
-            if (!last || journal->clean)
+            if (!last)
                 return mt_ar_damaged(fault, "CHECKPOINT", "a record does not verify");
+            journal->clean = false;
             journal->torn = true; /* the crash came while this record was written */
             break;
         }

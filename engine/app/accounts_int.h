@@ -1,0 +1,22 @@
+/* The configuration and the accounts that were opened from it. Private to the room. */
+#ifndef MT_APP_ACCOUNTS_INT_H
+#define MT_APP_ACCOUNTS_INT_H
+
+#include "provider/provider.h"
+
+struct mt_accounts;
+struct mt_http;
+
+/* path: the file that was named with -c, or NULL for ./moontide.lua, then the user's. Loads nothing
+ * yet. */
+struct mt_accounts *mt_accounts_new(struct mt_loop *loop, const char *path);
+/* Closes every account and the HTTP client; calls in progress end as cancelled at the loop's next
+ * turns. */
+void mt_accounts_free(struct mt_accounts *accounts);
+enum mt_rc mt_accounts_get(struct mt_accounts *accounts, const char *name,
+                           const struct mt_provider **provider,
+                           struct mt_provider_account **account, struct mt_fault *fault) MT_CHECKED;
+enum mt_rc mt_accounts_name(struct mt_accounts *accounts, size_t i, const char **name,
+                            struct mt_fault *fault) MT_CHECKED;
+
+#endif

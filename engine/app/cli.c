@@ -1,0 +1,219 @@
+/* The command line: which verb is meant, what belongs to the program and what to the verb's script.
+ */
+#include "app/app.h"
+#include "app/run_int.h"
+#include "app/sandbox_int.h"
+#include "base/embedded.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#define SCRIPT_MAX_BYTES (16u << 20)
+#define ARGS_MAX         1024
+
+struct verb {
+    const char *name;
+    const char *summary;
+    const char *script; /* NULL: in C */
+};
+
+static const struct verb verbs[] = {
+    {"run", "run a Lua script until its tasks have ended", NULL},
+    {"conversations", "list an account's conversations", "scripts/conversations.lua"},
+    {"history", "print the messages of one conversation", "scripts/history.lua"},
+    {"export", "copy an account into an archive; run it again to add what is new",
+     "scripts/export.lua"},
+    {"verify", "check an archive: every hash, every line, every count", "scripts/verify.lua"},
+    {"doctor", "check configuration, connection, token and paid features", "scripts/doctor.lua"},
+    {"sandbox", "serve an IM cloud from memory on loopback", NULL},
+};
+
+#define VERBS_N (sizeof verbs / sizeof *verbs)
+
+static const char run_help[] =
+    "usage: moontide run SCRIPT.lua [-c FILE] [-- ARG...]\n"
+    "\n"
+    "Runs a script until its tasks have ended. A described script (moontide.script) takes the "
+    "arguments after --,\n"
+    "`moontide run SCRIPT.lua -- --help` prints them; a plain chunk gets them as ...\n"
+    "\n"
+    "  -c, --config FILE   the configuration (default ./moontide.lua, then the user's)\n"
+    "  -v, --verbose       log more; twice for everything\n"
+    "  -h, --help          this text\n";
+
+static void print_help(FILE *to)
+{
+    fputs("usage: moontide COMMAND [options]\n\n", to);
+    for (size_t i = 0; i < VERBS_N; i++)
+        fprintf(to, "  %-14s %s\n", verbs[i].name, verbs[i].summary);
+    fputs("\nEvery command:\n"
+          "  -c, --config FILE   the configuration (default ./moontide.lua, then the user's)\n"
+          "  -v, --verbose       log more; twice for everything\n"
+          "  -h, --help          its own help\n"
+          "\nmoontide --version prints the version.\n",
+          to);
+}
+
+static int unknown_verb(const char *word)
+{
+    const char *names[VERBS_N];
+
+    for (size_t i = 0; i < VERBS_N; i++)
+        names[i] = verbs[i].name;
+    const char *near = mt_str_nearest(word, names, VERBS_N);
+    if (near)
+        fprintf(stderr, "moontide: unknown command '%s': did you mean '%s'?\n", word, near);
+    else
+        fprintf(stderr, "moontide: unknown command '%s' (try moontide --help)\n", word);
+    return MT_EXIT_USAGE;
+}
+
+struct parsed {
+    const char *args[ARGS_MAX + 1];
+    size_t n;
+    const char *config;
+    const char *script; /* run */
+    unsigned verbose;
+    bool help;
+};
+
+/* Takes the program's own options out of argv; what is left is the script's. For run, what stands
+ * before -- belongs to the program, for the other verbs everything else is the verb's. */
+static int parse(int argc, char **argv, bool is_run, struct parsed *out)
+{
+    bool rest = false;
+
+    for (int i = 1; i < argc; i++) {
+        const char *word = argv[i];
+        if (out->n == ARGS_MAX) {
+            fprintf(stderr, "moontide: more than %d arguments\n", ARGS_MAX);
+            return MT_EXIT_USAGE;
+        }
+        if (rest) {
+            out->args[out->n++] = word;
+        } else if (!strcmp(word, "-c") || !strcmp(word, "--config")) {
+            if (++i == argc) {
+                fprintf(stderr, "moontide %s: %s needs a file\n", argv[0], word);
+                return MT_EXIT_USAGE;
+            }
+            out->config = argv[i];
+        } else if (mt_str_starts(word, "--config=")) {
+            out->config = word + strlen("--config=");
+        } else if (!strcmp(word, "-v") || !strcmp(word, "--verbose")) {
+            out->verbose++;
+        } else if (is_run && !strcmp(word, "--")) {
+            rest = true;
+        } else if (is_run && (!strcmp(word, "-h") || !strcmp(word, "--help")) && !out->script) {
+            out->help = true;
+        } else if (is_run && !out->script && word[0] != '-') {
+            out->script = word;
+        } else if (is_run && (!strcmp(word, "-h") || !strcmp(word, "--help"))) {
+            out->args[out->n++] = "--help"; /* the script's own help */
+        } else if (is_run) {
+            fprintf(stderr, "moontide run: unexpected '%s': a script's arguments stand after --\n",
+                    word);
+            return MT_EXIT_USAGE;
+        } else {
+            out->args[out->n++] = word;
+        }
+    }
+    return MT_EXIT_DONE;
+}
+
+static int run_file(const struct parsed *parsed)
+{
+    struct mt_run_options options;
+    struct mt_fault fault;
+    char command[4200];
+    char *text = NULL;
+    size_t len = 0;
+    const char *name = strrchr(parsed->script, '/');
+
+    int err = mt_fs_read_all(parsed->script, SCRIPT_MAX_BYTES, &text, &len);
+    if (err) {
+        mt_fs_fault(&fault, err, "read", parsed->script);
+        fprintf(stderr, "moontide run: %s\n", fault.message);
+        return MT_EXIT_USAGE;
+    }
+    memset(&options, 0, sizeof options);
+    snprintf(command, sizeof command, "moontide run %s", parsed->script);
+    options.name = name ? name + 1 : parsed->script;
+    options.command = command;
+    options.text = text;
+    options.text_len = len;
+    options.args = parsed->args;
+    options.config = parsed->config;
+    int status = mt_app_run(&options);
+    mt_mem_free(text);
+    return status;
+}
+
+static int run_verb(const struct verb *verb, int argc, char **argv)
+{
+    struct parsed parsed;
+    struct mt_run_options options;
+    char command[64];
+
+    if (!strcmp(verb->name, "sandbox"))
+        return mt_app_sandbox(argc, argv);
+    memset(&parsed, 0, sizeof parsed);
+    int status = parse(argc, argv, !verb->script, &parsed);
+    if (status)
+        return status;
+    mt_log_level_set(parsed.verbose > 1 ? MT_LOG_TRACE
+                     : parsed.verbose   ? MT_LOG_DEBUG
+                                        : MT_LOG_WARN);
+    if (!verb->script) {
+        if (parsed.help || !parsed.script) {
+            fputs(run_help, parsed.help ? stdout : stderr);
+            return parsed.help ? MT_EXIT_DONE : MT_EXIT_USAGE;
+        }
+        return run_file(&parsed);
+    }
+    const struct mt_embedded_file *file = mt_embedded_find(verb->script);
+    if (!file) {
+        fprintf(stderr, "moontide: %s is not in this binary\n", verb->script);
+        return MT_EXIT_FAILED;
+    }
+    snprintf(command, sizeof command, "moontide %s", verb->name);
+    memset(&options, 0, sizeof options);
+    options.name = verb->name;
+    options.command = command;
+    options.text = file->data;
+    options.text_len = file->len;
+    options.args = parsed.args;
+    options.config = parsed.config;
+    return mt_app_run(&options);
+}
+
+int mt_app_main(int argc, char **argv)
+{
+    struct rlimit no_core = {0, 0};
+
+    umask(077);
+    setrlimit(RLIMIT_CORE, &no_core); /* a core file would hold tokens */
+    if (argc < 2) {
+        print_help(stderr);
+        return MT_EXIT_USAGE;
+    }
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+        print_help(stdout);
+        return MT_EXIT_DONE;
+    }
+    if (!strcmp(argv[1], "--version")) {
+        puts("moontide " MT_VERSION);
+        return MT_EXIT_DONE;
+    }
+    for (size_t i = 0; i < VERBS_N; i++) {
+        if (!strcmp(verbs[i].name, argv[1]))
+            return run_verb(&verbs[i], argc - 1, argv + 1);
+    }
+    return unknown_verb(argv[1]);
+}

@@ -1,0 +1,175 @@
+/* One script in one process. Ctrl-C stops it cleanly; a second one at once. */
+#include "app/run_int.h"
+
+#include "app/accounts_int.h"
+#include "app/app.h"
+#include "app/progress_int.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "loop/loop.h"
+#include "script/script.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct run {
+    struct mt_loop *loop;
+    struct mt_accounts *accounts;
+    struct mt_script *script;
+    struct mt_progress progress;
+    unsigned signals_n;
+    int status;
+    bool failed;
+    struct mt_fault fault;
+};
+
+static enum mt_rc resolve(void *ud, const char *name, const struct mt_provider **provider,
+                          struct mt_provider_account **account, struct mt_fault *fault)
+{
+    struct run *run = ud;
+    return mt_accounts_get(run->accounts, name, provider, account, fault);
+}
+
+static enum mt_rc account_name(void *ud, size_t i, const char **name, struct mt_fault *fault)
+{
+    struct run *run = ud;
+    return mt_accounts_name(run->accounts, i, name, fault);
+}
+
+static void print(void *ud, const char *line, size_t len)
+{
+    struct run *run = ud;
+
+    mt_progress_clear(&run->progress);
+    fwrite(line, 1, len, stdout);
+    fputc('\n', stdout);
+}
+
+static void progress(void *ud, const char *label, int64_t done, int64_t total, const char *unit,
+                     const char *extra)
+{
+    struct run *run = ud;
+    mt_progress_show(&run->progress, label, done, total, unit, extra);
+}
+
+static void log_line(void *ud, enum mt_log_level level, const char *line)
+{
+    struct run *run = ud;
+    (void)level;
+    mt_progress_clear(&run->progress);
+    fprintf(stderr, "%s\n", line);
+}
+
+static void ended(void *ud, int status, const struct mt_fault *fault)
+{
+    struct run *run = ud;
+
+    run->status = status;
+    if (fault) {
+        run->failed = true;
+        run->fault = *fault;
+    }
+    mt_loop_stop(run->loop);
+}
+
+static void interrupted(void *ud, int signum)
+{
+    struct run *run = ud;
+
+    if (run->signals_n++) {
+        mt_progress_clear(&run->progress);
+        _exit(MT_EXIT_INTERRUPTED);
+    }
+    mt_progress_clear(&run->progress);
+    fprintf(stderr, "%s: ending what is in hand; once more ends at once\n",
+            signum == SIGTERM ? "stopped" : "interrupted");
+    mt_script_cancel(run->script);
+}
+
+static int exit_status(const struct run *run)
+{
+    const struct mt_fault *fault = &run->fault;
+
+    if (run->signals_n)
+        return MT_EXIT_INTERRUPTED;
+    if (!run->failed)
+        return run->status;
+    if (fault->kind == MT_ERR_DAMAGED)
+        return MT_EXIT_DAMAGED;
+    if (fault->kind == MT_ERR_INVALID || !strncmp(fault->code, "config.", 7) ||
+        !strcmp(fault->code, "archive.none"))
+        return MT_EXIT_USAGE;
+    return MT_EXIT_FAILED;
+}
+
+static void tell(const struct run *run, const struct mt_run_options *options)
+{
+    if (run->signals_n)
+        fprintf(stderr, "%s: interrupted; run the same command again to go on\n", options->command);
+    else if (run->failed && !strcmp(run->fault.code, "usage"))
+        fprintf(stderr, "%s\n", run->fault.message);
+    else if (run->failed)
+        fprintf(stderr, "%s: %s [%s]\n", options->command, run->fault.message, run->fault.code);
+}
+
+static int run_script(struct run *run, const struct mt_script_host *host,
+                      const struct mt_run_options *options)
+{
+    struct mt_script_options script;
+    struct mt_signal *on_int = NULL;
+    struct mt_signal *on_term = NULL;
+
+    memset(&script, 0, sizeof script);
+    script.name = options->name;
+    script.command = options->command;
+    script.text = options->text;
+    script.text_len = options->text_len;
+    script.args = options->args;
+    if (mt_signal_new(run->loop, SIGINT, interrupted, run, &on_int) ||
+        mt_signal_new(run->loop, SIGTERM, interrupted, run, &on_term))
+        run->failed = mt_fault_set(&run->fault, MT_ERR_NOMEM, "memory", "out of memory") != MT_OK;
+    else if (mt_script_start(host, &script, ended, run, &run->script, &run->fault))
+        run->failed = true;
+    else
+        mt_loop_run(run->loop);
+    mt_progress_clear(&run->progress);
+    fflush(stdout);
+    mt_script_free(run->script);
+    mt_signal_free(on_int);
+    mt_signal_free(on_term);
+    tell(run, options);
+    return exit_status(run);
+}
+
+int mt_app_run(const struct mt_run_options *options)
+{
+    struct run run;
+    struct mt_script_host host;
+    int status = MT_EXIT_FAILED;
+
+    memset(&run, 0, sizeof run);
+    mt_progress_init(&run.progress, false);
+    if (mt_loop_new(&run.loop)) {
+        fprintf(stderr, "%s: the event loop cannot be made\n", options->command);
+        return MT_EXIT_FAILED;
+    }
+    run.accounts = mt_accounts_new(run.loop, options->config);
+    memset(&host, 0, sizeof host);
+    host.loop = run.loop;
+    host.resolve = resolve;
+    host.account_name = account_name;
+    host.print = print;
+    host.progress = progress;
+    host.ud = &run;
+    mt_log_sink_set(log_line, &run);
+    if (run.accounts)
+        status = run_script(&run, &host, options);
+    mt_accounts_free(run.accounts);
+    if (mt_loop_free(run.loop))
+        mt_log(MT_LOG_DEBUG, "app", "something was left open on the loop");
+    mt_log_sink_set(NULL, NULL);
+    return status;
+}

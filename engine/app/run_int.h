@@ -1,0 +1,19 @@
+/* Runs one script to its end: loop, accounts, signals, progress, exit status. Private to the room.
+ */
+#ifndef MT_APP_RUN_INT_H
+#define MT_APP_RUN_INT_H
+
+#include <stddef.h>
+
+struct mt_run_options {
+    const char *name;    /* "export" */
+    const char *command; /* "moontide export" */
+    const char *text;
+    size_t text_len;
+    const char *const *args; /* NULL-terminated */
+    const char *config;      /* -c, or NULL */
+};
+
+int mt_app_run(const struct mt_run_options *options);
+
+#endif

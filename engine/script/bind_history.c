@@ -1,0 +1,174 @@
+/* conversation:history {}: an iterator that pages by itself. The reader stays one page ahead; pages
+ * are copied, so a message outlives its page. */
+#include "script/script_int.h"
+
+#include "base/mem.h"
+#include "provider/reader.h"
+
+#include <string.h>
+
+#define KINDS_MAX 16
+
+struct history {
+    struct mt_reader *reader;
+    struct mt_page *page;   /* the one that is given out */
+    struct mt_page *coming; /* the next, already there */
+    size_t next;
+    int64_t left;     /* messages still wanted; < 0: all */
+    bool outstanding; /* the reader waits to be told to continue */
+    bool ended;
+    enum mt_rc rc;
+    struct mt_fault fault;
+    struct mt_wait *wait; /* of the task that waits for a page, or NULL */
+};
+
+static int history_gc(lua_State *L)
+{
+    struct history *h = lua_touserdata(L, 1);
+
+    mt_reader_free(h->reader);
+    h->reader = NULL;
+    mt_page_release(h->page);
+    mt_page_release(h->coming);
+    h->page = h->coming = NULL;
+    h->ended = true;
+    return 0;
+}
+
+static void wake(struct history *h)
+{
+    struct mt_wait *wait = h->wait;
+    h->wait = NULL;
+    if (wait)
+        mt_wait_wake(wait, MT_OK, NULL);
+}
+
+static void page_came(void *ud, const struct mt_message *items, size_t n)
+{
+    struct history *h = ud;
+
+    h->outstanding = true;
+    h->coming = mt_page_of_messages(items, n);
+    if (!h->coming)
+        h->rc = mt_fault_set(&h->fault, MT_ERR_NOMEM, "memory", "out of memory");
+    wake(h);
+}
+
+static void reading_done(void *ud, enum mt_rc rc, const struct mt_fault *fault)
+{
+    struct history *h = ud;
+
+    h->ended = true;
+    if (rc) {
+        h->rc = rc;
+        h->fault = *fault;
+    }
+    wake(h);
+}
+
+static void history_cancel(struct mt_wait *wait)
+{
+    mt_wait_wake(wait, MT_OK,
+                 NULL); /* the check after the wait sees that the script is cancelled */
+}
+
+static int history_next(lua_State *L);
+
+static int history_more(lua_State *L, int status, lua_KContext ctx)
+{
+    struct history *h = lua_touserdata(L, lua_upvalueindex(1));
+
+    (void)status;
+    h->wait = NULL;
+    mt_wait_check(L, (struct mt_wait *)ctx);
+    lua_settop(L, 0);
+    return history_next(L);
+}
+
+static int history_next(lua_State *L)
+{
+    struct history *h = lua_touserdata(L, lua_upvalueindex(1));
+
+    for (;;) {
+        while (h->page && h->next < h->page->n && h->left) {
+            size_t at = h->next++;
+            if (h->page->messages[at].type != MT_TYPE_MESSAGE)
+                continue;
+            if (h->left > 0)
+                h->left--;
+            mt_lua_message_push(L, h->page, at);
+            return 1;
+        }
+        if (h->rc)
+            return mt_fault_raise(L, &h->fault);
+        if (!h->left)
+            break;
+        if (h->coming) {
+            mt_page_release(h->page);
+            h->page = h->coming;
+            h->coming = NULL;
+            h->next = 0;
+            if (h->outstanding && h->reader && !h->ended) {
+                h->outstanding = false;
+                mt_reader_continue(h->reader);
+            }
+            continue;
+        }
+        if (h->ended)
+            break;
+        mt_task_may_wait(L);
+        struct mt_wait *wait = mt_wait_new(L, sizeof *wait, NULL);
+        wait->cancel = history_cancel;
+        h->wait = wait;
+        return mt_task_wait(L, wait, history_more);
+    }
+    mt_reader_free(h->reader);
+    h->reader = NULL;
+    h->ended = true;
+    lua_pushnil(L);
+    return 1;
+}
+
+int mt_lua_history(lua_State *L)
+{
+    struct mt_lua_conversation *c = mt_lua_conversation_check(L, 1);
+    struct mt_reader_options options;
+    const char *kinds[KINDS_MAX + 1];
+    struct mt_fault fault;
+
+    mt_options_check(L, 2, "conversation:history");
+    memset(&options, 0, sizeof options);
+    options.query.conversation = c->ref;
+    options.query.cursor = mt_option_string(L, 2, "cursor", NULL);
+    options.query.limit = (int)mt_option_integer(L, 2, "page", 0);
+    options.query.oldest_first = !strcmp(mt_option_string(L, 2, "order", "newest"), "oldest");
+    options.query.since_ms = mt_option_time(L, 2, "since", 0);
+    options.query.until_ms = mt_option_time(L, 2, "until", 0);
+    options.query.from = mt_option_string(L, 2, "from", NULL);
+    options.query.kinds = mt_option_list(L, 2, "kinds", kinds, KINDS_MAX) ? kinds : NULL;
+    int64_t limit = mt_option_integer(L, 2, "limit", -1);
+    if (limit > 0 && limit < 50 && !options.query.limit)
+        options.query.limit = (int)limit;
+
+    struct history *h = lua_newuserdatauv(L, sizeof *h, 1);
+    memset(h, 0, sizeof *h);
+    if (luaL_newmetatable(L, "moontide.history")) {
+        lua_pushcfunction(L, history_gc);
+        lua_setfield(L, -2, "__gc");
+        lua_pushcfunction(L, history_gc);
+        lua_setfield(L, -2, "__close");
+    }
+    lua_setmetatable(L, -2);
+    h->left = limit;
+    if (mt_reader_start(mt_script_of(L)->host->loop, c->provider, c->account, &options, page_came,
+                        reading_done, h, &h->reader, &fault))
+        return mt_fault_raise(L, &fault);
+    lua_pushvalue(L, -1);
+    lua_pushcclosure(L, history_next, 1);
+    lua_insert(L, -2);
+    lua_pushnil(L);
+    lua_insert(L, -2);
+    lua_pushnil(L);
+    lua_insert(L, -2);
+    return 4; /* iterator, nil, nil, and what is closed when the loop is left */
+}

@@ -1,0 +1,251 @@
+/* The C half of the module: accounts, tasks, time, log, progress. The Lua half is
+ * lua/moontide/init.lua. */
+#include "script/script_int.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "codec/time.h"
+#include "loop/loop.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---------------------------------------------------------------- accounts */
+
+static int core_account(lua_State *L)
+{
+    const struct mt_script_host *host = mt_script_of(L)->host;
+    const char *name = luaL_checkstring(L, 1);
+    const struct mt_provider *provider = NULL;
+    struct mt_provider_account *account = NULL;
+    struct mt_fault fault;
+
+    if (host->resolve(host->ud, name, &provider, &account, &fault))
+        return mt_fault_raise(L, &fault);
+    struct mt_lua_account *ud = lua_newuserdatauv(L, sizeof *ud, 0);
+    ud->provider = provider;
+    ud->account = account;
+    snprintf(ud->name, sizeof ud->name, "%s", name);
+    luaL_setmetatable(L, MT_TYPE_ACCOUNT);
+    return 1;
+}
+
+static int core_accounts(lua_State *L)
+{
+    const struct mt_script_host *host = mt_script_of(L)->host;
+    struct mt_fault fault;
+
+    lua_newtable(L);
+    for (size_t i = 0;; i++) {
+        const char *name = NULL;
+        if (host->account_name(host->ud, i, &name, &fault))
+            return mt_fault_raise(L, &fault);
+        if (!name)
+            return 1;
+        lua_pushstring(L, name);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+}
+
+/* ---------------------------------------------------------------- tasks */
+
+struct lua_task {
+    struct mt_task *task;
+};
+
+static int core_spawn(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    if (mt_script_of(L)->cancelled)
+        return mt_fault_raisef(L, MT_ERR_CANCELLED, "script.cancelled", "the script was stopped");
+    struct lua_task *ud = lua_newuserdatauv(L, sizeof *ud, 0);
+    ud->task = NULL;
+    luaL_setmetatable(L, MT_TYPE_TASK);
+    lua_insert(L, 1);
+    ud->task = mt_task_spawn(mt_script_of(L), L, lua_gettop(L) - 2);
+    if (!ud->task)
+        return mt_fault_raisef(L, MT_ERR_NOMEM, "memory", "out of memory");
+    return 1;
+}
+
+static int join_more(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)status;
+    mt_wait_check(L, (struct mt_wait *)ctx);
+    return 0;
+}
+
+static void join_cancel(struct mt_wait *wait)
+{
+    (void)wait; /* the task that is waited for is cancelled as well, and its end wakes this one */
+}
+
+static int task_join(lua_State *L)
+{
+    struct mt_task *task = ((struct lua_task *)luaL_checkudata(L, 1, MT_TYPE_TASK))->task;
+
+    task->joined = true;
+    if (task->ended) {
+        if (task->failed)
+            return mt_fault_raise(L, &task->fault);
+        return 0;
+    }
+    mt_task_may_wait(L);
+    if (task == mt_script_of(L)->current)
+        return mt_fault_raisef(L, MT_ERR_STATE, "task.self", "a task cannot wait for itself");
+    struct mt_wait *wait = mt_wait_new(L, sizeof *wait, NULL);
+    wait->cancel = join_cancel;
+    wait->next_joiner = task->joiners;
+    task->joiners = wait;
+    return mt_task_wait(L, wait, join_more);
+}
+
+/* ---------------------------------------------------------------- time */
+
+struct sleep_wait {
+    struct mt_wait wait;
+    struct mt_timer *timer;
+};
+
+static void sleep_release(struct mt_wait *wait)
+{
+    mt_timer_free(((struct sleep_wait *)wait)->timer);
+    ((struct sleep_wait *)wait)->timer = NULL;
+}
+
+static void sleep_over(void *ud)
+{
+    mt_wait_wake(ud, MT_OK, NULL);
+}
+
+static void sleep_cancel(struct mt_wait *wait)
+{
+    mt_timer_stop(((struct sleep_wait *)wait)->timer);
+    mt_wait_wake(wait, MT_OK, NULL);
+}
+
+static int sleep_more(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)status;
+    mt_wait_check(L, (struct mt_wait *)ctx);
+    return 0;
+}
+
+static int64_t check_duration(lua_State *L, int index)
+{
+    struct mt_fault fault;
+    int64_t ms = 0;
+
+    if (lua_isinteger(L, index))
+        return lua_tointeger(L, index);
+    if (mt_duration_parse(luaL_checkstring(L, index), &ms, &fault))
+        mt_fault_raise(L, &fault);
+    return ms;
+}
+
+static int core_sleep(lua_State *L)
+{
+    int64_t ms = check_duration(L, 1);
+
+    if (ms < 0)
+        return mt_fault_raisef(L, MT_ERR_INVALID, "option.range",
+                               "moontide.sleep: the duration must not be negative");
+    mt_task_may_wait(L);
+    struct sleep_wait *w = mt_wait_new(L, sizeof *w, sleep_release);
+    w->wait.cancel = sleep_cancel;
+    if (mt_timer_new(mt_script_of(L)->host->loop, sleep_over, w, &w->timer))
+        return mt_fault_raisef(L, MT_ERR_NOMEM, "memory", "out of memory");
+    mt_timer_start(w->timer, ms, 0);
+    return mt_task_wait(L, &w->wait, sleep_more);
+}
+
+static int core_now(lua_State *L)
+{
+    lua_pushinteger(L, mt_clock_wall_ms());
+    return 1;
+}
+
+static int core_ago(lua_State *L)
+{
+    lua_pushinteger(L, mt_clock_wall_ms() - check_duration(L, 1));
+    return 1;
+}
+
+static int core_duration(lua_State *L)
+{
+    lua_pushinteger(L, check_duration(L, 1));
+    return 1;
+}
+
+static int core_time(lua_State *L)
+{
+    struct mt_fault fault;
+    int64_t ms = 0;
+
+    if (lua_isinteger(L, 1)) {
+        lua_settop(L, 1);
+        return 1;
+    }
+    if (mt_time_parse_point(luaL_checkstring(L, 1), mt_clock_wall_ms(), &ms, &fault))
+        return mt_fault_raise(L, &fault);
+    lua_pushinteger(L, ms);
+    return 1;
+}
+
+/* ---------------------------------------------------------------- log, progress, faults */
+
+static int core_log(lua_State *L)
+{
+    static const char *const levels[] = {"error", "warn", "info", "debug", "trace", NULL};
+    int level = luaL_checkoption(L, 1, NULL, levels);
+    const char *text = luaL_tolstring(L, 2, NULL);
+
+    mt_log((enum mt_log_level)level, mt_script_of(L)->name, "%s", text);
+    return 0;
+}
+
+static int core_progress(lua_State *L)
+{
+    const struct mt_script_host *host = mt_script_of(L)->host;
+
+    mt_options_check(L, 1, "moontide.progress");
+    host->progress(host->ud, mt_option_string(L, 1, "label", ""),
+                   mt_option_integer(L, 1, "done", 0), mt_option_integer(L, 1, "total", -1),
+                   mt_option_string(L, 1, "unit", ""), mt_option_string(L, 1, "extra", NULL));
+    return 0;
+}
+
+/* What pcall gave as the error, as a fault: a fault stays, anything else is wrapped. */
+static int core_fault(lua_State *L)
+{
+    struct mt_fault fault;
+
+    lua_settop(L, 1);
+    mt_fault_from_lua(L, &fault);
+    mt_fault_push(L, &fault);
+    return 1;
+}
+
+/* raise(code, message): a fault of wrong use. */
+static int core_usage(lua_State *L)
+{
+    return mt_fault_raisef(L, MT_ERR_INVALID, luaL_checkstring(L, 1), "%s", luaL_checkstring(L, 2));
+}
+
+void mt_bind_moontide(lua_State *L)
+{
+    static const luaL_Reg functions[] = {
+        {"account", core_account}, {"accounts", core_accounts}, {"archive", mt_lua_archive_open},
+        {"verify", mt_lua_verify}, {"spawn", core_spawn},       {"sleep", core_sleep},
+        {"now", core_now},         {"ago", core_ago},           {"duration", core_duration},
+        {"time", core_time},       {"log", core_log},           {"progress", core_progress},
+        {"fault", core_fault},     {"usage", core_usage},       {NULL, NULL},
+    };
+    static const luaL_Reg task_methods[] = {{"join", task_join}, {NULL, NULL}};
+
+    mt_script_type(L, MT_TYPE_TASK, task_methods, NULL, NULL);
+    luaL_newlib(L, functions);
+    mt_bind_json(L);
+    lua_setfield(L, -2, "json");
+}

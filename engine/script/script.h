@@ -1,0 +1,48 @@
+/* Runs Lua scripts: one confined state a script, tasks on the event loop, the API of moontide. The
+ * one user of Lua. */
+#ifndef MT_SCRIPT_SCRIPT_H
+#define MT_SCRIPT_SCRIPT_H
+
+#include "provider/provider.h"
+
+struct mt_loop;
+struct mt_script;
+
+/* What the process gives to its scripts. Must outlive them. */
+struct mt_script_host {
+    struct mt_loop *loop;
+    /* An account by the configuration's name. */
+    enum mt_rc (*resolve)(void *ud, const char *name, const struct mt_provider **provider,
+                          struct mt_provider_account **account, struct mt_fault *fault);
+    /* The i-th account's name, NULL at the end. Loads the configuration; a failure fills fault. */
+    enum mt_rc (*account_name)(void *ud, size_t i, const char **name, struct mt_fault *fault);
+    /* One line of output, without newline. */
+    void (*print)(void *ud, const char *line, size_t len);
+    void (*progress)(void *ud, const char *label, int64_t done, int64_t total, const char *unit,
+                     const char *extra);
+    void *ud;
+};
+
+struct mt_script_options {
+    const char *name; /* for messages: "export", "busiest.lua" */
+    const char *text; /* the chunk, source text only */
+    size_t text_len;
+    const char *const
+        *args; /* NULL-terminated; a described script parses them, a plain chunk gets them as ... */
+    size_t memory_bytes; /* quota of the state; 0: 64 MiB */
+    int64_t cpu_ms;      /* one slice between two waits; 0: 1000 */
+    const char
+        *command; /* how help names the call: "moontide export"; NULL: "moontide run NAME --" */
+};
+
+/* done: exactly once, when every task has ended. status is the exit status that the script chose (0
+ * if none); fault is what ended it otherwise. The script may be freed in done. */
+enum mt_rc mt_script_start(const struct mt_script_host *host,
+                           const struct mt_script_options *options,
+                           void (*done)(void *ud, int status, const struct mt_fault *fault),
+                           void *ud, struct mt_script **out, struct mt_fault *fault) MT_CHECKED;
+/* Every task is ended at its next wait, with a fault that pcall cannot keep away. done follows. */
+void mt_script_cancel(struct mt_script *script);
+void mt_script_free(struct mt_script *script);
+
+#endif

@@ -1,0 +1,200 @@
+/* What the files of the room share: the script, its tasks, waiting, faults, and the userdata types.
+ * Private. */
+#ifndef MT_SCRIPT_SCRIPT_INT_H
+#define MT_SCRIPT_SCRIPT_INT_H
+
+#include "script/script.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <pthread.h>
+
+/* A function that may raise a Lua error: nothing of C may be owned across its call. */
+#define MT_RAISES
+
+struct mt_task {
+    struct mt_script *script;
+    struct mt_task *next; /* all tasks of the script */
+    lua_State *T;
+    int ref;
+    bool queued;
+    bool ended;
+    bool failed;
+    bool joined; /* somebody waits or waited for it: its failure is told there */
+    struct mt_wait *wait;
+    struct mt_wait *joiners;
+    struct mt_task *run_next;
+    struct mt_fault fault;
+};
+
+/* One wait of one task. Lives in a userdata on the waiting coroutine's stack, so it ends with it.
+ */
+struct mt_wait {
+    struct mt_task *task;
+    void (*cancel)(
+        struct mt_wait *wait); /* asks the operation to end soon; its completion still comes */
+    void (*release)(struct mt_wait *wait); /* frees what the result owns; from the collector */
+    bool done;
+    enum mt_rc rc;
+    struct mt_fault fault;
+    struct mt_wait *next_joiner;
+};
+
+struct mt_script {
+    const struct mt_script_host *host;
+    lua_State *L; /* the main state; nobody stores another */
+    char *name;
+    char *command;
+    size_t memory_bytes, memory_max_bytes;
+    struct mt_task *tasks;
+    struct mt_task *main; /* its result is the script's status */
+    struct mt_task *current;
+    struct mt_task *run_first, *run_last;
+    size_t alive_n;
+    bool drain_posted;
+    bool cancelled;
+    bool finished;
+    int status;
+    bool failed;
+    struct mt_fault fault;
+    void (*done)(void *ud, int status, const struct mt_fault *fault);
+    void *ud;
+    /* watchdog */
+    int64_t cpu_ms;
+    pthread_t watchdog;
+    bool watchdog_runs;
+    pthread_mutex_t watch_lock;
+    pthread_cond_t watch_cond;
+    lua_State *watched; /* the coroutine that runs now */
+    int64_t watch_deadline_ms;
+    bool watch_fired;
+    bool watch_stop;
+};
+
+/* state.c */
+struct mt_script *mt_script_of(lua_State *L);
+enum mt_rc mt_script_state_new(struct mt_script *script);
+void mt_script_type(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction index,
+                    lua_CFunction gc);
+
+/* watch.c */
+enum mt_rc mt_watch_start(struct mt_script *script);
+void mt_watch_stop(struct mt_script *script);
+lua_State *mt_watch_enter(struct mt_script *script, lua_State *L,
+                          bool fresh); /* returns the one watched before */
+void mt_watch_leave(struct mt_script *script, lua_State *before);
+int mt_script_coroutines(lua_State *L); /* pushes the coroutine library */
+void *mt_script_wait_mark(void);
+
+/* task.c */
+MT_RAISES void mt_task_may_wait(lua_State *L);
+/* A zeroed wait (size ≥ sizeof struct mt_wait) on top of the stack, owned by the collector. */
+MT_RAISES void *mt_wait_new(lua_State *L, size_t size, void (*release)(struct mt_wait *wait));
+/* The tail call of every binding that waits. */
+int mt_task_wait(lua_State *L, struct mt_wait *wait, lua_KFunction k);
+/* From completions, on the loop thread: never touches Lua. */
+void mt_wait_wake(struct mt_wait *wait, enum mt_rc rc, const struct mt_fault *fault);
+/* First thing in a continuation: raises if the script is cancelled or the wait failed. */
+MT_RAISES void mt_wait_check(lua_State *L, struct mt_wait *wait);
+struct mt_task *mt_task_spawn(struct mt_script *script, lua_State *from,
+                              int args_n); /* function and args on from */
+
+/* state.c: pushes the text and frees the buffer, also when the push runs out of memory. Returns 1.
+ */
+MT_RAISES int mt_lua_push_buf(lua_State *L, struct mt_buf *buf);
+
+/* fault.c */
+MT_RAISES int mt_fault_raise(lua_State *L, const struct mt_fault *fault);
+MT_RAISES int mt_fault_raisef(lua_State *L, enum mt_rc kind, const char *code, const char *fmt, ...)
+    MT_PRINTF(4, 5);
+void mt_fault_push(lua_State *L, const struct mt_fault *fault);
+/* From the error value on top of the stack, whatever it is; pops it. */
+void mt_fault_from_lua(lua_State *L, struct mt_fault *out);
+void mt_fault_open(lua_State *L);
+
+/* options.c: one table of options, checked against the API record of the function. */
+struct mt_api_param {
+    const char *name;
+    const char *type; /* string integer boolean duration time list table choice:a|b */
+    bool required;
+    bool has_min, has_max;
+    double min, max;
+};
+struct mt_api_record {
+    const char *name;
+    const struct mt_api_param *params;
+    size_t params_n;
+};
+extern const struct mt_api_record mt_api_records[];
+extern const size_t mt_api_records_n;
+/* Raises for an unknown option (naming the nearest), a wrong type, or a value out of range. index
+ * may be none/nil. */
+MT_RAISES void mt_options_check(lua_State *L, int index, const char *function);
+MT_RAISES const char *mt_option_string(lua_State *L, int index, const char *key,
+                                       const char *absent);
+MT_RAISES int64_t mt_option_integer(lua_State *L, int index, const char *key, int64_t absent);
+MT_RAISES bool mt_option_boolean(lua_State *L, int index, const char *key, bool absent);
+MT_RAISES int64_t mt_option_time(lua_State *L, int index, const char *key, int64_t absent);
+MT_RAISES int64_t mt_option_duration(lua_State *L, int index, const char *key, int64_t absent);
+/* A list of strings into out (NULL-terminated, at most max), borrowed from the table. Returns
+ * whether present. */
+MT_RAISES bool mt_option_list(lua_State *L, int index, const char *key, const char **out,
+                              size_t max);
+
+/* page.c: messages and conversations that outlive the callback that brought them. */
+struct mt_page {
+    unsigned refs;
+    struct mt_arena *arena;
+    struct mt_message *messages;
+    struct mt_conversation *conversations;
+    size_t n;
+};
+struct mt_page *mt_page_of_messages(const struct mt_message *items, size_t n);
+struct mt_page *mt_page_of_conversations(const struct mt_conversation *items, size_t n);
+struct mt_page *mt_page_retain(struct mt_page *page);
+void mt_page_release(struct mt_page *page);
+
+/* bindings */
+struct mt_lua_account {
+    const struct mt_provider *provider;
+    struct mt_provider_account *account;
+    char name[129];
+};
+MT_RAISES struct mt_lua_account *mt_lua_account_check(lua_State *L, int index);
+struct mt_lua_conversation {
+    const struct mt_provider *provider;
+    struct mt_provider_account *account;
+    struct mt_conversation_ref ref;
+    struct mt_page *page; /* NULL unless it came from a list */
+    size_t index;
+};
+MT_RAISES struct mt_lua_conversation *mt_lua_conversation_push(lua_State *L);
+MT_RAISES struct mt_lua_conversation *mt_lua_conversation_check(lua_State *L, int index);
+MT_RAISES void mt_lua_message_push(lua_State *L, struct mt_page *page, size_t index);
+MT_RAISES void mt_lua_message_push_at(lua_State *L, struct mt_page *page,
+                                      const struct mt_message *message);
+MT_RAISES void mt_lua_value_push(lua_State *L, const struct mt_value *value);
+struct mt_writer;
+MT_RAISES struct mt_writer *mt_lua_archive_writer(lua_State *L, int index);
+void mt_bind_moontide(lua_State *L); /* pushes the C half of the module */
+void mt_bind_account(lua_State *L);
+void mt_bind_conversation(lua_State *L);
+void mt_bind_message(lua_State *L);
+void mt_bind_archive(lua_State *L);
+void mt_bind_json(lua_State *L); /* pushes moontide.json */
+int mt_lua_conversations(lua_State *L);
+int mt_lua_history(lua_State *L);
+int mt_lua_history_page(lua_State *L);
+int mt_lua_export(lua_State *L);
+int mt_lua_archive_open(lua_State *L);
+int mt_lua_verify(lua_State *L);
+int mt_lua_doctor(lua_State *L);
+
+#define MT_TYPE_ACCOUNT      "moontide.account"
+#define MT_TYPE_CONVERSATION "moontide.conversation"
+#define MT_TYPE_MESSAGE_UD   "moontide.message"
+#define MT_TYPE_ARCHIVE      "moontide.archive"
+#define MT_TYPE_TASK         "moontide.task"
+#define MT_TYPE_WAIT         "moontide.wait"
+
+#endif

@@ -1,0 +1,298 @@
+/* Tasks: coroutines that the engine knows. A completion only marks its wait and queues the task;
+ * the queue is drained from the loop, and nowhere else is a coroutine resumed. */
+#include "script/script_int.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "loop/loop.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void drain(void *ud);
+
+/* ---------------------------------------------------------------- waiting */
+
+static int wait_gc(lua_State *L)
+{
+    struct mt_wait *wait = lua_touserdata(L, 1);
+
+    if (wait->release)
+        wait->release(wait);
+    wait->release = NULL;
+    return 0;
+}
+
+void mt_task_may_wait(lua_State *L)
+{
+    struct mt_script *script = mt_script_of(L);
+
+    if (script->cancelled)
+        mt_fault_raisef(L, MT_ERR_CANCELLED, "script.cancelled", "the script was stopped");
+    if (!script->current || !lua_isyieldable(L))
+        mt_fault_raisef(L, MT_ERR_STATE, "script.cannot_wait",
+                        "this function waits, which is not possible here (in a metamethod, a sort "
+                        "or a gsub callback)");
+}
+
+void *mt_wait_new(lua_State *L, size_t size, void (*release)(struct mt_wait *wait))
+{
+    struct mt_wait *wait = lua_newuserdatauv(L, size, 0);
+
+    memset(wait, 0, size);
+    wait->task = mt_script_of(L)->current;
+    if (luaL_newmetatable(L, MT_TYPE_WAIT)) {
+        lua_pushcfunction(L, wait_gc);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_setmetatable(L, -2);
+    wait->release = release;
+    return wait;
+}
+
+int mt_task_wait(lua_State *L, struct mt_wait *wait, lua_KFunction k)
+{
+    wait->task->wait = wait;
+    lua_pushlightuserdata(L, mt_script_wait_mark());
+    return lua_yieldk(L, 1, (lua_KContext)wait, k);
+}
+
+static void enqueue(struct mt_task *task)
+{
+    struct mt_script *script = task->script;
+
+    if (task->queued || task->ended)
+        return;
+    task->queued = true;
+    task->run_next = NULL;
+    if (script->run_last)
+        script->run_last->run_next = task;
+    else
+        script->run_first = task;
+    script->run_last = task;
+    if (script->drain_posted)
+        return;
+    script->drain_posted = true;
+    if (mt_loop_post(script->host->loop, drain, script))
+        mt_log(MT_LOG_ERROR, "script", "out of memory: a task cannot go on");
+}
+
+void mt_wait_wake(struct mt_wait *wait, enum mt_rc rc, const struct mt_fault *fault)
+{
+    if (wait->done) {
+        mt_log(MT_LOG_WARN, "script", "a completion came twice and is dropped");
+        return;
+    }
+    wait->done = true;
+    wait->rc = rc;
+    if (rc && fault)
+        wait->fault = *fault;
+    else if (rc)
+        mt_fault_set(&wait->fault, rc, mt_rc_name(rc), "%s", mt_rc_name(rc));
+    enqueue(wait->task);
+}
+
+void mt_wait_check(lua_State *L, struct mt_wait *wait)
+{
+    if (mt_script_of(L)->cancelled)
+        mt_fault_raisef(L, MT_ERR_CANCELLED, "script.cancelled", "the script was stopped");
+    if (wait->rc)
+        mt_fault_raise(L, &wait->fault);
+}
+
+/* ---------------------------------------------------------------- life */
+
+struct mt_task *mt_task_spawn(struct mt_script *script, lua_State *from, int args_n)
+{
+    struct mt_task *task = mt_mem_calloc(1, sizeof *task);
+
+    if (!task)
+        return NULL;
+    task->script = script;
+    task->T = lua_newthread(from);
+    task->ref = luaL_ref(from, LUA_REGISTRYINDEX);
+    lua_xmove(from, task->T, args_n + 1);
+    task->next = script->tasks;
+    script->tasks = task;
+    script->alive_n++;
+    enqueue(task);
+    return task;
+}
+
+static void finish(void *ud)
+{
+    struct mt_script *script = ud;
+    script->done(script->ud, script->status, script->failed ? &script->fault : NULL);
+}
+
+static void end_task(struct mt_task *task, bool failed)
+{
+    struct mt_script *script = task->script;
+
+    task->ended = true;
+    task->failed = failed;
+    if (failed) {
+        mt_fault_from_lua(task->T, &task->fault);
+        if (!task->joined && !script->failed) {
+            script->failed = true;
+            script->fault = task->fault;
+        }
+    }
+    while (task->joiners) {
+        struct mt_wait *joiner = task->joiners;
+        task->joiners = joiner->next_joiner;
+        mt_wait_wake(joiner, failed ? task->fault.kind : MT_OK, failed ? &task->fault : NULL);
+    }
+    luaL_unref(script->L, LUA_REGISTRYINDEX, task->ref);
+    task->T = NULL;
+    script->alive_n--;
+    if (script->alive_n || script->finished)
+        return;
+    script->finished = true;
+    if (mt_loop_post(script->host->loop, finish, script))
+        finish(script);
+}
+
+static void run(struct mt_task *task, int args_n)
+{
+    struct mt_script *script = task->script;
+    int nres = 0;
+
+#ifdef MT_DEBUG
+    lua_gc(script->L, LUA_GCCOLLECT); /* lifetime bugs show here */
+#endif
+    script->current = task;
+    task->wait = NULL;
+    lua_State *before = mt_watch_enter(script, task->T, true);
+    int status = lua_resume(task->T, script->L, args_n, &nres);
+    mt_watch_leave(script, before);
+    script->current = NULL;
+    if (status == LUA_YIELD) {
+        if (nres == 1 && task->wait) {
+            lua_pop(task->T, 1);
+            if (script->cancelled && task->wait->cancel && !task->wait->done)
+                task->wait->cancel(task->wait);
+            return;
+        }
+        lua_settop(task->T, 0);
+        lua_pushliteral(task->T, "a task yielded outside of a coroutine of its own");
+        end_task(task, true);
+        return;
+    }
+    if (status == LUA_OK && task == script->main && nres > 0 && lua_isinteger(task->T, -1))
+        script->status = (int)lua_tointeger(task->T, -1);
+    end_task(task, status != LUA_OK);
+}
+
+static void drain(void *ud)
+{
+    struct mt_script *script = ud;
+
+    script->drain_posted = false;
+    struct mt_task *list = script->run_first;
+    script->run_first = script->run_last = NULL;
+    while (list) {
+        struct mt_task *next = list->run_next;
+        list->queued = false;
+        if (!list->ended) {
+            bool fresh = lua_status(list->T) == LUA_OK;
+            if (fresh || (list->wait && list->wait->done))
+                run(list, fresh ? lua_gettop(list->T) - 1 : 0);
+        }
+        list = next;
+    }
+}
+
+void mt_script_cancel(struct mt_script *script)
+{
+    if (script->cancelled || script->finished)
+        return;
+    script->cancelled = true;
+    for (struct mt_task *task = script->tasks; task; task = task->next) {
+        if (!task->ended && task->wait && !task->wait->done && task->wait->cancel)
+            task->wait->cancel(task->wait);
+    }
+}
+
+/* ---------------------------------------------------------------- starting a script */
+
+static int start_main(lua_State *L)
+{
+    const struct mt_script_options *options = lua_touserdata(L, 1);
+    int n = 0;
+
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "moontide.main");
+    lua_call(L, 1, 1);
+    lua_pushfstring(L, "@%s", options->name);
+    if (luaL_loadbufferx(L, options->text, options->text_len, lua_tostring(L, -1), "t"))
+        return lua_error(L);
+    lua_remove(L, -2);
+    lua_createtable(L, 4, 0);
+    for (; options->args && options->args[n]; n++) {
+        lua_pushstring(L, options->args[n]);
+        lua_rawseti(L, -2, n + 1);
+    }
+    lua_pushstring(L, mt_script_of(L)->command);
+    mt_script_of(L)->main = mt_task_spawn(mt_script_of(L), L, 3);
+    if (!mt_script_of(L)->main)
+        return luaL_error(L, "out of memory");
+    return 0;
+}
+
+enum mt_rc mt_script_start(const struct mt_script_host *host,
+                           const struct mt_script_options *options,
+                           void (*done)(void *ud, int status, const struct mt_fault *fault),
+                           void *ud, struct mt_script **out, struct mt_fault *fault)
+{
+    struct mt_script *script = mt_mem_calloc(1, sizeof *script);
+    char command[300];
+    enum mt_rc rc = MT_OK;
+
+    *out = NULL;
+    if (!script)
+        return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
+    script->host = host;
+    script->memory_max_bytes = options->memory_bytes ? options->memory_bytes : 64u << 20;
+    script->cpu_ms = options->cpu_ms ? options->cpu_ms : 1000;
+    script->done = done;
+    script->ud = ud;
+    snprintf(command, sizeof command, "moontide run %s --", options->name);
+    script->name = mt_mem_strdup(options->name);
+    script->command = mt_mem_strdup(options->command ? options->command : command);
+    rc = script->name && script->command ? mt_script_state_new(script) : MT_ERR_NOMEM;
+    if (!rc)
+        rc = mt_watch_start(script);
+    if (rc) {
+        mt_fault_set(fault, rc, "memory", "the script's state cannot be made");
+        mt_script_free(script);
+        return rc;
+    }
+    lua_pushcfunction(script->L, start_main);
+    lua_pushlightuserdata(script->L, (void *)options);
+    if (lua_pcall(script->L, 1, 0, 0)) {
+        mt_fault_from_lua(script->L, fault);
+        fault->kind = MT_ERR_INVALID;
+        mt_script_free(script);
+        return MT_ERR_INVALID;
+    }
+    *out = script;
+    return MT_OK;
+}
+
+void mt_script_free(struct mt_script *script)
+{
+    if (!script)
+        return;
+    mt_watch_stop(script);
+    if (script->L)
+        lua_close(script->L);
+    while (script->tasks) {
+        struct mt_task *next = script->tasks->next;
+        mt_mem_free(script->tasks);
+        script->tasks = next;
+    }
+    mt_mem_free(script->name);
+    mt_mem_free(script->command);
+    mt_mem_free(script);
+}

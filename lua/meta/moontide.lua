@@ -1,0 +1,61 @@
+---@meta
+-- Made from lua/api/moontide.lua.
+
+---@class moontide.options.3 @options of account:conversations
+---@field ['form'] string|nil @the cloud's own name of a list form (Easemob: list, page, old); default: the best that it offers
+---@field ['pinned'] boolean|nil @only pinned ones
+---@field ['mark'] integer|nil @only those with this mark
+---@field ['empty'] boolean|nil @also conversations whose messages have all expired
+---@field ['limit'] integer|nil @page size; default: the largest of the form
+
+---@class moontide.options.7 @options of conversation:history
+---@field ['since'] string|integer|nil @only from this time on, inclusive
+---@field ['until'] string|integer|nil @only before this time
+---@field ['from'] string|nil @only this sender (the cloud filters in groups only)
+---@field ['kinds'] string[]|nil @only these kinds, such as { "text", "image" }
+---@field ['order'] string|nil @which end comes first; default newest
+---@field ['limit'] integer|nil @at most this many messages
+---@field ['page'] integer|nil @page size; default 50
+---@field ['cursor'] string|nil @read on after this message id
+
+---@class moontide.options.8 @options of conversation:history_page
+---@field ['since'] string|integer|nil @only from this time on, inclusive
+---@field ['until'] string|integer|nil @only before this time
+---@field ['from'] string|nil @only this sender (the cloud filters in groups only)
+---@field ['kinds'] string[]|nil @only these kinds, such as { "text", "image" }
+---@field ['order'] string|nil @which end comes first; default newest
+---@field ['limit'] integer|nil @page size; default 50
+---@field ['cursor'] string|nil @the cursor of the page before
+
+---@class moontide.options.9 @options of conversation:export
+---@field ['since'] string|integer|nil @only from this time on, inclusive
+---@field ['until'] string|integer|nil @only before this time
+---@field ['from'] string|nil @only this sender (the cloud filters in groups only)
+---@field ['kinds'] string[]|nil @only these kinds, such as { "text", "image" }
+---@field ['window'] string|integer|nil @read this far back again; default 2d
+---@field ['parallel'] integer|nil @time slices at once; default 16
+---@field ['min_size'] integer|nil @only attachments of at least this many bytes
+---@field ['max_size'] integer|nil @only attachments of at most this many bytes
+
+---@class moontide.options.10 @options of conversation:json
+---@field ['raw'] boolean|nil @with the cloud's bytes of the last message
+
+---@class moontide.options.11 @options of message:json
+---@field ['raw'] boolean|nil @with the cloud's bytes
+
+---@class moontide.options.12 @options of moontide.archive
+---@field ['account'] moontide.account @whose archive it is
+
+---@class moontide.options.13 @options of archive:close
+---@field ['clean'] boolean|nil @the run ended as it should; default true
+
+---@class moontide.options.16 @options of moontide.verify
+---@field ['mode'] string|nil @default read-all
+
+---@class moontide.options.25 @options of moontide.progress
+---@field ['label'] string|nil @what is being done
+---@field ['done'] integer|nil @how much
+---@field ['total'] integer|nil @of how much, if known
+---@field ['unit'] string|nil @of what
+---@field ['extra'] string|nil @more text
+

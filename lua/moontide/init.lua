@@ -1,0 +1,44 @@
+-- The module: what C offers, in the names that scripts use.
+local core = ...
+local moontide = {
+  account = core.account, accounts = core.accounts, archive = core.archive, verify = core.verify,
+  spawn = core.spawn, sleep = core.sleep, now = core.now, ago = core.ago,
+  duration = core.duration, time = core.time, progress = core.progress, json = core.json,
+}
+
+moontide.log = {}
+for _, level in ipairs { "error", "warn", "info", "debug", "trace" } do
+  moontide.log[level] = function(text) core.log(level, text) end
+end
+
+--- Calls f(...); true and its results, or false and a fault.
+function moontide.try(f, ...)
+  local results = table.pack(pcall(f, ...))
+  if results[1] then return table.unpack(results, 1, results.n) end
+  return false, core.fault(results[2])
+end
+
+local described = {}
+
+--- Describes a script: name, summary, args, grant, run.
+function moontide.script(description)
+  for _, key in ipairs { "name", "summary", "run" } do
+    if description[key] == nil then core.usage("script.description", ("a script needs %s"):format(key)) end
+  end
+  if type(description.run) ~= "function" then core.usage("script.description", "a script's run is a function") end
+  return setmetatable(description, described)
+end
+
+function moontide.is_script(value) return getmetatable(value) == described end
+
+moontide.arg = {}
+for _, kind in ipairs { "string", "integer", "duration", "time", "list", "flag", "choice", "boolean" } do
+  moontide.arg[kind] = function(options)
+    local arg = {}
+    for key, value in pairs(options or {}) do arg[key] = value end
+    arg.kind = kind
+    return arg
+  end
+end
+
+return moontide
