@@ -53,12 +53,12 @@ static bool wait_and_retry(struct mt_http_call *call, int64_t at_least_ms)
     }
     wait_ms = wait_ms < at_least_ms ? at_least_ms : wait_ms;
     if (mt_log_level_get() >= MT_LOG_DEBUG) {
-        mt_log(MT_LOG_DEBUG, "http", "%s: attempt %u failed; next in %" PRId64 " ms", call->host,
-               call->attempts, wait_ms);
+        mt_log(MT_LOG_DEBUG, "http", "attempt %u failed, the next in %" PRId64 " ms: %s",
+               call->attempts, wait_ms, call->fault.message);
     }
     call->state = CALL_BACKOFF;
     call_list_push(&http->backoff, call);
-    due_set(http, call, mt_clock_mono_ms() + wait_ms);
+    due_set(http, call, mt_clock_mono_ms() + wait_ms + 1); /* the clock may be 0.9 ms further */
     return true;
 }
 
@@ -70,10 +70,11 @@ static bool retry_refused(struct mt_http_call *call, const struct mt_http_respon
     if (call->bucket->open) {
         return may && wait_and_retry(call, stated_ms > 0 ? stated_ms : 0);
     }
+    int64_t cut_us = call->bucket->cut_us;
     int64_t wait_ms = bucket_refused(call->bucket, now_us, call->sent_us, stated_ms);
-    if (mt_log_level_get() >= MT_LOG_INFO) {
+    if (cut_us != call->bucket->cut_us && mt_log_level_get() >= MT_LOG_INFO) {
         mt_log(MT_LOG_INFO, "http",
-               "%s: too many requests; all calls of the key wait %" PRId64 " ms, then %.1f/s",
+               "%s: too many requests; its key waits %" PRId64 " ms, then %.1f a second",
                call->host, wait_ms, call->bucket->rate_per_s);
     }
     if (may && call->attempts < call->max_attempts && now_us / 1000 + wait_ms < call->deadline_ms) {
@@ -179,8 +180,26 @@ static void take_answer(struct mt_http_call *call, const struct http_slot *slot)
     }
 }
 
+/* The server has closed a kept connection just when the request went out on it. That says nothing
+ * about the server's health, and needs no back-off. (curl itself does the same, but not when the
+ * close came as a reset.) */
+static bool was_stale(const struct mt_http_call *call, const struct http_slot *slot, CURLcode code)
+{
+    long connects_n = 1;
+    (void)curl_easy_getinfo(slot->easy, CURLINFO_NUM_CONNECTS, &connects_n);
+    return call->retry == MT_HTTP_RETRY_SAFE && !call->fresh && !slot->answered &&
+           connects_n == 0 &&
+           (code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR || code == CURLE_GOT_NOTHING);
+}
+
 static void take_failure(struct mt_http_call *call, const struct http_slot *slot, CURLcode code)
 {
+    if (was_stale(call, slot, code)) {
+        call->fresh = true;
+        call->attempts--; /* the same attempt, on a new connection */
+        call_enter(call, true);
+        return;
+    }
     enum verdict verdict = fault_from_curl(call, slot, code);
     bool may = verdict == VERDICT_NOT_SENT ||
                (verdict == VERDICT_MAYBE_SENT && call->retry == MT_HTTP_RETRY_SAFE);

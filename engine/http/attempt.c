@@ -37,6 +37,7 @@ static size_t on_header(char *line, size_t size, size_t n, void *ud)
 {
     struct http_slot *slot = ud;
     size_t len = size * n;
+    slot->answered = true;
     if (len <= 2) {
         slot->head_done = true;
     } else if (len > 5 && memcmp(line, "HTTP/", 5) == 0) {
@@ -151,7 +152,7 @@ static CURLcode set_connection(struct http_slot *slot, const struct mt_http_call
     CURLcode code = CURLE_OK;
     /* On a kept connection that the server closes without an answer, curl silently sends the
      * request again. What must not be sent twice therefore gets a connection of its own. */
-    bool fresh = call->retry == MT_HTTP_RETRY_NEVER;
+    bool fresh = call->fresh || call->retry == MT_HTTP_RETRY_NEVER;
     if (fresh != slot->fresh) {
         code = curl_easy_setopt(slot->easy, CURLOPT_FRESH_CONNECT, fresh ? 1L : 0L);
         slot->fresh = fresh;
@@ -213,7 +214,9 @@ enum mt_rc attempt_start(struct mt_http_call *call)
                                ? call->max_response_bytes
                                : HTTP_KEEP_BODY_BYTES;
     slot->body_rc = MT_OK;
+    slot->answered = false;
     slot->head_done = false;
+    slot->starved = false;
     mt_buf_reset(&slot->body);
     slot->error[0] = '\0';
     write_authorization(call);

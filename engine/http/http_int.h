@@ -83,6 +83,7 @@ struct mt_http_call {
     size_t body_len;
     bool has_body;
     bool tls;
+    bool fresh;            /* not on a kept connection */
     enum mt_rc rc;         /* once finished; before that, of the last attempt */
     struct mt_fault fault; /* likewise */
 };
@@ -94,6 +95,8 @@ struct http_slot {
     CURL *easy;
     struct mt_buf body;
     size_t max_bytes;
+    bool starved;       /* its socket could not be watched */
+    bool answered;      /* something has come */
     bool head_done;     /* the empty line after the headers has come */
     enum mt_rc body_rc; /* MT_ERR_LIMIT, MT_ERR_NOMEM: why the transfer was stopped by us */
     enum http_method method;
@@ -107,6 +110,7 @@ struct http_sock {
     struct mt_http *http;
     struct mt_poll *poll;
     int fd;
+    int want;  /* MT_POLL_READ, MT_POLL_WRITE: what curl asked for */
     bool ours; /* opened through on_open: on_close will be called for it */
     bool idle; /* curl does not want to hear of it now */
 };
@@ -152,6 +156,7 @@ struct mt_http {
     bool curl_global;
     unsigned depth; /* dispatchers on the stack: mt_http_free from inside done waits for them */
     bool free_later;
+    bool starved; /* some slot is */
     char *user_agent;
     char *ca_file;
     struct http_slot *slots_free;

@@ -71,15 +71,33 @@ static void drain(struct mt_http *http)
     }
 }
 
+/* Without memory to go on, curl leaves a transfer where it is, and says so only for all of them. */
+static void fail_starved(struct mt_http *http, bool all)
+{
+    struct mt_http_call *next = NULL;
+    for (struct mt_http_call *call = http->wire.first; call; call = next) {
+        next = call->next;
+        if (all || call->slot->starved) {
+            attempt_abort(call);
+            call_finish(call, mt_fault_set(&call->fault, MT_ERR_NOMEM, "memory",
+                                           "no memory for the request to %s", call->host));
+        }
+    }
+    http->starved = false;
+}
+
 static void act(struct mt_http *http, curl_socket_t fd, int mask)
 {
     int running_n = 0;
     http_depth_enter(http);
     CURLMcode code = curl_multi_socket_action(http->multi, fd, mask, &running_n);
+    drain(http);
     if (code != CURLM_OK) {
         mt_log(MT_LOG_ERROR, "http", "curl: %s", curl_multi_strerror(code));
     }
-    drain(http);
+    if (code != CURLM_OK || http->starved) {
+        fail_starved(http, code != CURLM_OK);
+    }
     http_pump(http);
     http_depth_leave(http);
 }
@@ -94,8 +112,21 @@ static void on_poll(void *ud, int events, bool error)
         return;
     }
     int mask = ((events & MT_POLL_READ) ? CURL_CSELECT_IN : 0) |
-               ((events & MT_POLL_WRITE) ? CURL_CSELECT_OUT : 0) | (error ? CURL_CSELECT_ERR : 0);
-    act(sock->http, sock->fd, mask);
+               ((events & MT_POLL_WRITE) ? CURL_CSELECT_OUT : 0);
+    if (error) {
+        /* Told of a bare error, curl fails the transfer without a look; told to read, it finds out
+         * what happened, and goes to another connection if this was an old one that has died. */
+        mask = CURL_CSELECT_IN | CURL_CSELECT_OUT;
+    }
+    struct mt_http *http = sock->http;
+    int fd = sock->fd;
+    http_depth_enter(http);
+    act(http, fd, mask);
+    sock = error ? sock_find(http, fd) : NULL;
+    if (sock && sock->poll && !sock->idle) {
+        mt_poll_set(sock->poll, sock->want); /* the loop has stopped watching */
+    }
+    http_depth_leave(http);
 }
 
 static void on_curl_timer(void *ud)
@@ -114,10 +145,19 @@ static void sock_idle(struct http_sock *sock)
     mt_poll_keep_alive(sock->poll, false);
 }
 
+static void starve(struct mt_http *http, CURL *easy)
+{
+    char *slot_p = NULL;
+    (void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &slot_p);
+    if (slot_p) {
+        ((struct http_slot *)(void *)slot_p)->starved = true;
+        http->starved = true;
+    }
+}
+
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ud, void *unused)
 {
     struct mt_http *http = ud;
-    (void)easy;
     (void)unused;
     struct http_sock *sock = what == CURL_POLL_REMOVE ? sock_find(http, fd) : sock_make(http, fd);
     if (what == CURL_POLL_REMOVE) {
@@ -128,14 +168,16 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ud, void *unu
     }
     if (!sock ||
         (!sock->poll && mt_poll_new(http->loop, fd, on_poll, sock, &sock->poll) != MT_OK)) {
-        return -1; /* curl fails the transfer */
+        starve(http, easy);
+        return 0; /* -1 would end all other transfers too */
     }
     if (sock->idle) {
         sock->idle = false;
         mt_poll_keep_alive(sock->poll, true);
     }
-    mt_poll_set(sock->poll, ((what & CURL_POLL_IN) ? MT_POLL_READ : 0) |
-                                ((what & CURL_POLL_OUT) ? MT_POLL_WRITE : 0));
+    sock->want =
+        ((what & CURL_POLL_IN) ? MT_POLL_READ : 0) | ((what & CURL_POLL_OUT) ? MT_POLL_WRITE : 0);
+    mt_poll_set(sock->poll, sock->want);
     return 0;
 }
 
