@@ -20,18 +20,20 @@ if P4 then
     flags { v == "Speed" and "OptimizeSpeed" or v == "Size" and "OptimizeSize" or "Optimize" }
   end
   removefiles = excludes
-  -- premake4 names objects by the base name alone: two rooms with a file of the same name would share an object
-  local getbasename = path.getbasename
-  path.getbasename = function(p)
-    local inner = p:match("engine/(.+)%.c$") or p:match("build/(gen/.+)%.c$") or p:match("^gen/(.+)%.c$")
-    return inner and (inner:gsub("/", "_")) or getbasename(p)
-  end
   pic = function(v) if v == "On" then buildoptions { "-fPIC" } end end
   local newoption4 = newoption
   newoption = function(o)
     newoption4(o)
     if o.default and not _OPTIONS[o.trigger] then _OPTIONS[o.trigger] = o.default end
   end
+end
+
+-- Both name an object by its source's base name alone (premake 5 adds a number in the order of the files, so that a new
+-- file renames its neighbours' objects): two rooms with a file of the same name would share or swap objects.
+local getbasename = path.getbasename
+path.getbasename = function(p)
+  local inner = p:match("engine/(.+)%.c$") or p:match("build/(gen/.+)%.c$") or p:match("^gen/(.+)%.c$")
+  return inner and (inner:gsub("/", "_")) or getbasename(p)
 end
 
 newoption { trigger = "prefix", value = "DIR", default = "/usr/local", description = "install prefix (action install)" }
@@ -83,14 +85,16 @@ local GEN = "build/gen"
 
 ---------------------------------------------------------------- workspace
 local CONFIGS = { "release", "asan", "fuzz" }
+local WARNINGS = { "-Wall", "-Wextra", "-Werror", "-Wshadow", "-Wstrict-prototypes", "-Wmissing-prototypes", "-Wvla",
+  "-Wformat=2", "-Wno-format-nonliteral", "-Wno-format-truncation" }
 workspace "moontide"
   configurations(CONFIGS)
   location "build"
   language "C"
   cdialect "C11"
   defines { "_GNU_SOURCE" }
-  buildoptions { "-Wall", "-Wextra", "-Werror", "-Wshadow", "-Wstrict-prototypes",
-    "-Wmissing-prototypes", "-Wvla", "-Wformat=2", "-Wno-format-nonliteral", "-Wno-format-truncation", "-fstack-protector-strong" }
+  buildoptions(WARNINGS)
+  buildoptions { "-fstack-protector-strong" }
 
   filter "configurations:release"
     optimize "Speed"
@@ -170,6 +174,22 @@ for _, file in ipairs(os.matchfiles("tests/fuzz/fuzz_*.c")) do
       linkoptions { "-fsanitize=fuzzer" }
       defines { "MT_LIBFUZZER" }
     filter {}
+end
+
+-- The same flags for clang-tidy, clangd and the header check, which read them from this file.
+if (_ACTION or ""):match("^gmake") then
+  local lines = { "-std=c11", "-D_GNU_SOURCE", "-I../engine", "-Igen", "-I.." }
+  for _, flag in ipairs(WARNINGS) do
+    if flag ~= "-Wno-format-truncation" then lines[#lines + 1] = flag end -- gcc's alone
+  end
+  for _, name in ipairs(DEPS) do
+    for _, dir in ipairs(pkg(name).inc) do lines[#lines + 1] = "-isystem"; lines[#lines + 1] = dir end
+    for _, option in ipairs(pkg(name).opt) do lines[#lines + 1] = option end
+  end
+  os.mkdir("build")
+  local file = assert(io.open("build/compile_flags.txt", "w"))
+  file:write(table.concat(lines, "\n"), "\n")
+  file:close()
 end
 
 ---------------------------------------------------------------- actions
