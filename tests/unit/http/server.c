@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -231,6 +232,8 @@ static void *accept_all(void *ud)
             pthread_mutex_unlock(&server->lock);
             return NULL;
         }
+        int one = 1; /* head and body are two writes; the second shall not wait for an ACK */
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
         struct peer *peer = calloc(1, sizeof *peer);
         peer->server = server;
         peer->fd = fd;

@@ -1,0 +1,17 @@
+/* Runs the tests of engine/loop. */
+#include "tests.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+int main(void)
+{
+    int failed = 0;
+    signal(SIGPIPE, SIG_IGN);
+    failed += test_life();
+    failed += test_timer();
+    failed += test_post();
+    failed += test_poll();
+    failed += test_pool();
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
