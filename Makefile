@@ -1,51 +1,38 @@
 # Thin: packages, premake, make. What is built and how stands in premake5.lua.
 SHELL := /bin/sh
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
-PREMAKE := $(shell command -v premake5 2>/dev/null || echo "premake4 --file=premake5.lua")
 PREFIX ?= /usr/local
+PREMAKE = $$(command -v premake5 2>/dev/null || echo premake4) --file=premake5.lua
+# A job server that is there already decides how much runs at once.
+BUILD = $(MAKE) --no-print-directory -C build $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
 
-.PHONY: all release asan fuzz-build demo check crash bench fuzz lint install packages test-packages clean
+.PHONY: all release asan demo check crash fuzz bench lint install packages test-packages generate clean
 
 all: release
 
 packages:
 	@sh tests/tools/packages.sh build
 
-test-packages:
+test-packages: packages
 	@sh tests/tools/packages.sh test
 
-build/Makefile: FORCE
-	@$(PREMAKE) gmake >build-premake.log 2>&1 || { cat build-premake.log; rm -f build-premake.log; exit 1; }
-	@rm -f build-premake.log
+generate: packages
+	@sh tests/tools/generate.sh "$(PREMAKE)"
 
-FORCE:
+release: generate
+	@$(BUILD) config=release moontide
 
-release: packages build/Makefile
-	@$(MAKE) --no-print-directory -C build -j$(JOBS) config=release moontide
-
-asan: test-packages build/Makefile
-	@$(MAKE) --no-print-directory -C build -j$(JOBS) config=asan
+asan: generate
+	@$(BUILD) config=asan moontide
 
 demo: release
 	@sh tests/tools/demo.sh
 
-check: test-packages
-	@sh tests/run.sh check
-
-crash: test-packages
-	@sh tests/run.sh crash
-
-fuzz: test-packages
-	@sh tests/run.sh fuzz
-
-bench: test-packages
-	@sh tests/run.sh bench
-
-lint: test-packages
-	@sh tests/run.sh lint
+check crash fuzz bench lint: test-packages
+	@sh tests/run.sh $@
 
 install: release
-	@$(PREMAKE) install --prefix=$(PREFIX) --destdir=$(DESTDIR)
+	@$(PREMAKE) install --prefix="$(PREFIX)" --destdir="$(DESTDIR)"
 
 clean:
 	@rm -rf build

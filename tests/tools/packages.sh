@@ -1,29 +1,53 @@
 #!/bin/sh
 # Installs what is missing, by Debian package name: "build" for the program, "test" for make check as well.
 set -eu
-BUILD="gcc make pkg-config premake4 lua5.4 liblua5.4-dev libcurl4-openssl-dev libcjson-dev libwebsockets-dev
-libwebsockets-evlib-uv libuv1-dev libprotobuf-c-dev protobuf-c-compiler libssl-dev libzstd-dev libsqlite3-dev uthash-dev
-libc6-dev ca-certificates"
-TEST="libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev lua-check pmccabe nodejs npm git procps openssl zstd
-sqlite3 curl"
+BUILD="gcc libc6-dev make pkg-config premake4 lua5.4 liblua5.4-dev libcurl4-openssl-dev libcjson-dev
+libwebsockets-dev libwebsockets-evlib-uv libuv1-dev libprotobuf-c-dev protobuf-c-compiler libssl-dev libzstd-dev
+libsqlite3-dev uthash-dev ca-certificates"
+TEST="libcmocka-dev clang clang-format clang-tidy lua-check pmccabe binutils git procps openssl zstd sqlite3 curl"
+
+command -v dpkg-query >/dev/null 2>&1 || exit 0 # not Debian: the build says by name what it does not find
+
 want=$BUILD
-[ "${1:-build}" = test ] && want="$BUILD $TEST"
-missing=""
-for p in $want; do
-  [ "$(dpkg-query -W -f='${db:Status-Status}' "$p" 2>/dev/null || true)" = installed ] || missing="$missing $p"
-done
-# A machine may have its own Node; Debian's is only wanted where there is none.
-if command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1; then
-  missing=$(printf '%s\n' $missing | grep -vx -e nodejs -e npm | tr '\n' ' ' || true)
+if [ "${1:-build}" = test ]; then
+  want="$BUILD $TEST"
+  # A machine may have its own Node; Debian's is only wanted where there is none.
+  command -v node >/dev/null 2>&1 || want="$want nodejs"
+  command -v npm >/dev/null 2>&1 || want="$want npm"
 fi
-[ -n "$(printf '%s' "$missing" | tr -d ' ')" ] || exit 0
-echo "installing:$missing" >&2
-sudo=""
-if [ "$(id -u)" != 0 ]; then
-  command -v sudo >/dev/null 2>&1 || { echo "not root and no sudo: please install$missing" >&2; exit 1; }
-  sudo=sudo
-fi
-export DEBIAN_FRONTEND=noninteractive
-$sudo apt-get update -qq
+
+missing_of() { # missing_of PACKAGE...: those that are not installed
+  there=" $(dpkg-query -W -f='${Package}/${db:Status-Status} ' "$@" 2>/dev/null || true)"
+  for package in "$@"; do
+    case $there in *" $package/installed "*) ;; *) printf '%s ' "$package" ;; esac
+  done
+}
+runtime_of_clang() { # the sanitizers' run time is a package of its own, which only says "recommended"
+  version=$(dpkg-query -W -f='${Version}' clang 2>/dev/null || true)
+  [ -n "$version" ] || version=$(apt-cache show --no-all-versions clang 2>/dev/null | sed -n 's/^Version: //p')
+  major=$(printf '%s' "$version" | sed 's/^[0-9]*://; s/[.~-].*//')
+  [ -z "$major" ] || printf 'libclang-rt-%s-dev' "$major"
+}
+
 # shellcheck disable=SC2086
-$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2
+missing=$(missing_of $want)
+if [ "${1:-build}" = test ] && [ -z "$missing" ]; then
+  # shellcheck disable=SC2046
+  missing=$(missing_of $(runtime_of_clang))
+fi
+[ -n "$missing" ] || exit 0
+
+as_root=""
+if [ "$(id -u)" != 0 ]; then
+  command -v sudo >/dev/null 2>&1 || { echo "neither root nor sudo; please install: $missing" >&2; exit 1; }
+  as_root=sudo
+fi
+$as_root apt-get update -qq || echo "apt-get update failed; trying with the lists that are there" >&2
+if [ "${1:-build}" = test ]; then
+  # shellcheck disable=SC2086,SC2046
+  missing=$(missing_of $want $(runtime_of_clang))
+fi
+echo "installing: $missing" >&2
+# shellcheck disable=SC2086
+$as_root env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 \
+  apt-get install -y -qq --no-install-recommends $missing >&2

@@ -1,0 +1,213 @@
+-- The test runner: builds, finds the suites, runs them as many at a time as there are processors, and ends with one
+-- line: "N passed, N failed" (", N skipped" if any). Status 0 means that every suite ran and nothing failed.
+-- A suite is a program that prints TAP; suite.lua runs one. Full output: build/logs/<suite>.log
+local mode = arg[1] or "check"
+local MODES = { check = true, crash = true, fuzz = true, bench = true, lint = true }
+if not MODES[mode] then
+  io.stderr:write("usage: tests/run.sh check|crash|fuzz|bench|lint\n")
+  os.exit(2)
+end
+
+local LOGS = "build/logs"
+local suites = {}
+
+local function quote(text) return "'" .. tostring(text):gsub("'", "'\\''") .. "'" end
+local function output_of(command)
+  local pipe = assert(io.popen(command))
+  local text = pipe:read("a")
+  pipe:close()
+  return (text:gsub("%s+$", ""))
+end
+local function lines_of(command)
+  local out = {}
+  for line in output_of(command):gmatch("[^\n]+") do out[#out + 1] = line end
+  return out
+end
+local function is_program(path) return os.execute("test -x " .. quote(path)) == true end
+local function write(path, text)
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+end
+
+local HERE = output_of("pwd")
+local JOBS = os.getenv("MT_JOBS") or output_of("nproc 2>/dev/null || echo 2")
+local ASAN = {
+  ASAN_OPTIONS = "detect_leaks=1:abort_on_error=1:detect_stack_use_after_return=1",
+  UBSAN_OPTIONS = "halt_on_error=1:print_stacktrace=1",
+  MT_CONFIG = "asan", MOONTIDE = HERE .. "/build/asan/bin/moontide",
+}
+local RELEASE = { MT_CONFIG = "release", MOONTIDE = HERE .. "/build/bin/moontide" }
+
+--- A suite: its name, seconds it may take, environment, command.
+local function suite(name, seconds, environment, command)
+  suites[#suites + 1] = { name = name, seconds = seconds, environment = environment or {}, command = command }
+end
+
+--- Writes the script of one suite, which suite.lua runs.
+local function prepare(one)
+  local words = { "cd " .. quote(HERE) }
+  local names = {}
+  for name in pairs(one.environment) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do words[#words + 1] = ("export %s=%s"):format(name, quote(one.environment[name])) end
+  words[#words + 1] = one.command
+  write(("%s/%s.cmd"):format(LOGS, one.name), table.concat(words, "\n") .. "\n")
+end
+
+local function run(list)
+  local input = {}
+  for _, one in ipairs(list) do
+    prepare(one)
+    input[#input + 1] = ("%s %d %s"):format(one.name, one.seconds, LOGS)
+  end
+  write(LOGS .. "/plan", table.concat(input, "\n") .. "\n")
+  os.execute(("xargs -a %s/plan -P %s -L 1 lua5.4 tests/tools/suite.lua"):format(LOGS, JOBS))
+end
+
+-------------------------------------------------------------------------------- builds
+local failed_builds = {}
+local function build(config, targets, settings)
+  local command = ("make --no-print-directory -k -C build -j%s config=%s %s %s 2>&1"):format(
+    JOBS, config, settings or "", targets)
+  -- make ends with a line of its own; the compiler's words are in the log
+  write(("%s/build-%s.sh"):format(LOGS, config), command .. "\n")
+  suites[#suites + 1] = { name = "build-" .. config, seconds = 1800, environment = {},
+    command = ("if sh %s/build-%s.sh; then echo 'ok 1 - %s builds'; else echo 'not ok 1 - %s builds'; fi; echo 1..1")
+      :format(LOGS, config, config, config) }
+  run { suites[#suites] }
+  local result = io.open(LOGS .. "/build-" .. config .. ".result")
+  local passed = result and result:read("a"):match("^1 0 ")
+  if result then result:close() end
+  if not passed then failed_builds[config] = true end
+end
+
+local function fuzz_targets()
+  return lines_of("find tests/fuzz -name 'fuzz_*.c' 2>/dev/null | sed 's|.*/fuzz_||; s|\\.c$||' | LC_ALL=C sort")
+end
+
+-------------------------------------------------------------------------------- what there is to run
+local FULL = { kill = 1000, powercut = 10000, damage = 1000, io_errors = 500 }
+
+local function lint_suites()
+  for _, path in ipairs(lines_of("ls tests/lint/*.lua | LC_ALL=C sort")) do
+    local name = path:match("([^/]+)%.lua$")
+    if name ~= "lib" and name ~= "tidy" then
+      suite("lint-" .. name, 600, RELEASE, "exec lua5.4 " .. path)
+    end
+  end
+end
+
+local function unit_suites()
+  for _, room in ipairs(lines_of("ls -d tests/unit/*/ | LC_ALL=C sort")) do
+    room = room:match("([^/]+)/$")
+    local tap = { CMOCKA_MESSAGE_OUTPUT = "TAP" }
+    for _, kind in ipairs { { "release", RELEASE, "build/bin" }, { "asan", ASAN, "build/asan/bin" } } do
+      local environment = {}
+      for _, part in ipairs { tap, kind[2] } do for k, v in pairs(part) do environment[k] = v end end
+      suite(("unit-%s-%s"):format(room, kind[1]), 600, environment, ("exec %s/test-%s"):format(kind[3], room))
+    end
+  end
+end
+
+local function crash_suites(full)
+  for _, path in ipairs(lines_of("ls tests/crash/*.c 2>/dev/null | LC_ALL=C sort")) do
+    local name = path:match("([^/]+)%.c$")
+    if not name:match("^lib_") then
+      local environment = {}
+      for k, v in pairs(RELEASE) do environment[k] = v end
+      if full then
+        environment.MT_CRASH_N = os.getenv("MT_CRASH_N") or FULL[name] or 1000
+        environment.MT_CRASH_STEPS = os.getenv("MT_CRASH_STEPS") or 0
+      end
+      suite("crash-" .. name, full and 6 * 3600 or 900, environment, "exec build/bin/crash-" .. name)
+      if not full then suite("crash-" .. name .. "-asan", 1200, ASAN, "exec build/asan/bin/crash-" .. name) end
+    end
+  end
+end
+
+local function fuzz_suites(runs, seconds)
+  for _, name in ipairs(fuzz_targets()) do
+    suite("fuzz-" .. name, seconds, {}, ("exec sh tests/tools/fuzz.sh %s %d"):format(name, runs))
+  end
+end
+
+--- A folder that brings its own runner.
+local function runner_suites()
+  if is_program("tests/conformance/run.sh") then suite("conformance", 2700, RELEASE, "exec tests/conformance/run.sh") end
+  for _, name in ipairs { "cases", "script" } do
+    local runner = ("tests/%s/run.sh"):format(name)
+    if is_program(runner) then
+      suite(name .. "-release", 1800, RELEASE, "exec " .. runner)
+      suite(name .. "-asan", 2700, ASAN, "exec " .. runner)
+    end
+  end
+end
+
+-------------------------------------------------------------------------------- the modes
+local started = os.time()
+os.execute("rm -rf " .. LOGS .. " && mkdir -p " .. LOGS)
+local generated = os.execute("make --no-print-directory generate >" .. LOGS .. "/generate.log 2>&1")
+if not generated then
+  io.write(output_of("cat " .. LOGS .. "/generate.log"), "\n0 passed, 1 failed\n")
+  os.exit(1)
+end
+
+if mode == "check" then
+  build("release", "all")
+  build("asan", "all")
+  local fuzz = fuzz_targets()
+  if #fuzz > 0 then build("fuzz", "fuzz-" .. table.concat(fuzz, " fuzz-"), "CC=clang") end
+  local builds = #suites
+  -- the long ones first, so that nothing long is left alone at the end
+  runner_suites()
+  suite("lint-tidy", 1800, { MT_JOBS = "1" }, "exec lua5.4 tests/lint/tidy.lua")
+  crash_suites(false)
+  unit_suites()
+  fuzz_suites(20000, 600)
+  lint_suites()
+  run { table.unpack(suites, builds + 1) }
+elseif mode == "lint" then
+  build("release", "moontide")
+  local builds = #suites
+  suite("lint-tidy", 1800, { MT_JOBS = "1" }, "exec lua5.4 tests/lint/tidy.lua")
+  lint_suites()
+  run { table.unpack(suites, builds + 1) }
+elseif mode == "crash" then
+  build("release", "all")
+  local builds = #suites
+  crash_suites(true)
+  run { table.unpack(suites, builds + 1) }
+elseif mode == "fuzz" then
+  build("fuzz", "fuzz-" .. table.concat(fuzz_targets(), " fuzz-"), "CC=clang")
+  local builds = #suites
+  fuzz_suites(tonumber(os.getenv("MT_FUZZ_RUNS") or 1000000), 6 * 3600)
+  run { table.unpack(suites, builds + 1) }
+elseif mode == "bench" then
+  build("release", "all")
+  if is_program("tests/bench/run.sh") then
+    -- alone and shown as it runs: figures are for people
+    RELEASE.MT_SHOW = "1"
+    suite("bench", 6 * 3600, RELEASE, "exec tests/bench/run.sh")
+    run { suites[#suites] }
+  end
+end
+
+-------------------------------------------------------------------------------- the sum
+local passed, failed, skipped = 0, 0, 0
+local reds = {}
+for _, one in ipairs(suites) do
+  local file = io.open(("%s/%s.result"):format(LOGS, one.name))
+  local p, f, s
+  if file then
+    p, f, s = file:read("a"):match("^(%d+) (%d+) (%d+)")
+    file:close()
+  end
+  if not p then p, f, s = 0, 1, 0 end -- it never came to its end
+  passed, failed, skipped = passed + p, failed + f, skipped + s
+  if tonumber(f) > 0 then reds[#reds + 1] = one.name end
+end
+print(("%d suites in %d s; logs in %s"):format(#suites, os.time() - started, LOGS))
+if #reds > 0 then print("red: " .. table.concat(reds, " ")) end
+io.write(("%d passed, %d failed%s\n"):format(passed, failed, skipped > 0 and (", %d skipped"):format(skipped) or ""))
+os.exit(failed == 0 and passed > 0)
