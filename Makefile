@@ -6,7 +6,7 @@ PREMAKE = $$(command -v premake5 2>/dev/null || echo premake4) --file=premake5.l
 # A job server that is there already decides how much runs at once.
 BUILD = $(MAKE) --no-print-directory -C build $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
 
-.PHONY: all release asan demo check crash fuzz bench lint install packages test-packages generate clean
+.PHONY: all release asan demo check crash fuzz bench lint docs install packages test-packages generate clean
 
 all: release
 
@@ -30,6 +30,11 @@ demo: release
 
 check crash fuzz bench lint: test-packages
 	@sh tests/run.sh $@
+
+# What is generated from the API records and kept in the repository.
+docs: packages
+	@lua5.4 lua/api/tools/records.lua manual >docs/lua.md
+	@lua5.4 lua/api/tools/records.lua meta >lua/meta/moontide.lua
 
 install: release
 	@$(PREMAKE) install --prefix="$(PREFIX)" --destdir="$(DESTDIR)"

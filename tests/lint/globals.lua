@@ -14,11 +14,12 @@ for path in text:gmatch("[^\n]+%.o") do
   objects = objects + 1
   local object = path:match("([^/]+)%.o$")
   for line in lib.capture("objdump -t " .. lib.quote(path)):gmatch("[^\n]+") do
-    local section, name = line:match("%sO%s+(%S+)%s+%x+%s+(%S.*)$")
-    if section and not is_seam(object) then
-      local writes = section:match("^%.data") or section:match("^%.bss") or section:match("^%.t") or
-        section == "*COM*"
-      if writes and not section:match("^%.data%.rel%.ro") and not section:match("^%.text") then
+    -- address, seven flags (O: an object, d: a section's own symbol), section, size, name
+    local flags, section, name = line:match("^%x+ (.......) (%S+)%s+%x+%s+(%S.*)$")
+    local thread = section and section:match("^%.t[bd]") and not flags:find("d", 1, true)
+    if section and not is_seam(object) and (flags:find("O", 1, true) or thread) then
+      local writes = section:match("^%.data") or section:match("^%.bss") or section == "*COM*" or thread
+      if writes and not section:match("^%.data%.rel%.ro") then
         writable[#writable + 1] = ("%s: %s in %s"):format(object, name, section)
       end
     end

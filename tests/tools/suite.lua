@@ -1,5 +1,6 @@
--- Runs one suite and judges its TAP: lua5.4 suite.lua NAME SECONDS FOLDER. FOLDER/NAME.cmd is its script. Written beside
--- it: NAME.log, everything it said; NAME.result, "passed failed skipped". Failures are shown at once, then one line.
+-- Runs one suite and judges its TAP: lua5.4 suite.lua NAME SECONDS FOLDER. FOLDER/NAME.cmd is its script. Written
+-- beside it: NAME.log, everything it said; NAME.result, "passed failed skipped". Failures are shown at once, then one
+-- line sums up.
 -- Besides "not ok", these are failures: no TAP at all, fewer or more results than planned, a plan that is missing, an
 -- end by a signal or with a status, and not ending within SECONDS.
 local name, seconds, folder = arg[1], tonumber(arg[2]), arg[3]
