@@ -164,13 +164,13 @@ static void take_answer(struct mt_http_call *call, const struct http_slot *slot)
     bool refused =
         response.status == 429 || (response.status == 503 && response.retry_after_ms > 0);
     if (refused || response.status >= 500) {
-        enum mt_rc rc = status_fault(call, &response);
+        (void)status_fault(call, &response); /* for the message, should the time run out */
         bool waits = refused ? retry_refused(call, &response)
                              : call->retry == MT_HTTP_RETRY_SAFE && response.status != 501 &&
                                    wait_and_retry(call, 0);
         if (!waits) {
-            rc = status_fault(call, &response); /* once more: the bucket is shut by now */
-            call_deliver(call, rc, &response);
+            call_deliver(call, status_fault(call, &response),
+                         &response); /* the bucket is shut by now */
         }
         return;
     }

@@ -56,6 +56,7 @@ static void setup_once(struct http_slot *slot)
     (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, slot);
     (void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     (void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, slot);
+    (void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)HTTP_READ_BYTES);
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, http->user_agent);
     (void)curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");

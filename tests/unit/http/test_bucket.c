@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define S 1000000 /* microseconds */
+#define S INT64_C(1000000) /* microseconds */
 
 static int64_t take_all(struct mt_http_bucket *bucket, int64_t now_us)
 {

@@ -122,7 +122,8 @@ static void each_is_named(void **state)
         assert_non_null(strstr(e.fault.message, host));
         assert_true(e.fault.retryable == (rows[i].rc != MT_ERR_PROTOCOL));
         assert_int_equal(e.attempts, 1);
-        assert_int_equal(e.status, rows[i].rc == MT_ERR_REMOTE ? atoi(how.text + 9) : 0);
+        assert_int_equal(e.status,
+                         rows[i].rc == MT_ERR_REMOTE ? strtol(how.text + 9, NULL, 10) : 0);
         ended_clear(&e);
         ground_end(&g);
     }

@@ -5,6 +5,7 @@
 #include "tests.h"
 
 #include <string.h>
+#include <time.h>
 
 static void addresses(void **state)
 {
@@ -111,6 +112,34 @@ static void retry_after(void **state)
     assert_int_equal(http_date_ms(NULL), 0);
 }
 
+/* The quick reader of dates against the C library, over 130 years. */
+static void dates(void **state)
+{
+    (void)state;
+    char text[64];
+    for (int64_t s = 1; s < INT64_C(4102444800); s += 86400 * 3 + 3607) {
+        time_t t = (time_t)s;
+        struct tm tm;
+        assert_true(strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&t, &tm)) >
+                    0);
+        assert_int_equal(http_date_ms(text), s * 1000);
+    }
+    static const char *const odd[] = {"Tue, 14 Foo 2023 22:13:20 GMT",
+                                      "Tue, 14 anF 2023 22:13:20 GMT",
+                                      "Tue, 1x Nov 2023 22:13:20 GMT",
+                                      "Tue, 14 Nov 2023 25:13:20 GMT",
+                                      "Tue, 14 Nov 20x3 22:13:20 GMT",
+                                      "",
+                                      "GMT"};
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+        time_t t = curl_getdate(odd[i], NULL); /* left to curl, which forgives more */
+        assert_int_equal(http_date_ms(odd[i]), t > 0 ? (int64_t)t * 1000 : 0);
+    }
+    /* Other ways to write it are still understood. */
+    assert_int_equal(http_date_ms("Tuesday, 14-Nov-23 22:13:20 GMT"), 1700000000000);
+    assert_int_equal(http_date_ms("Tue Nov 14 22:13:20 2023"), 1700000000000);
+}
+
 static void escapes(void **state)
 {
     (void)state;
@@ -150,11 +179,9 @@ static void backoff_fills_its_range(void **state)
 int test_parse(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(addresses),
-        cmocka_unit_test(same_place),
-        cmocka_unit_test(retry_after),
-        cmocka_unit_test(escapes),
-        cmocka_unit_test(backoff_fills_its_range),
+        cmocka_unit_test(addresses),   cmocka_unit_test(same_place),
+        cmocka_unit_test(retry_after), cmocka_unit_test(escapes),
+        cmocka_unit_test(dates),       cmocka_unit_test(backoff_fills_its_range),
     };
     return cmocka_run_group_tests_name("http parse", tests, NULL, NULL);
 }

@@ -120,8 +120,8 @@ static void unreferenced_does_not_hold(void **state)
 }
 
 struct ordered {
-    int number;
     int *next;
+    int number;
     bool ok;
 };
 
