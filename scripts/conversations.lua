@@ -5,7 +5,8 @@ local function line(conversation)
   local last = conversation.last
   local text = last and (last.text or "[" .. last.kind .. "]") or ""
   text = text:gsub("%s+", " ")
-  if #text > 60 then text = text:sub(1, utf8.offset(text, -1, 61) - 1) .. "…" end
+  local cut = utf8.offset(text, 49)
+  if cut and cut <= #text then text = text:sub(1, cut - 1) .. "…" end
   return ("%-40s %6s  %s  %s%s"):format(conversation.id, conversation.unread or "?",
     last and last.at:sub(1, 19) or (" "):rep(19), conversation.pinned and "[pinned] " or "", text)
 end
