@@ -73,7 +73,6 @@ static void setup_once(struct http_slot *slot)
         (void)curl_easy_setopt(easy, CURLOPT_CAINFO, http->ca_file);
         (void)curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
     }
-    multi_setup_slot(slot);
 }
 
 struct http_slot *slot_take(struct mt_http *http)

@@ -112,9 +112,6 @@ struct http_sock {
     struct mt_http *http;
     struct mt_poll *poll;
     int fd;
-    int want;  /* MT_POLL_READ, MT_POLL_WRITE: what curl asked for */
-    bool ours; /* opened through on_open: on_close will be called for it */
-    bool idle; /* curl does not want to hear of it now */
 };
 
 enum { BUCKET_CELLS = 5 };
@@ -216,7 +213,6 @@ void answer_take(struct http_slot *slot, CURLcode code);
 /* multi.c */
 enum mt_rc multi_new(struct mt_http *http) MT_CHECKED;
 void multi_free(struct mt_http *http);
-void multi_setup_slot(struct http_slot *slot);
 
 /* fault.c */
 enum verdict { VERDICT_FINAL, VERDICT_NOT_SENT, VERDICT_MAYBE_SENT };

@@ -1,17 +1,14 @@
 /* curl's sockets and timer on the loop, and the transfers that have ended.
  *
- * An idle keep-alive connection stays watched (without keeping the loop alive): curl says REMOVE
- * after each answer and asks for the same descriptor with the next request, and taking it out of
- * epoll and putting it back would be several calls into the kernel per page. That is safe only for
- * sockets whose closing we are told of, so curl opens and closes them through us; what it watches
- * besides (the resolver's wake-up pair) is let go at once. */
+ * A descriptor is let go whenever curl says REMOVE, although an idle connection will be asked for
+ * again with the next request: libcurl 7.88 closes some sockets without its close callback, and a
+ * watch that outlives its descriptor ends in libuv's abort as soon as another thread gets the same
+ * number for a file. */
 #include "base/log.h"
 #include "base/mem.h"
 #include "http/http_int.h"
 #include "loop/loop.h"
 
-#include <sys/socket.h>
-#include <unistd.h>
 
 static struct http_sock *sock_find(const struct mt_http *http, int fd)
 {
@@ -105,28 +102,9 @@ static void act(struct mt_http *http, curl_socket_t fd, int mask)
 static void on_poll(void *ud, int events, bool error)
 {
     struct http_sock *sock = ud;
-    if (sock->idle) {
-        /* The server has closed an idle connection, or sends what nobody asked for. curl will see
-         * that before it uses the connection again. */
-        mt_poll_set(sock->poll, 0);
-        return;
-    }
     int mask = ((events & MT_POLL_READ) ? CURL_CSELECT_IN : 0) |
-               ((events & MT_POLL_WRITE) ? CURL_CSELECT_OUT : 0);
-    if (error) {
-        /* Told of a bare error, curl fails the transfer without a look; told to read, it finds out
-         * what happened, and goes to another connection if this was an old one that has died. */
-        mask = CURL_CSELECT_IN | CURL_CSELECT_OUT;
-    }
-    struct mt_http *http = sock->http;
-    int fd = sock->fd;
-    http_depth_enter(http);
-    act(http, fd, mask);
-    sock = error ? sock_find(http, fd) : NULL;
-    if (sock && sock->poll && !sock->idle) {
-        mt_poll_set(sock->poll, sock->want); /* the loop has stopped watching */
-    }
-    http_depth_leave(http);
+               ((events & MT_POLL_WRITE) ? CURL_CSELECT_OUT : 0) | (error ? CURL_CSELECT_ERR : 0);
+    act(sock->http, sock->fd, mask);
 }
 
 static void on_curl_timer(void *ud)
@@ -134,50 +112,22 @@ static void on_curl_timer(void *ud)
     act(ud, CURL_SOCKET_TIMEOUT, 0);
 }
 
-static void sock_idle(struct http_sock *sock)
-{
-    if (!sock->ours || !sock->poll) {
-        sock_free(sock);
-        return;
-    }
-    sock->idle = true;
-    mt_poll_set(sock->poll, MT_POLL_READ);
-    mt_poll_keep_alive(sock->poll, false);
-}
-
-static void starve(struct mt_http *http, CURL *easy)
-{
-    char *slot_p = NULL;
-    (void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &slot_p);
-    if (slot_p) {
-        ((struct http_slot *)(void *)slot_p)->starved = true;
-        http->starved = true;
-    }
-}
-
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ud, void *unused)
 {
     struct mt_http *http = ud;
+    (void)easy;
     (void)unused;
-    struct http_sock *sock = what == CURL_POLL_REMOVE ? sock_find(http, fd) : sock_make(http, fd);
     if (what == CURL_POLL_REMOVE) {
-        if (sock) {
-            sock_idle(sock);
-        }
+        sock_free(sock_find(http, fd));
         return 0;
     }
+    struct http_sock *sock = sock_make(http, fd);
     if (!sock ||
         (!sock->poll && mt_poll_new(http->loop, fd, on_poll, sock, &sock->poll) != MT_OK)) {
-        starve(http, easy);
-        return 0; /* -1 would end all other transfers too */
+        return -1; /* curl fails the transfer */
     }
-    if (sock->idle) {
-        sock->idle = false;
-        mt_poll_keep_alive(sock->poll, true);
-    }
-    sock->want =
-        ((what & CURL_POLL_IN) ? MT_POLL_READ : 0) | ((what & CURL_POLL_OUT) ? MT_POLL_WRITE : 0);
-    mt_poll_set(sock->poll, sock->want);
+    mt_poll_set(sock->poll, ((what & CURL_POLL_IN) ? MT_POLL_READ : 0) |
+                                ((what & CURL_POLL_OUT) ? MT_POLL_WRITE : 0));
     return 0;
 }
 
@@ -194,36 +144,6 @@ static int on_timer(CURLM *multi, long after_ms, void *ud)
         mt_timer_start(http->curl_timer, after_ms, 0);
     }
     return 0;
-}
-
-static curl_socket_t on_open(void *ud, curlsocktype purpose, struct curl_sockaddr *address)
-{
-    (void)purpose;
-    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                    address->protocol);
-    if (fd < 0) {
-        return CURL_SOCKET_BAD;
-    }
-    sock_free(sock_find(ud, fd)); /* there is none, unless a closing went unseen */
-    struct http_sock *sock = sock_make(ud, fd);
-    if (sock) {
-        sock->ours = true;
-    }
-    return fd;
-}
-
-static int on_close(void *ud, curl_socket_t fd)
-{
-    sock_free(sock_find(ud, fd));
-    return close(fd);
-}
-
-void multi_setup_slot(struct http_slot *slot)
-{
-    (void)curl_easy_setopt(slot->easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
-    (void)curl_easy_setopt(slot->easy, CURLOPT_OPENSOCKETDATA, slot->http);
-    (void)curl_easy_setopt(slot->easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
-    (void)curl_easy_setopt(slot->easy, CURLOPT_CLOSESOCKETDATA, slot->http);
 }
 
 enum mt_rc multi_new(struct mt_http *http)

@@ -321,13 +321,20 @@ static bool account_can(const struct mt_provider_account *account, const char *c
 static enum mt_rc account_decode(const struct mt_provider_account *account, const void *raw,
                                  size_t len, struct mt_arena *arena, struct mt_message *out)
 {
+    /* Called from the work pool while the loop thread decodes with the account's own scratch. */
+    struct mt_em_decoder decoder = account->decoder;
     void *copy = mt_arena_alloc(arena, len == 0 ? 1 : len);
+    enum mt_rc rc = MT_ERR_NOMEM;
 
     if (copy == NULL)
         return MT_ERR_NOMEM;
     if (len > 0)
         memcpy(copy, raw, len);
-    return mt_em_decode_meta(&account->decoder, copy, len, arena, out);
+    decoder.scratch = mt_arena_new(MT_EM_SCRATCH_MAX);
+    if (decoder.scratch != NULL)
+        rc = mt_em_decode_meta(&decoder, copy, len, arena, out);
+    mt_arena_free(decoder.scratch);
+    return rc;
 }
 
 const struct mt_provider mt_provider_easemob = {
