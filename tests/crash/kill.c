@@ -399,6 +399,7 @@ int main(void)
     uint64_t seed = number("MT_SEED", 20261120);
     struct trial trial;
 
+    setvbuf(stdout, NULL, _IONBF, 0); /* a fork must not inherit text that it would print again */
     snprintf(scratch, sizeof scratch, "%s/moontide-kill-XXXXXX", base);
     if (!mkdtemp(scratch))
         return 1;
