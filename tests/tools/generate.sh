@@ -8,6 +8,7 @@ mkdir -p build
 
 {
   echo "$premake"
+  ! pkg-config --exists cmocka || echo cmocka
   cat premake5.lua
   find engine tests -name '*.[ch]' -print 2>/dev/null | LC_ALL=C sort
   [ ! -d tests/unit ] || find tests/unit -type d | LC_ALL=C sort
