@@ -22,6 +22,7 @@ struct run {
     struct mt_progress progress;
     unsigned signals_n;
     int status;
+    bool ended;
     bool failed;
     struct mt_fault fault;
 };
@@ -67,6 +68,7 @@ static void ended(void *ud, int status, const struct mt_fault *fault)
 {
     struct run *run = ud;
 
+    run->ended = true;
     run->status = status;
     if (fault) {
         run->failed = true;
@@ -135,6 +137,11 @@ static int run_script(struct run *run, const struct mt_script_host *host,
         run->failed = true;
     else
         mt_loop_run(run->loop);
+    if (run->script && !run->ended) { /* stopping early must never look like success */
+        run->failed = true;
+        mt_fault_set(&run->fault, MT_ERR_STATE, "app.stalled",
+                     "nothing is left to wait for, but the script has not ended: please report this");
+    }
     mt_progress_clear(&run->progress);
     fflush(stdout);
     mt_script_free(run->script);

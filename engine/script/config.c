@@ -12,6 +12,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,9 +77,18 @@ static char *copy_option(lua_State *L, const char *account, const char *key)
     return copy;
 }
 
+/* lua_pushfstring knows no octal numbers. */
+static const char *octal(uint32_t mode, char out[8])
+{
+    snprintf(out, 8, "%04o", (unsigned)mode & 0777);
+    return out;
+}
+
 static void copy_secret(lua_State *L, struct mt_config *config, struct account *a, const char *key,
                         struct mt_secret **out)
 {
+    char mode[8];
+
     lua_getfield(L, 2, key);
     if (lua_isnil(L, -1))
         return;
@@ -88,9 +98,9 @@ static void copy_secret(lua_State *L, struct mt_config *config, struct account *
         if (config->mode & 077)
             luaL_error(L,
                        "secret_exposed: account '%s': %s is written in %s, which others may read "
-                       "(mode %04o): "
+                       "(mode %s): "
                        "chmod 600 it, or use env or file",
-                       a->name, key, config->path, (unsigned)config->mode & 0777);
+                       a->name, key, config->path, octal(config->mode, mode));
         *out = mt_secret_new(s, len);
         if (!*out)
             luaL_error(L, "out of memory");
@@ -282,14 +292,15 @@ static int word_file(lua_State *L)
     struct secret_box *box = box_new(L);
     struct mt_fs_stat st;
     struct mt_fault fault;
+    char mode[8];
     char *text = NULL;
     size_t len = 0;
     int err = mt_fs_stat(path, &st);
 
     if (!err && (st.mode & 077))
         return luaL_error(
-            L, "secret_exposed: the secret file %s may be read by others (mode %04o): chmod 600 it",
-            path, (unsigned)st.mode & 0777);
+            L, "secret_exposed: the secret file %s may be read by others (mode %s): chmod 600 it",
+            path, octal(st.mode, mode));
     if (!err)
         err = mt_fs_read_all(path, SECRET_MAX_BYTES, &text, &len);
     if (err) {

@@ -147,6 +147,12 @@ function compare(name, filled, take) {
   tap.ok(!wrong.length, name, wrong.join('\n'));
 }
 
+/** The end of the journal, for a report. */
+function tail(dir) {
+  const file = path.join(dir, 'easemob', 'sandbox%23demo', OWNER, 'CHECKPOINT');
+  return fs.existsSync(file) ? fs.readFileSync(file, 'utf8').split('\n').slice(-3).join('\n') : 'no CHECKPOINT';
+}
+
 tap.run(async () => {
   const { name, lines } = corpus();
   const sandbox = await moontide.sandbox();
@@ -166,7 +172,7 @@ tap.run(async () => {
   if (exported.status) tap.note(exported.err.trim());
   const verified = await moontide.run(['verify', dir]);
   tap.equal(verified.status, 0, 'the archive verifies');
-  if (verified.status) tap.note(verified.out.trim() + verified.err.trim());
+  if (verified.status) tap.note((verified.out + verified.err + exported.out + exported.err + tail(dir)).trim().replace(/\n/g, '\n# '));
 
   const archive = moontide.archive(dir);
   tap.equal([...archive.keys()].sort(), filled.map(chat => chat.conversation).sort(),

@@ -1,0 +1,85 @@
+#!/bin/sh
+# Bad input gets one line that says what is wrong and what to do, the right exit status, and loses nothing. TAP.
+set -u
+cd "$(dirname "$0")/../.."
+. tests/tools/sandbox.sh
+start_sandbox --generate 3000 --faults seed=5
+
+m="$MOONTIDE"
+try "$m" --help; check "help lists the commands" $status 0 export verify sandbox
+try "$m" --version; check "version" $status 0 "moontide 0."
+for verb in run conversations history export verify doctor sandbox; do
+  try "$m" $verb --help
+  check "$verb has help" $status 0 "usage: moontide $verb"
+done
+try "$m" exprot; check "an unknown command names the nearest" $status 2 "did you mean 'export'"
+try "$m" export -a it; check "a missing option" $status 2 "--out is missing" "--help"
+try "$m" export -a it -o x --windwo 2d; check "an unknown option names the nearest" $status 2 "did you mean --window"
+try "$m" export -a it -o x --window 2; check "a duration without a unit" $status 2 "--window"
+try "$m" conversations -a ti; check "an unknown account names the nearest" $status 2 "no account 'ti'" "did you mean 'it'"
+try "$m" conversations -c absent.lua -a it; check "a configuration that is not there" $status 2 "absent.lua"
+
+write_account it "$owner" 'password = "written-here-4711"' >"$work/open.lua"
+chmod 644 "$work/open.lua"
+try "$m" conversations -c open.lua -a it
+check "a literal secret that others may read" $status 2 "others may read" "chmod 600"
+count=$((count + 1))
+if grep -q 4711 "$work/out"; then echo "not ok $count - the secret is not in the message"; else echo "ok $count - the secret is not in the message"; fi
+chmod 600 "$work/open.lua"
+write_account it "$owner" 'passwort = env "TEST_PASSWORD"' >"$work/wrong.lua"
+try "$m" conversations -c wrong.lua -a it; check "an unknown key in the configuration" $status 2 "did you mean 'password'"
+echo 'account "it" {' >"$work/syntax.lua"
+try "$m" conversations -c syntax.lua -a it; check "a configuration that does not parse" $status 2 "syntax.lua"
+echo 'while true do end' >"$work/loop.lua"
+try "$m" conversations -c loop.lua -a it; check "a configuration that does not end" $status 2 "does not come to an end"
+write_account it "$owner" 'token = env "NOT_SET_ANYWHERE"' >"$work/unset.lua"
+try "$m" conversations -c unset.lua -a it; check "an environment variable that is not set" $status 2 NOT_SET_ANYWHERE
+
+try "$m" export -a it -o archive; check "a first export" $status 0 "new messages"
+write_account it "$owner" 'token = env "BAD_TOKEN"' >"$work/token.lua"
+try env BAD_TOKEN=nonsense-token-4712 "$m" conversations -c token.lua -a it
+check "a wrong token" $status 1 "auth."
+count=$((count + 1))
+if grep -q 4712 "$work/out"; then echo "not ok $count - the token is not in the message"; else echo "ok $count - the token is not in the message"; fi
+try env TEST_PASSWORD=another "$m" conversations -a it; check "a wrong password" $status 1 "password"
+try "$m" history -a it SINGLE:bob; check "a conversation of an unknown kind" $status 2 "SINGLE"
+try "$m" history -a it single:BOB; check "a conversation in capitals is folded, with a warning" $status 0 "lower case"
+cat >"$work/typo.lua" <<'L'
+local moontide = require "moontide"
+for _ in moontide.account "it":conversation "bob":history { limt = 3 } do end
+L
+try "$m" run typo.lua; check "an unknown option in Lua names the nearest" $status 2 "did you mean 'limit'"
+echo 'local x = = 1' >"$work/bad.lua"
+try "$m" run bad.lua; check "a script that does not parse" $status 2 "bad.lua:1"
+try "$m" run none.lua; check "a script that is not there" $status 2 "none.lua"
+
+write_account it somebody 'password = env "TEST_PASSWORD"' >"$work/other.lua"
+try "$m" export -c other.lua -a it -o archive; check "the archive of another account" $status 2 "another account"
+mkdir "$work/full"; echo hello >"$work/full/file.txt"
+try "$m" export -a it -o full; check "a folder with other files" $status 2 "choose an empty folder"
+mkdir "$work/format"; echo 'imarc 9' >"$work/format/FORMAT"
+try "$m" export -a it -o format; check "an archive of another format" $status 2 "FORMAT"
+try "$m" verify none; check "verify without an archive" $status 2 "none"
+try "$m" verify archive; check "verify of a sound archive" $status 0 complete
+first=$(find "$work/archive" -name '000001.jsonl' | sort | head -1)
+printf 'x' | dd of="$first" bs=1 seek=20 conv=notrunc 2>/dev/null
+try "$m" verify archive; check "verify finds a changed byte" $status 4 damaged
+try "$m" verify archive --structure; check "the structure alone does not read content" $status 0
+
+try flock -n -x "$work/format/FORMAT" true
+( cd "$work" && exec flock -x held-lock sleep 60 ) & holder=$!
+mkdir -p "$work/held"
+( cd "$work/held" && exec flock -x LOCK sleep 60 ) & holder2=$!
+until [ -e "$work/held/LOCK" ] && ! flock -n "$work/held/LOCK" true; do :; done
+try "$m" export -a it -o held; check "a second export at the same time is told" $status 1 "another"
+kill $holder $holder2 2>/dev/null
+pkill -P $holder 2>/dev/null; pkill -P $holder2 2>/dev/null
+
+curl -s -o /dev/null -X POST --data 'no_roaming' "$rest/sandbox/faults"
+try "$m" history -a it bob; check "history is not opened for the app" $status 1 "roaming"
+curl -s -o /dev/null -X POST --data 'no_conversation_list' "$rest/sandbox/faults"
+try "$m" conversations -a it; check "the conversation list is not opened" $status 1 "conversation"
+curl -s -o /dev/null -X POST --data 'no_list_cursor_form,no_list_page_form' "$rest/sandbox/faults"
+try "$m" conversations -a it; check "the old list's stop is said, never passed off as the whole" $status 3
+try "$m" export -a it -o part; check "an export of a cut list is done in part" $status 3 "not seen"
+echo "1..$count"

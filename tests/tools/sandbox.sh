@@ -1,0 +1,57 @@
+# Sourced by test scripts: start_sandbox OPTIONS… sets rest, websocket, owner and writes $work/moontide.lua with the
+# account "it"; everything is cleared away at the end.
+MOONTIDE=${MOONTIDE:-build/bin/moontide}
+case $MOONTIDE in /*) ;; *) MOONTIDE=$PWD/$MOONTIDE ;; esac
+work=$(mktemp -d "${TMPDIR:-/tmp}/moontide-test-XXXXXX")
+sandbox_pid=
+cleanup() {
+  if [ -n "$sandbox_pid" ]; then kill "$sandbox_pid" 2>/dev/null || true; fi
+  rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+
+field() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" "$work/ready"; }
+
+start_sandbox() {
+  mkfifo "$work/pipe"
+  "$MOONTIDE" sandbox "$@" >"$work/pipe" 2>"$work/sandbox.log" &
+  sandbox_pid=$!
+  IFS= read -r ready <"$work/pipe" || { cat "$work/sandbox.log" >&2; exit 1; }
+  printf '%s\n' "$ready" >"$work/ready"
+  rm "$work/pipe"
+  rest=$(field rest)
+  websocket=$(field websocket)
+  owner=$(field owner)
+  TEST_PASSWORD=secret
+  export TEST_PASSWORD
+  write_account it "$owner" 'password = env "TEST_PASSWORD"' >"$work/moontide.lua"
+  chmod 600 "$work/moontide.lua"
+}
+
+write_account() { # NAME USER SECRET [MORE]
+  printf 'account "%s" { provider = "easemob", appkey = "sandbox#demo", user = "%s", %s,\n  rest = "%s", websocket = "%s" %s }\n' \
+    "$1" "$2" "$3" "$rest" "$websocket" "${4:-}"
+}
+
+count=0
+check() { # NAME STATUS WANTED_STATUS [TEXT THAT THE OUTPUT HOLDS…]
+  name=$1 got=$2 want=$3
+  shift 3
+  count=$((count + 1))
+  ok=1
+  [ "$got" = "$want" ] || ok=0
+  for text in "$@"; do grep -qF -- "$text" "$work/out" || ok=0; done
+  if [ $ok = 1 ]; then
+    echo "ok $count - $name"
+  else
+    echo "not ok $count - $name"
+    echo "  # status $got, wanted $want, with: $*"
+    sed 's/^/  # /' "$work/out" | head -8
+  fi
+}
+
+try() { # COMMAND…: output to $work/out, status in $status
+  status=0
+  (cd "$work" && "$@") >"$work/out" 2>&1 || status=$?
+}
