@@ -51,8 +51,7 @@ local function report(args, totals, failures, unseen)
   if totals.derived then print("written: " .. totals.derived) end
 end
 
-local function work(job, account, archive, list)
-  local args = job.args
+local function work(args, archive, list)
   local totals = { conversations = #list, added = 0, known = 0, edits = 0, recalls = 0, gaps = 0, pages = 0, bytes = 0 }
   local failures, fatal = {}, nil
   local next_index, finished = 1, 0
@@ -94,7 +93,9 @@ return moontide.script {
   category = { "reads" },
   args = {
     account = moontide.arg.string { required = true, short = "a", doc = "the account, as the configuration names it" },
-    out = moontide.arg.string { required = true, short = "o", doc = "the archive's folder; made if absent, added to if there" },
+    out = moontide.arg.string {
+      required = true, short = "o", doc = "the archive's folder; made if absent, added to if there",
+    },
     since = moontide.arg.time { doc = "only from this time on: RFC 3339, a date, or an age such as 90d" },
     ["until"] = moontide.arg.time { doc = "only before this time" },
     conversation = moontide.arg.list { doc = "only this conversation, such as single:bob or group:1; repeatable" },
@@ -120,7 +121,7 @@ return moontide.script {
     local account = moontide.account(args.account)
     local archive = moontide.archive(args.out, { account = account })
     local list, unseen = choose(account, args)
-    local totals, failures, fatal = work(job, account, archive, list)
+    local totals, failures, fatal = work(args, archive, list)
     archive:close { clean = not fatal }
     if fatal then error(fatal, 0) end
     totals.seconds = (moontide.now() - started) / 1000

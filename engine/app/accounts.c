@@ -134,11 +134,10 @@ enum mt_rc mt_accounts_get(struct mt_accounts *accounts, const char *name,
     if (rc)
         return rc;
     open = mt_map_get(accounts->open, name);
-    if (!open) {
+    if (!open)
         rc = open_one(accounts, name, &open, fault);
-        if (rc)
-            return rc;
-    }
+    if (rc || !open)
+        return rc;
     *provider = open->provider;
     *account = open->account;
     return MT_OK;

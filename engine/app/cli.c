@@ -84,6 +84,49 @@ struct parsed {
     bool help;
 };
 
+/* The options that every command has. Returns how many words they took, 0 if the word is none of
+ * them, -1 if something is missing. */
+static int take_common(int argc, char **argv, int i, struct parsed *out)
+{
+    const char *word = argv[i];
+
+    if (!strcmp(word, "-v") || !strcmp(word, "--verbose")) {
+        out->verbose++;
+        return 1;
+    }
+    if (mt_str_starts(word, "--config=")) {
+        out->config = word + strlen("--config=");
+        return 1;
+    }
+    if (strcmp(word, "-c") != 0 && strcmp(word, "--config") != 0)
+        return 0;
+    if (i + 1 == argc) {
+        fprintf(stderr, "moontide %s: %s needs a file\n", argv[0], word);
+        return -1;
+    }
+    out->config = argv[i + 1];
+    return 2;
+}
+
+/* A word of `moontide run` in front of --. */
+static int take_run_word(const char *word, struct parsed *out)
+{
+    bool help = !strcmp(word, "-h") || !strcmp(word, "--help");
+
+    if (help && !out->script)
+        out->help = true;
+    else if (help)
+        out->args[out->n++] = "--help"; /* the script's own help */
+    else if (!out->script && word[0] != '-')
+        out->script = word;
+    else {
+        fprintf(stderr, "moontide run: unexpected '%s': a script's arguments stand after --\n",
+                word);
+        return MT_EXIT_USAGE;
+    }
+    return MT_EXIT_DONE;
+}
+
 /* Takes the program's own options out of argv; what is left is the script's. For run, what stands
  * before -- belongs to the program, for the other verbs everything else is the verb's. */
 static int parse(int argc, char **argv, bool is_run, struct parsed *out)
@@ -91,38 +134,24 @@ static int parse(int argc, char **argv, bool is_run, struct parsed *out)
     bool rest = false;
 
     for (int i = 1; i < argc; i++) {
-        const char *word = argv[i];
-        if (out->n == ARGS_MAX) {
+        int taken = rest ? 0 : take_common(argc, argv, i, out);
+        int status = MT_EXIT_DONE;
+        if (taken < 0)
+            return MT_EXIT_USAGE;
+        if (taken) {
+            i += taken - 1;
+        } else if (out->n == ARGS_MAX) {
             fprintf(stderr, "moontide: more than %d arguments\n", ARGS_MAX);
-            return MT_EXIT_USAGE;
-        }
-        if (rest) {
-            out->args[out->n++] = word;
-        } else if (!strcmp(word, "-c") || !strcmp(word, "--config")) {
-            if (++i == argc) {
-                fprintf(stderr, "moontide %s: %s needs a file\n", argv[0], word);
-                return MT_EXIT_USAGE;
-            }
-            out->config = argv[i];
-        } else if (mt_str_starts(word, "--config=")) {
-            out->config = word + strlen("--config=");
-        } else if (!strcmp(word, "-v") || !strcmp(word, "--verbose")) {
-            out->verbose++;
-        } else if (is_run && !strcmp(word, "--")) {
+            status = MT_EXIT_USAGE;
+        } else if (is_run && !rest && !strcmp(argv[i], "--")) {
             rest = true;
-        } else if (is_run && (!strcmp(word, "-h") || !strcmp(word, "--help")) && !out->script) {
-            out->help = true;
-        } else if (is_run && !out->script && word[0] != '-') {
-            out->script = word;
-        } else if (is_run && (!strcmp(word, "-h") || !strcmp(word, "--help"))) {
-            out->args[out->n++] = "--help"; /* the script's own help */
-        } else if (is_run) {
-            fprintf(stderr, "moontide run: unexpected '%s': a script's arguments stand after --\n",
-                    word);
-            return MT_EXIT_USAGE;
+        } else if (is_run && !rest) {
+            status = take_run_word(argv[i], out);
         } else {
-            out->args[out->n++] = word;
+            out->args[out->n++] = argv[i];
         }
+        if (status)
+            return status;
     }
     return MT_EXIT_DONE;
 }

@@ -139,8 +139,9 @@ static int run_script(struct run *run, const struct mt_script_host *host,
         mt_loop_run(run->loop);
     if (run->script && !run->ended) { /* stopping early must never look like success */
         run->failed = true;
-        mt_fault_set(&run->fault, MT_ERR_STATE, "app.stalled",
-                     "nothing is left to wait for, but the script has not ended: please report this");
+        mt_fault_set(
+            &run->fault, MT_ERR_STATE, "app.stalled",
+            "nothing is left to wait for, but the script has not ended: please report this");
     }
     mt_progress_clear(&run->progress);
     fflush(stdout);

@@ -95,7 +95,7 @@ enum mt_rc mt_ar_journal_put_conv(const struct mt_ar_conv *conv,
 enum mt_rc mt_ar_journal_append(struct mt_archive *archive, const struct mt_buf *records,
                                 struct mt_fault *fault) MT_CHECKED;
 enum mt_rc mt_ar_journal_end(struct mt_archive *archive, struct mt_fault *fault) MT_CHECKED;
-void mt_ar_conv_free(void *conv);
+void mt_ar_conv_free(void *p);
 struct mt_ar_conv *mt_ar_conv_new(const char *conversation);
 /* Hash over journal and manifest: what a person keeps elsewhere. */
 void mt_ar_head(const struct mt_ar_journal *journal, char out[MT_SHA256_HEX]);

@@ -137,7 +137,7 @@ enum mt_rc mt_archive_commit(struct mt_archive *archive, const struct mt_archive
     for (size_t i = 0; i < n && !rc; i++) {
         struct mt_ar_conv *conv = NULL;
         rc = conv_of(archive, batches[i].conversation, &conv, fault);
-        if (rc)
+        if (rc || !conv)
             break;
         if (!conv->touched) {
             conv->touched = true;

@@ -86,20 +86,35 @@ static bool take_conv(const struct mt_json *r, struct mt_ar_conv *conv)
     struct mt_archive_state *s = &conv->state;
     uint64_t segment = 0;
     const char *dir = mt_json_str(mt_json_get(r, "dir"));
-    bool ok = take_count(r, "segment", &segment) && segment >= 1 && segment < 1000000 &&
-              take_ms(r, "offset", &conv->offset) && conv->offset >= 0 &&
-              take_hex(mt_json_get(r, "sha256"), conv->sha256) &&
-              take_count(r, "messages", &s->messages_n) && take_count(r, "lines", &s->lines_n) &&
-              take_count(r, "gaps", &s->gaps_n) && take_count(r, "first_id", &s->first_id) &&
-              take_count(r, "last_id", &s->last_id) && take_ms(r, "first_ms", &s->first_ms) &&
-              take_ms(r, "last_ms", &s->last_ms) && take_count(r, "cursor", &s->cursor_id) &&
-              take_ms(r, "synced_ms", &s->synced_ms) &&
-              take_count(r, "segment_lines", &conv->segment_lines_n) &&
-              take_count(r, "segment_messages", &conv->segment_messages_n) &&
-              take_ms(r, "segment_first_ms", &conv->segment_first_ms) &&
-              take_ms(r, "segment_last_ms", &conv->segment_last_ms) &&
-              take_ms(r, "segment_born_ms", &conv->segment_born_ms) && dir &&
-              !strcmp(dir, conv->dir);
+    const struct {
+        const char *key;
+        uint64_t *to;
+    } counts[] = {{"segment", &segment},
+                  {"messages", &s->messages_n},
+                  {"lines", &s->lines_n},
+                  {"gaps", &s->gaps_n},
+                  {"first_id", &s->first_id},
+                  {"last_id", &s->last_id},
+                  {"cursor", &s->cursor_id},
+                  {"segment_lines", &conv->segment_lines_n},
+                  {"segment_messages", &conv->segment_messages_n}};
+    const struct {
+        const char *key;
+        int64_t *to;
+    } times[] = {{"offset", &conv->offset},
+                 {"first_ms", &s->first_ms},
+                 {"last_ms", &s->last_ms},
+                 {"synced_ms", &s->synced_ms},
+                 {"segment_first_ms", &conv->segment_first_ms},
+                 {"segment_last_ms", &conv->segment_last_ms},
+                 {"segment_born_ms", &conv->segment_born_ms}};
+    bool ok = take_hex(mt_json_get(r, "sha256"), conv->sha256) && dir && !strcmp(dir, conv->dir);
+
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        ok = take_count(r, counts[i].key, counts[i].to) && ok;
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+        ok = take_ms(r, times[i].key, times[i].to) && ok;
+    ok = ok && segment >= 1 && segment < 1000000 && conv->offset >= 0;
 
     conv->segment = (uint32_t)segment;
     s->complete = mt_json_bool(mt_json_get(r, "complete"), false);
@@ -157,19 +172,18 @@ static enum mt_rc apply(const char *json, size_t len, struct mt_ar_journal *jour
     if (rc)
         return rc == MT_ERR_NOMEM ? rc : MT_ERR_DAMAGED;
     const char *type = mt_json_str(mt_json_get(record, "record"));
-    if (!journal->records_n && (!type || strcmp(type, "begin") != 0))
-        rc = MT_ERR_DAMAGED;
-    else if (type && !strcmp(type, "conversation") && !journal->clean)
+    bool begins = type && !strcmp(type, "begin");
+    bool inside = journal->records_n && !journal->clean; /* between a begin and an end */
+    rc = MT_ERR_DAMAGED;
+    if (inside && type && !strcmp(type, "conversation"))
         rc = apply_conv(record, journal, convs);
-    else if (type && !strcmp(type, "end") && !journal->clean)
+    else if (inside && type && !strcmp(type, "end"))
         rc = apply_end(record, journal);
-    else if (type && !strcmp(type, "begin")) {
+    else if (begins && take_hex(mt_json_get(record, "account"), journal->account_sha256) &&
+             take_manifest(record, &journal->manifest))
+        rc = MT_OK;
+    if (begins)
         journal->clean = false;
-        if (!take_hex(mt_json_get(record, "account"), journal->account_sha256) ||
-            !take_manifest(record, &journal->manifest))
-            rc = MT_ERR_DAMAGED;
-    } else
-        rc = MT_ERR_DAMAGED;
     mt_json_free(record);
     return rc;
 }

@@ -11,8 +11,8 @@
 
 /* curl would add its own "Expect: 100-continue" to long bodies and "Content-Type: …-urlencoded" to
  * all; a name with nothing behind it takes it away. */
-static char no_expect[] = "Expect:";
-static char no_content_type[] = "Content-Type:";
+static const char no_expect[] = "Expect:";
+static const char no_content_type[] = "Content-Type:";
 
 static const char BEARER[] = "Authorization: Bearer ";
 
@@ -125,9 +125,10 @@ static char *put(char **at, const void *p, size_t len)
     return here;
 }
 
-static struct curl_slist *link_node(struct curl_slist *node, struct curl_slist *list, char *line)
+static struct curl_slist *link_node(struct curl_slist *node, struct curl_slist *list,
+                                    const char *line)
 {
-    node->data = line;
+    node->data = (char *)(uintptr_t)line; /* curl only reads it */
     node->next = list;
     return node;
 }

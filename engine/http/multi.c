@@ -9,7 +9,6 @@
 #include "http/http_int.h"
 #include "loop/loop.h"
 
-
 static struct http_sock *sock_find(const struct mt_http *http, int fd)
 {
     return fd >= 0 && (size_t)fd < http->socks_n ? http->socks[fd] : NULL;

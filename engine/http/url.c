@@ -120,7 +120,8 @@ bool url_same_place(const char *from, const char *to)
 {
     struct url_parts a = {.authority = ""};
     struct url_parts b = {.authority = ""};
-    if (url_split(from, &a, NULL) != MT_OK || url_split(to, &b, NULL) != MT_OK) {
+    if (url_split(from, &a, NULL) != MT_OK || url_split(to, &b, NULL) != MT_OK || !a.authority ||
+        !b.authority) {
         return false;
     }
     size_t a_len = host_len(a.authority, a.authority_len);

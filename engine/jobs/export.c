@@ -150,7 +150,7 @@ static bool kind_wanted(const struct mt_export *run, const struct mt_message *m)
 
 static bool wanted(const struct mt_export *run, const struct mt_message *m)
 {
-    if (run->from && (!m->from || strcmp(run->from, m->from)))
+    if (run->from && (!m->from || strcmp(run->from, m->from) != 0))
         return false;
     if (!kind_wanted(run, m))
         return false;

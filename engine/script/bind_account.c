@@ -163,6 +163,7 @@ int mt_lua_conversations(lua_State *L)
 {
     struct mt_lua_account *account = mt_lua_account_check(L, 1);
 
+    lua_settop(L, 2);
     mt_options_check(L, 2, "account:conversations");
     struct listing *listing = lua_newuserdatauv(L, sizeof *listing, 1);
     memset(listing, 0, sizeof *listing);

@@ -122,6 +122,7 @@ static int archive_close(lua_State *L)
     struct lua_archive *archive = check(L, 1);
     struct mt_writer *writer = archive->writer;
 
+    lua_settop(L, 2);
     mt_options_check(L, 2, "archive:close");
     bool clean = mt_option_boolean(L, 2, "clean", true);
     if (!writer)
@@ -296,6 +297,7 @@ int mt_lua_verify(lua_State *L)
 {
     const char *dir = luaL_checkstring(L, 1);
 
+    lua_settop(L, 2);
     mt_options_check(L, 2, "moontide.verify");
     const char *mode = mt_option_string(L, 2, "mode", "read-all");
     mt_task_may_wait(L);

@@ -92,6 +92,7 @@ static int conversation_json(lua_State *L)
     struct mt_conversation bare;
     struct mt_buf out;
 
+    lua_settop(L, 2);
     mt_options_check(L, 2, "conversation:json");
     bool raw = mt_option_boolean(L, 2, "raw", false);
     memset(&bare, 0, sizeof bare);
@@ -176,6 +177,7 @@ int mt_lua_history_page(lua_State *L)
     struct mt_history_query query;
     const char *kinds[KINDS_MAX + 1];
 
+    lua_settop(L, 2);
     mt_options_check(L, 2, "conversation:history_page");
     memset(&query, 0, sizeof query);
     query.conversation = c->ref;
@@ -253,6 +255,7 @@ int mt_lua_export(lua_State *L)
     const char *kinds[KINDS_MAX + 1];
     struct mt_fault fault;
 
+    lua_settop(L, 3);
     mt_options_check(L, 3, "conversation:export");
     memset(&options, 0, sizeof options);
     options.conversation = c->ref;

@@ -136,6 +136,7 @@ int mt_lua_history(lua_State *L)
     const char *kinds[KINDS_MAX + 1];
     struct mt_fault fault;
 
+    lua_settop(L, 2);
     mt_options_check(L, 2, "conversation:history");
     memset(&options, 0, sizeof options);
     options.query.conversation = c->ref;

@@ -135,7 +135,13 @@ static int json_encode(lua_State *L)
 
 static void decode(lua_State *L, const struct mt_json *node)
 {
+    int64_t exact = mt_json_is_long(node) ? mt_json_i64(node, INT64_MIN) : INT64_MIN;
+
     luaL_checkstack(L, 4, "json");
+    if (exact != INT64_MIN) {
+        lua_pushinteger(L, exact);
+        return;
+    }
     switch (mt_json_type(node)) {
     case MT_JSON_NULL:
         lua_pushlightuserdata(L, NULL);
@@ -151,14 +157,9 @@ static void decode(lua_State *L, const struct mt_json *node)
             lua_pushnumber(L, v);
         break;
     }
-    case MT_JSON_STRING: {
-        int64_t i = 0;
-        if (mt_json_is_long(node) && (i = mt_json_i64(node, INT64_MIN)) != INT64_MIN)
-            lua_pushinteger(L, i);
-        else
-            lua_pushstring(L, mt_json_str(node));
+    case MT_JSON_STRING:
+        lua_pushstring(L, mt_json_str(node));
         break;
-    }
     case MT_JSON_ARRAY: {
         lua_Integer n = 0;
         lua_createtable(L, (int)mt_json_count(node), 0);

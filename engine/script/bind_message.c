@@ -111,6 +111,7 @@ static int message_json(lua_State *L)
     struct lua_message *m = check(L, 1);
     struct mt_buf out;
 
+    lua_settop(L, 2);
     mt_options_check(L, 2, "message:json");
     bool raw = mt_option_boolean(L, 2, "raw", false);
     mt_buf_init(&out, 64u << 20);

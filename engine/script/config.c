@@ -107,9 +107,11 @@ static void copy_secret(lua_State *L, struct mt_config *config, struct account *
         return;
     }
     struct secret_box *box = luaL_testudata(L, -1, SECRET_TYPE);
-    if (!box)
+    if (!box) {
         luaL_error(L, "account '%s': %s must be env \"NAME\", file \"PATH\" or a string", a->name,
                    key);
+        return;
+    }
     if (!box->secret) {
         mt_mem_free(a->missing);
         a->missing = mt_mem_strdup(box->missing);
@@ -216,7 +218,8 @@ static int account_body(lua_State *L)
     copy_secret(L, config, a, "password", &a->password);
     copy_discovery(L, a);
     if (!a->provider)
-        luaL_error(L, "account '%s': provider is missing (\"easemob\")", name);
+        luaL_error(L, "account '%s': provider is missing; this version has: %s", name,
+                   mt_provider_names());
     if (!a->appkey)
         luaL_error(L, "account '%s': appkey is missing", name);
     a->view.rate_per_s = -1;
@@ -385,7 +388,7 @@ static enum mt_rc error_fault(lua_State *L, struct mt_fault *fault)
         const char *at = strstr(text, known[i]);
         size_t skip = strlen(known[i]) + 2;
         char code[MT_FAULT_CODE_MAX];
-        if (!at || strncmp(at + skip - 2, ": ", 2))
+        if (!at || strncmp(at + skip - 2, ": ", 2) != 0)
             continue;
         snprintf(code, sizeof code, "config.%s", known[i]);
         return mt_fault_set(fault, MT_ERR_INVALID, code, "%.*s%s", (int)(at - text), text,

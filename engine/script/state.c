@@ -160,41 +160,43 @@ static int confined_load(lua_State *L)
     return 1;
 }
 
+/* How many of a pattern's items can match a run of any length, and how many are optional. */
+static void count_loops(const char *pattern, size_t len, unsigned *loops, unsigned *options)
+{
+    bool in_set = false;
+
+    for (size_t i = 0; i < len; i++) {
+        char c = pattern[i];
+        if (c == '%')
+            i++;
+        else if (c == '[' || c == ']')
+            in_set = c == '[';
+        else if (i && !in_set)
+            *(c == '?' ? options : loops) += c == '?' || c == '*' || c == '+' || c == '-';
+    }
+}
+
 /* The matcher runs in C, where no hook reaches it: what could take long is refused by an upper
  * bound of its work. */
 static void check_pattern(lua_State *L, size_t subject_len, const char *pattern, size_t pattern_len)
 {
-    double work = 1;
-    bool anchored = pattern_len && pattern[0] == '^';
-    bool in_set = false;
     unsigned loops = 0;
+    unsigned options = 0;
+    double work = 1;
 
-    for (size_t i = 0; i < pattern_len; i++) {
-        char c = pattern[i];
-        if (c == '%') {
-            i++;
-            continue;
-        }
-        if (c == '[')
-            in_set = true;
-        else if (c == ']')
-            in_set = false;
-        else if (!in_set && i && (c == '*' || c == '+' || c == '-'))
-            loops++;
-        else if (!in_set && i && c == '?')
-            work *= 2;
-    }
-    loops += anchored ? 0 : 1;
-    for (unsigned i = 0; i < loops && work <= PATTERN_WORK_MAX; i++)
+    count_loops(pattern, pattern_len, &loops, &options);
+    if (!pattern_len || pattern[0] != '^')
+        loops++;
+    double limit = loops > 2 ? PATTERN_WORK_MAX : PATTERN_WORK_MAX * 50;
+    for (unsigned i = 0; i < options && work <= limit; i++)
+        work *= 2;
+    for (unsigned i = 0; i < loops && work <= limit; i++)
         work *= (double)subject_len + 1;
-    if (loops > 2 && work > PATTERN_WORK_MAX)
+    if (work > limit)
         mt_fault_raisef(L, MT_ERR_LIMIT, "script.pattern",
                         "this pattern could take too long on %zu bytes: use fewer *, + and -, or a "
                         "shorter text",
                         subject_len);
-    if (loops <= 2 && work > PATTERN_WORK_MAX * 50)
-        mt_fault_raisef(L, MT_ERR_LIMIT, "script.pattern",
-                        "this text is too long for a pattern (%zu bytes)", subject_len);
 }
 
 static int checked_pattern(lua_State *L)

@@ -132,7 +132,8 @@ static void end_task(struct mt_task *task, bool failed)
     task->ended = true;
     task->failed = failed;
     if (failed) {
-        mt_fault_from_lua(task->T, &task->fault);
+        lua_xmove(task->T, script->L, 1); /* its own stack may be what overflowed */
+        mt_fault_from_lua(script->L, &task->fault);
         if (!task->joined && !script->failed) {
             script->failed = true;
             script->fault = task->fault;

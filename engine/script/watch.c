@@ -10,11 +10,11 @@
 
 #define TICK_US 5000
 
-static char wait_mark;
+static const char wait_mark;
 
 void *mt_script_wait_mark(void)
 {
-    return &wait_mark;
+    return (void *)(uintptr_t)&wait_mark;
 }
 
 static void over_budget(lua_State *L, lua_Debug *ar)
@@ -121,7 +121,7 @@ static int resume(lua_State *L, lua_State *co, int nargs)
     mt_watch_leave(script, before);
     if (status != LUA_OK && status != LUA_YIELD)
         return -1;
-    if (status == LUA_YIELD && nres == 1 && lua_touserdata(co, -1) == &wait_mark) {
+    if (status == LUA_YIELD && nres == 1 && lua_touserdata(co, -1) == mt_script_wait_mark()) {
         lua_pop(co, 1);
         return -2;
     }
@@ -135,7 +135,7 @@ static int resume_loop(lua_State *L, lua_State *co, int nargs, bool wrapped)
     int n = resume(L, co, nargs);
 
     if (n == -2) {
-        lua_pushlightuserdata(L, &wait_mark);
+        lua_pushlightuserdata(L, mt_script_wait_mark());
         return lua_yieldk(L, 1, wrapped, resumed);
     }
     if (n == -1) {
@@ -217,18 +217,14 @@ static int co_status(lua_State *L)
     lua_State *co = coroutine_arg(L, 1);
     lua_Debug ar;
 
+    const char *status = "suspended";
     if (co == L)
-        lua_pushliteral(L, "running");
-    else if (lua_status(co) == LUA_YIELD)
-        lua_pushliteral(L, "suspended");
-    else if (lua_status(co) != LUA_OK)
-        lua_pushliteral(L, "dead");
-    else if (lua_getstack(co, 0, &ar))
-        lua_pushliteral(L, "normal");
-    else if (!lua_gettop(co))
-        lua_pushliteral(L, "dead");
-    else
-        lua_pushliteral(L, "suspended");
+        status = "running";
+    else if (lua_status(co) == LUA_OK && lua_getstack(co, 0, &ar))
+        status = "normal";
+    else if (lua_status(co) != LUA_YIELD && (lua_status(co) != LUA_OK || !lua_gettop(co)))
+        status = "dead";
+    lua_pushstring(L, status);
     return 1;
 }
 

@@ -1,0 +1,2 @@
+-- expect: attempt to load a binary chunk
+assert(load("\27Lua", "x", "b"))

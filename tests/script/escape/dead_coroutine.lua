@@ -1,0 +1,2 @@
+-- expect: cannot resume dead coroutine
+local f = coroutine.wrap(function() end) f() f()

@@ -1,0 +1,2 @@
+-- expect: script.cpu
+coroutine.wrap(function() while true do end end)()

@@ -1,0 +1,2 @@
+-- expect: script.cpu
+while true do pcall(function() while true do end end) end

@@ -1,0 +1,2 @@
+-- expect: script.cpu
+xpcall(error, function() while true do end end)

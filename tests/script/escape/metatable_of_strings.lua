@@ -1,0 +1,2 @@
+-- expect: attempt to
+getmetatable("").__index = nil

@@ -1,0 +1,2 @@
+-- expect: script.pattern
+return string.find(("a"):rep(60), ("a?"):rep(60) .. ("a"):rep(60) .. "b")

@@ -1,0 +1,2 @@
+-- expect: overflow
+local function f() return 1 + f() end f()

@@ -1,0 +1,2 @@
+-- expect: there is no module
+require "moontide.../../../etc/passwd"

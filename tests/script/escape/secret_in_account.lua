@@ -1,0 +1,2 @@
+-- expect: nil
+local a = require "moontide".account "it" print(a.token)

@@ -1,0 +1,2 @@
+-- expect: moontide.account
+local account = require "moontide".account "it" account.conversations({})

@@ -1,0 +1,2 @@
+-- expect: yielded
+coroutine.yield(1)

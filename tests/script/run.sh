@@ -1,0 +1,34 @@
+#!/bin/sh
+# Runs every script test against a sandbox. A test prints its own lines through check(name, condition); escape tests
+# must end in the fault that their first line names. TAP.
+set -u
+cd "$(dirname "$0")/../.."
+. tests/tools/sandbox.sh
+root=$PWD
+start_sandbox --generate 2000 --faults seed=9
+
+for file in tests/script/test_*.lua; do
+  status=0
+  (cd "$work" && timeout 120 "$MOONTIDE" run "$root/$file") >"$work/out" 2>&1 || status=$?
+  while IFS= read -r line; do
+    case $line in
+      "pass "*) count=$((count + 1)); echo "ok $count - $(basename "$file"): ${line#pass }" ;;
+      "fail "*) count=$((count + 1)); echo "not ok $count - $(basename "$file"): ${line#fail }" ;;
+    esac
+  done <"$work/out"
+  check "$(basename "$file") ends well" $status 0
+done
+
+for file in tests/script/escape/*.lua; do
+  want=$(sed -n '1s/^-- expect: //p' "$file")
+  status=0
+  (cd "$work" && timeout 20 "$MOONTIDE" run "$root/$file") >"$work/out" 2>&1 || status=$?
+  check "escape $(basename "$file" .lua): $want" "$([ $status = 124 ] && echo hung || echo stopped)" stopped "$want"
+done
+
+# The first script of the README, as it stands there.
+sed -n '/^and a script, `busiest.lua`/,/^```$/p' README.md | sed '1,/^```lua$/d;/^```$/d' >"$work/busiest.lua"
+sed -i 's/account "desk"/account "it"/' "$work/busiest.lua"
+try "$MOONTIDE" run busiest.lua
+check "the README's first script runs" $status 0 "single:" "group:"
+echo "1..$count"
