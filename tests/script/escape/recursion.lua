@@ -1,2 +1,2 @@
--- expect: overflow
+-- expect: memory
 local function f() return 1 + f() end f()
