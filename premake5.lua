@@ -110,7 +110,8 @@ workspace "moontide"
     buildoptions { "-O1", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined" }
     linkoptions { "-fsanitize=address,undefined" }
   filter "configurations:fuzz"
-    -- built with CC=clang
+    -- built with CC=clang, which does not know each of gcc's warnings
+    buildoptions { "-Wno-unknown-warning-option", "-Wno-unneeded-internal-declaration" }
     symbols "On"
     defines { "MT_DEBUG" }
     buildoptions { "-O1", "-fno-omit-frame-pointer", "-fsanitize=address,undefined,fuzzer-no-link", "-fno-sanitize-recover=undefined" }

@@ -48,6 +48,12 @@ if [ "${1:-build}" = test ]; then
   missing=$(missing_of $want $(runtime_of_clang))
 fi
 echo "installing: $missing" >&2
+log=$(mktemp)
 # shellcheck disable=SC2086
-$as_root env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 \
-  apt-get install -y -qq --no-install-recommends $missing >&2
+if ! $as_root env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 \
+  apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends $missing >"$log" 2>&1; then
+  cat "$log" >&2
+  rm -f "$log"
+  exit 1
+fi
+rm -f "$log"

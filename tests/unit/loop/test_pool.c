@@ -1,6 +1,7 @@
 /* The work pool and name lookup. */
 #include "tests.h"
 
+#include <netdb.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <string.h>
@@ -128,8 +129,16 @@ static void names_are_looked_up(void **state)
     mt_loop_run(loop);
     assert_string_equal(a[0].address, "127.0.0.1");
     assert_string_equal(a[1].address, "::1");
-    assert_int_equal(a[2].rc, MT_OK);
-    assert_true(strcmp(a[2].address, "127.0.0.1") == 0 || strcmp(a[2].address, "::1") == 0);
+    /* A bare machine has no /etc/hosts: the answer is that of the system, whatever it is. */
+    struct addrinfo *known = NULL;
+    bool known_here = getaddrinfo("localhost", NULL, NULL, &known) == 0;
+    if (known_here) {
+        freeaddrinfo(known);
+    }
+    assert_true((a[2].rc == MT_OK) == known_here);
+    if (known_here) {
+        assert_true(strcmp(a[2].address, "127.0.0.1") == 0 || strcmp(a[2].address, "::1") == 0);
+    }
     assert_true(a[3].rc == MT_ERR_NOT_FOUND || a[3].rc == MT_ERR_NETWORK);
     assert_int_equal(a[3].n, 1);
     assert_int_equal(a[4].n, 0);
