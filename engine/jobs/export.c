@@ -409,8 +409,10 @@ static enum mt_rc write_end(struct mt_export *run)
 
 static void advance(struct mt_export *run)
 {
+    /* With nothing of its own in the writer nobody would call again, however full others keep it.
+     */
     if (run->paused && run->reader && !run->rc &&
-        mt_writer_pending_bytes(run->writer) <= PENDING_HIGH_BYTES) {
+        (!run->appends || mt_writer_pending_bytes(run->writer) <= PENDING_HIGH_BYTES)) {
         run->paused = false;
         mt_reader_continue(run->reader);
         return;
