@@ -79,12 +79,18 @@ static void key_value(struct mt_jsonw *json, const Easemob__Pb__KeyValue *kv)
 
 /* protobuf-c cannot tell which oneof member a wrong type names: a value of another case reads as 0.
  */
+/* apart: a list of maps with one key each, as the SDK expects of customExts (easemob.md §4.1). */
 static void key_values(struct mt_jsonw *json, const char *name, Easemob__Pb__KeyValue **list,
-                       size_t n)
+                       size_t n, bool apart)
 {
     mt_jsonw_key(json, name);
-    mt_jsonw_object(json);
+    if (apart)
+        mt_jsonw_array(json);
+    else
+        mt_jsonw_object(json);
     for (size_t i = 0; i < n; i++) {
+        if (apart)
+            mt_jsonw_object(json);
         Easemob__Pb__KeyValue kv = *list[i];
         bool text = kv.type >= EASEMOB__PB__KEY_VALUE__VALUE_TYPE__STRING;
         bool real = kv.type == EASEMOB__PB__KEY_VALUE__VALUE_TYPE__FLOAT
@@ -97,8 +103,13 @@ static void key_values(struct mt_jsonw *json, const char *name, Easemob__Pb__Key
             kv.varintvalue = 0;
         }
         key_value(json, &kv);
+        if (apart)
+            mt_jsonw_object_end(json);
     }
-    mt_jsonw_object_end(json);
+    if (apart)
+        mt_jsonw_array_end(json);
+    else
+        mt_jsonw_object_end(json);
 }
 
 static void file_members(struct mt_jsonw *json, const Easemob__Pb__MessageBody__Content *c)
@@ -160,7 +171,7 @@ static void content_members(struct mt_jsonw *json, enum mt_sb_kind kind,
         break;
     case MT_SB_CUSTOM:
         text_member(json, "customEvent", c->customevent == NULL ? "" : c->customevent);
-        key_values(json, "customExts", c->customexts, c->n_customexts);
+        key_values(json, "customExts", c->customexts, c->n_customexts, true);
         break;
     default:
         file_members(json, c);
@@ -182,7 +193,7 @@ static void body_members(struct mt_jsonw *json, enum mt_sb_kind kind,
         mt_jsonw_object_end(json);
     }
     mt_jsonw_array_end(json);
-    key_values(json, "ext", body->ext, body->n_ext);
+    key_values(json, "ext", body->ext, body->n_ext, false);
     text_member(json, "from", body->from == NULL ? NULL : body->from->name);
     text_member(json, "to", body->to == NULL ? NULL : body->to->name);
     if (body->type >= 0 && (size_t)body->type < sizeof TYPES / sizeof TYPES[0])
