@@ -31,12 +31,14 @@ ok = moontide.try(function() moontide.sleep "1ms" end)
 check("try works across waits", ok)
 ok = pcall(function() moontide.sleep "1ms" error { code = "x" } end)
 check("pcall works across waits", not ok)
-check("xpcall calls the handler", select(2, xpcall(error, function(e) return "handled " .. e end, "it")) == "handled it")
+check("xpcall calls the handler",
+  select(2, xpcall(error, function(e) return "handled " .. e end, "it")) == "handled it")
 ok, fault = moontide.try(table.sort, { 2, 1 }, function() moontide.sleep "1ms" end)
 check("waiting in a comparator is refused", not ok and fault.code == "script.cannot_wait")
 moontide.log.info "a line"
 moontide.progress { label = "testing", done = 1, total = 2, unit = "things" }
-local script = moontide.script { name = "x", summary = "y", args = { n = moontide.arg.integer { default = 1 } }, run = print }
+local n = moontide.arg.integer { default = 1 }
+local script = moontide.script { name = "x", summary = "y", args = { n = n }, run = print }
 check("script describes", script.name == "x" and script.args.n.kind == "integer")
 for _, name in ipairs { "io", "debug", "package", "dofile", "loadfile", "collectgarbage" } do
   check(name .. " is absent", _G[name] == nil)

@@ -46,7 +46,9 @@ for _, name in ipairs { "no_proxy", "NO_PROXY" } do
   COMMON[name] = (there and there ~= "" and there .. "," or "") .. "127.0.0.1,localhost,::1"
 end
 local BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
-if not os.getenv("NODE_EXTRA_CA_CERTS") and os.execute("test -r " .. BUNDLE) then COMMON.NODE_EXTRA_CA_CERTS = BUNDLE end
+if not os.getenv("NODE_EXTRA_CA_CERTS") and os.execute("test -r " .. BUNDLE) then
+  COMMON.NODE_EXTRA_CA_CERTS = BUNDLE
+end
 
 --- A suite: its name, seconds it may take, environment, command.
 local function suite(name, seconds, environment, command)

@@ -1,2 +1,2 @@
 -- expect: script.cpu
-do local x <close> = setmetatable({}, { __close = function() while true do end end }) end
+do local _ <close> = setmetatable({}, { __close = function() while true do end end }) end

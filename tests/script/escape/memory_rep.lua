@@ -1,2 +1,2 @@
 -- expect: memory
-local s = ("x"):rep(1e9)
+return ("x"):rep(1e9)
