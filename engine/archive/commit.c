@@ -1,13 +1,20 @@
 /* The commit: lines into their segments, segments to the disk, then the records that make them
- * count. */
+ * count. A group may touch more conversations than a process may hold files open, so it goes in
+ * rounds; the records of all of them are one commit at the end. */
 #include "archive/archive_int.h"
 
-#include "base/clock.h"
 #include "base/fs.h"
 #include "base/mem.h"
 
-#include <stdio.h>
 #include <string.h>
+
+struct commit {
+    struct mt_archive *archive;
+    struct mt_ar_conv *open; /* of this round */
+    size_t open_n;
+    struct mt_ar_conv **touched; /* of all rounds */
+    size_t touched_n, touched_cap;
+};
 
 static enum mt_rc conv_of(struct mt_archive *archive, const char *conversation,
                           struct mt_ar_conv **out, struct mt_fault *fault)
@@ -17,41 +24,55 @@ static enum mt_rc conv_of(struct mt_archive *archive, const char *conversation,
     if (!conv) {
         if (!*conversation || strlen(conversation) >= sizeof conv->state.conversation)
             return mt_fault_set(fault, MT_ERR_INVALID, "archive.conversation",
-                                "a conversation id is too long");
+                                "a conversation id is empty or too long");
         conv = mt_ar_conv_new(conversation);
         if (!conv || mt_map_put(archive->convs, conversation, conv)) {
             mt_ar_conv_free(conv);
-            return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
+            return mt_ar_nomem(fault);
         }
     }
     *out = conv;
     return MT_OK;
 }
 
+static void count_messages(struct mt_ar_conv *conv, const struct mt_archive_batch *batch)
+{
+    struct mt_archive_state *s = &conv->state;
+    struct mt_ar_counts *c = &conv->counts;
+
+    if (!batch->messages_n)
+        return;
+    if (!s->messages_n) {
+        s->first_id = batch->first_id;
+        s->first_ms = batch->first_ms;
+    }
+    if (!s->messages_n || batch->last_ms >= s->last_ms) {
+        s->last_id = batch->last_id; /* a message that came late does not move the end back */
+        s->last_ms = batch->last_ms;
+    }
+    if (!c->messages_n) {
+        c->first_id = batch->first_id;
+        c->first_ms = batch->first_ms;
+        c->last_ms = batch->last_ms;
+    }
+    c->last_id = batch->last_id;
+    if (batch->first_ms < c->first_ms)
+        c->first_ms = batch->first_ms;
+    if (batch->last_ms > c->last_ms)
+        c->last_ms = batch->last_ms;
+}
+
 static void count(struct mt_ar_conv *conv, const struct mt_archive_batch *batch)
 {
     struct mt_archive_state *s = &conv->state;
 
-    if (batch->messages_n) {
-        if (!s->messages_n) {
-            s->first_id = batch->first_id;
-            s->first_ms = batch->first_ms;
-        }
-        if (!conv->segment_messages_n)
-            conv->segment_first_ms = batch->first_ms;
-        if (batch->last_ms >=
-            s->last_ms) { /* a message that came late does not move the end back */
-            s->last_id = batch->last_id;
-            s->last_ms = batch->last_ms;
-        }
-        if (batch->last_ms > conv->segment_last_ms)
-            conv->segment_last_ms = batch->last_ms;
-    }
+    count_messages(conv, batch);
     s->messages_n += batch->messages_n;
     s->lines_n += batch->lines_n;
     s->gaps_n += batch->gaps_n;
-    conv->segment_lines_n += batch->lines_n;
-    conv->segment_messages_n += batch->messages_n;
+    conv->counts.messages_n += batch->messages_n;
+    conv->counts.lines_n += batch->lines_n;
+    conv->counts.gaps_n += batch->gaps_n;
     if (batch->cursor_id)
         s->cursor_id = batch->cursor_id;
     if (batch->complete)
@@ -61,22 +82,100 @@ static void count(struct mt_ar_conv *conv, const struct mt_archive_batch *batch)
         s->synced_ms = batch->synced_ms;
 }
 
-static enum mt_rc write_batch(struct mt_archive *archive, struct mt_ar_conv *conv,
-                              const struct mt_archive_batch *batch, struct mt_fault *fault)
+/* ---------------------------------------------------------------- rounds */
+
+static enum mt_rc sync_conv(struct mt_archive *archive, struct mt_ar_conv *conv,
+                            struct mt_fault *fault)
+{
+    char path[MT_AR_PATH_MAX];
+    int err = 0;
+
+    mt_ar_hex_peek(conv->hash, conv->sha256);
+    if (conv->created) {
+        mt_ar_path(archive, path, "conv/%s", conv->dir);
+        err = mt_fs_sync_dir(path);
+    }
+    if (!err)
+        err = mt_fs_fdatasync(conv->fd);
+    if (!err)
+        return MT_OK;
+    mt_ar_segment_path(archive, conv, conv->segment, "", path);
+    return mt_fs_fault(fault, err, "write", path);
+}
+
+/* Brings the round's segments to the disk (unless the commit has failed) and closes them. */
+static enum mt_rc end_round(struct commit *commit, enum mt_rc rc, struct mt_fault *fault)
+{
+    while (commit->open) {
+        struct mt_ar_conv *conv = commit->open;
+        if (!rc)
+            rc = sync_conv(commit->archive, conv, fault);
+        mt_fs_close(conv->fd);
+        conv->fd = -1;
+        commit->open = conv->touched_next;
+        conv->touched_next = NULL;
+    }
+    commit->open_n = 0;
+    return rc;
+}
+
+static enum mt_rc open_conv(struct commit *commit, struct mt_ar_conv *conv, struct mt_fault *fault)
 {
     enum mt_rc rc = MT_OK;
 
+    if (commit->open_n == MT_AR_OPEN_MAX)
+        rc = end_round(commit, rc, fault);
+    /* What was committed of a full segment is sealed before more is added to the conversation. In
+     * this commit it may have grown: then it waits for the next. */
+    if (!rc && conv->offset >= commit->archive->options.segment_bytes && !conv->touched)
+        rc = mt_ar_seal(commit->archive, conv, fault);
+    if (!rc)
+        rc = mt_ar_segment_open(commit->archive, conv, fault);
+    if (conv->fd >= 0) {
+        conv->touched_next = commit->open;
+        commit->open = conv;
+        commit->open_n++;
+    }
+    return rc;
+}
+
+static enum mt_rc note_touched(struct commit *commit, struct mt_ar_conv *conv,
+                               struct mt_fault *fault)
+{
+    if (conv->touched)
+        return MT_OK;
+    if (commit->touched_n == commit->touched_cap) {
+        size_t cap = commit->touched_cap ? commit->touched_cap * 2 : 16;
+        struct mt_ar_conv **list = mt_mem_realloc(commit->touched, cap * sizeof(void *));
+        if (!list)
+            return mt_ar_nomem(fault);
+        commit->touched = list;
+        commit->touched_cap = cap;
+    }
+    commit->touched[commit->touched_n++] = conv;
+    conv->touched = true;
+    return MT_OK;
+}
+
+static enum mt_rc write_batch(struct commit *commit, const struct mt_archive_batch *batch,
+                              struct mt_fault *fault)
+{
+    struct mt_ar_conv *conv = NULL;
+    char path[MT_AR_PATH_MAX];
+    enum mt_rc rc = conv_of(commit->archive, batch->conversation, &conv, fault);
+
+    if (!rc && batch->lines_len && conv->fd < 0)
+        rc = open_conv(commit, conv, fault);
+    if (!rc)
+        rc = note_touched(commit, conv, fault);
+    if (rc)
+        return rc;
     if (batch->lines_len) {
-        if (conv->fd < 0) {
-            rc = mt_ar_segment_open(archive, conv, fault);
-            if (rc)
-                return rc;
-            if (conv->created)
-                conv->segment_born_ms = mt_clock_wall_ms();
-        }
         int err = mt_fs_write(conv->fd, batch->lines, batch->lines_len);
-        if (err)
-            return mt_fs_fault(fault, err, "write", conv->dir);
+        if (err) {
+            mt_ar_segment_path(commit->archive, conv, conv->segment, "", path);
+            return mt_fs_fault(fault, err, "write", path);
+        }
         mt_sha256_update(conv->hash, batch->lines, batch->lines_len);
         conv->offset += (int64_t)batch->lines_len;
     }
@@ -84,78 +183,33 @@ static enum mt_rc write_batch(struct mt_archive *archive, struct mt_ar_conv *con
     return MT_OK;
 }
 
-static enum mt_rc sync_conv(struct mt_archive *archive, struct mt_ar_conv *conv,
-                            struct mt_fault *fault)
-{
-    uint8_t sum[MT_SHA256_LEN];
-    char folder[MT_AR_PATH_MAX];
-    int err = 0;
-
-    if (conv->fd < 0) {
-        if (!conv->sha256[0]) {
-            memset(conv->sha256, '0', sizeof conv->sha256 - 1);
-            conv->sha256[sizeof conv->sha256 - 1] = '\0';
-        }
-        return MT_OK;
-    }
-    mt_sha256_peek(conv->hash, sum);
-    mt_hex(sum, sizeof sum, conv->sha256);
-    if (conv->created) {
-        mt_ar_path(archive, folder, "conv/%s", conv->dir);
-        err = mt_fs_sync_dir(folder);
-    }
-    if (!err)
-        err = mt_fs_fdatasync(conv->fd);
-    return err ? mt_fs_fault(fault, err, "write", conv->dir) : MT_OK;
-}
-
-static void forget(struct mt_ar_conv *touched)
-{
-    while (touched) {
-        struct mt_ar_conv *next = touched->touched_next;
-        if (touched->fd >= 0)
-            mt_fs_close(touched->fd);
-        touched->fd = -1;
-        touched->touched = false;
-        touched->touched_next = NULL;
-        touched = next;
-    }
-}
-
 enum mt_rc mt_archive_commit(struct mt_archive *archive, const struct mt_archive_batch *batches,
                              size_t n, struct mt_fault *fault)
 {
-    struct mt_ar_conv *touched = NULL;
-    struct mt_buf records;
+    struct commit commit = {.archive = archive};
+    struct mt_fault own;
     enum mt_rc rc = MT_OK;
 
     if (archive->broken)
         return mt_fault_set(fault, MT_ERR_STATE, "archive.broken",
                             "nothing more is written after: %.180s", archive->broken_fault.message);
-    mt_buf_init(&records, MT_AR_JOURNAL_MAX);
-    rc = mt_ar_journal_begin(archive, fault);
-    for (size_t i = 0; i < n && !rc; i++) {
-        struct mt_ar_conv *conv = NULL;
-        rc = conv_of(archive, batches[i].conversation, &conv, fault);
-        if (rc || !conv)
-            break;
-        if (!conv->touched) {
-            conv->touched = true;
-            conv->touched_next = touched;
-            touched = conv;
-        }
-        rc = write_batch(archive, conv, &batches[i], fault);
-    }
-    for (struct mt_ar_conv *conv = touched; conv && !rc; conv = conv->touched_next) {
-        rc = sync_conv(archive, conv, fault);
-        if (!rc && mt_ar_journal_put_conv(conv, NULL, &records))
-            rc = mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
-    }
+    if (!n)
+        return MT_OK;
+    rc = mt_ar_journal_begin(archive, &own);
+    for (size_t i = 0; i < n && !rc; i++)
+        rc = write_batch(&commit, &batches[i], &own);
+    rc = end_round(&commit, rc, &own);
     if (!rc)
-        rc = mt_ar_journal_append(archive, &records, fault);
-    forget(touched);
-    mt_buf_deinit(&records);
-    if (rc)
-        mt_ar_break(archive, fault);
+        rc = mt_ar_journal_commit(archive, commit.touched, commit.touched_n, false, &own);
+    if (!rc && mt_ar_journal_is_due(archive, false))
+        rc = mt_ar_journal_rewrite(archive, &own);
+    for (size_t i = 0; i < commit.touched_n; i++)
+        commit.touched[i]->touched = false;
+    mt_mem_free(commit.touched);
+    if (rc) {
+        mt_ar_break(archive, &own);
+        if (fault)
+            *fault = own;
+    }
     return rc;
 }

@@ -47,14 +47,15 @@ static enum mt_rc take(void *ud, const void *p, size_t len)
     return mt_ar_split(&reading->rest, p, len, reading->each, reading->ud);
 }
 
-static enum mt_rc read_sealed(struct mt_archive *archive, const struct mt_ar_sealed *sealed,
-                              struct reading *reading, struct mt_fault *fault)
+static enum mt_rc read_sealed(const struct mt_archive *archive, const struct mt_ar_conv *conv,
+                              const struct mt_ar_sealed *sealed, struct reading *reading,
+                              struct mt_fault *fault)
 {
     char path[MT_AR_PATH_MAX];
     int fd = -1;
     enum mt_rc rc = MT_OK;
 
-    mt_ar_path(archive, path, "%s", sealed->file);
+    mt_ar_segment_path(archive, conv, sealed->segment, ".zst", path);
     int err = mt_fs_open(path, MT_FS_READ, &fd);
     if (err)
         return mt_fs_fault(fault, err, "read", path);
@@ -107,9 +108,10 @@ enum mt_rc mt_archive_lines(struct mt_archive *archive, const char *conversation
     mt_buf_init(&reading.rest, MT_AR_LINE_MAX);
     mt_fault_set(fault, MT_OK, "", "%s", "");
     for (const struct mt_ar_sealed *sealed = conv->sealed; sealed && !rc; sealed = sealed->next) {
-        if (since_ms > 0 && sealed->last_ms && sealed->last_ms < since_ms)
+        if (since_ms > 0 && sealed->counts.messages_n == sealed->counts.lines_n &&
+            sealed->counts.last_ms < since_ms)
             continue;
-        rc = read_sealed(archive, sealed, &reading, fault);
+        rc = read_sealed(archive, conv, sealed, &reading, fault);
     }
     if (!rc && conv->offset)
         rc = read_open(archive, conv, &reading, fault);

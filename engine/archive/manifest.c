@@ -10,52 +10,41 @@
 #include <stdio.h>
 #include <string.h>
 
-static void line_hash(const char *line, size_t len, char out[MT_SHA256_HEX])
-{
-    uint8_t sum[MT_SHA256_LEN];
-    mt_sha256_of(line, len, sum);
-    mt_hex(sum, sizeof sum, out);
-}
-
-static bool copy_str(const struct mt_json *line, const char *key, char *out, size_t size)
-{
-    const char *s = mt_json_str(mt_json_get(line, key));
-    if (!s || !*s || strlen(s) >= size)
-        return false;
-    memcpy(out, s, strlen(s) + 1);
-    return true;
-}
-
 static bool take(const struct mt_json *line, const char *prev, struct mt_ar_sealed *s)
 {
     char before[MT_SHA256_HEX];
     uint64_t segment = 0;
-    bool ok = mt_json_u64(mt_json_get(line, "seq"), &s->seq) &&
-              mt_json_u64(mt_json_get(line, "segment"), &segment) && segment >= 1 &&
-              segment < 1000000 &&
-              copy_str(line, "conversation", s->conversation, sizeof s->conversation) &&
-              copy_str(line, "file", s->file, sizeof s->file) &&
-              copy_str(line, "raw_sha256", s->sha256, sizeof s->sha256) &&
-              copy_str(line, "zst_sha256", s->zst_sha256, sizeof s->zst_sha256) &&
-              copy_str(line, "prev_sha256", before, sizeof before) && !strcmp(before, prev) &&
-              mt_json_u64(mt_json_get(line, "lines"), &s->lines_n) &&
-              mt_json_u64(mt_json_get(line, "messages"), &s->messages_n);
+    bool ok =
+        mt_ar_take_u64(line, "seq", &s->seq) && mt_ar_take_u64(line, "segment", &segment) &&
+        segment >= 1 && segment <= MT_AR_SEGMENT_MAX && mt_ar_take_i64(line, "bytes", &s->bytes) &&
+        s->bytes > 0 && mt_ar_take_hex(line, "raw_sha256", s->sha256) &&
+        mt_ar_take_i64(line, "zst_bytes", &s->zst_bytes) && s->zst_bytes > 0 &&
+        mt_ar_take_hex(line, "zst_sha256", s->zst_sha256) && mt_ar_take_counts(line, &s->counts) &&
+        mt_ar_take_hex(line, "prev_sha256", before) && !strcmp(before, prev);
 
     s->segment = (uint32_t)segment;
-    s->bytes = mt_json_i64(mt_json_get(line, "bytes"), -1);
-    s->zst_bytes = mt_json_i64(mt_json_get(line, "zst_bytes"), -1);
-    s->first_ms = mt_json_i64(mt_json_get(line, "first_ms"), 0);
-    s->last_ms = mt_json_i64(mt_json_get(line, "last_ms"), 0);
-    return ok && s->bytes >= 0 && s->zst_bytes >= 0 && !strstr(s->file, "..") && s->file[0] != '/';
+    return ok;
 }
 
-static enum mt_rc apply(const struct mt_ar_sealed *read, struct mt_map *convs)
+static void file_name(const struct mt_ar_conv *conv, uint32_t segment, char *out, size_t size)
 {
-    struct mt_ar_conv *conv = mt_map_get(convs, read->conversation);
+    snprintf(out, size, "conv/%s/%06u.jsonl.zst", conv->dir, (unsigned)segment);
+}
+
+static enum mt_rc apply(const struct mt_json *line, const struct mt_ar_sealed *read,
+                        struct mt_map *convs)
+{
+    const char *name = mt_json_str(mt_json_get(line, "conversation"));
+    const char *file = mt_json_str(mt_json_get(line, "file"));
+    struct mt_ar_conv *conv = name ? mt_map_get(convs, name) : NULL;
     struct mt_ar_sealed *sealed = NULL;
+    char want[512];
 
     if (!conv || read->segment != (conv->sealed_last ? conv->sealed_last->segment + 1 : 1) ||
         read->segment >= conv->segment)
+        return MT_ERR_DAMAGED;
+    file_name(conv, read->segment, want, sizeof want);
+    if (!file || strcmp(file, want) != 0)
         return MT_ERR_DAMAGED;
     sealed = mt_mem_alloc(sizeof *sealed);
     if (!sealed)
@@ -70,6 +59,15 @@ static enum mt_rc apply(const struct mt_ar_sealed *read, struct mt_map *convs)
     return MT_OK;
 }
 
+static bool whole(void *ud, const char *key, void *value)
+{
+    const struct mt_ar_conv *conv = value;
+
+    (void)key;
+    *(bool *)ud = (conv->sealed_last ? conv->sealed_last->segment : 0) + 1 == conv->segment;
+    return *(bool *)ud;
+}
+
 enum mt_rc mt_ar_manifest_parse(const char *data, size_t len,
                                 const struct mt_ar_manifest_head *committed, struct mt_map *convs,
                                 struct mt_fault *fault)
@@ -77,12 +75,12 @@ enum mt_rc mt_ar_manifest_parse(const char *data, size_t len,
     char prev[MT_SHA256_HEX];
     uint64_t seq = 0;
     size_t at = 0;
+    bool all = true;
 
-    memset(prev, '0', sizeof prev - 1);
-    prev[sizeof prev - 1] = '\0';
+    mt_ar_hex_zero(prev);
     while (at < len) {
         const char *newline = memchr(data + at, '\n', len - at);
-        struct mt_ar_sealed sealed;
+        struct mt_ar_sealed sealed = {0};
         struct mt_json *line = NULL;
         struct mt_fault ignored;
         enum mt_rc rc = MT_OK;
@@ -90,18 +88,17 @@ enum mt_rc mt_ar_manifest_parse(const char *data, size_t len,
         if (!newline)
             return mt_ar_damaged(fault, "MANIFEST.jsonl", "the last line is cut");
         size_t line_len = (size_t)(newline - data) - at;
-        memset(&sealed, 0, sizeof sealed);
         rc = mt_json_parse(data + at, line_len, MT_AR_RECORD_MAX, &line, &ignored);
         if (!rc && (!take(line, prev, &sealed) || sealed.seq != seq + 1))
             rc = MT_ERR_DAMAGED;
-        mt_json_free(line);
         if (!rc)
-            rc = apply(&sealed, convs);
+            rc = apply(line, &sealed, convs);
+        mt_json_free(line);
         if (rc == MT_ERR_NOMEM)
-            return mt_fault_set(fault, rc, "memory", "out of memory");
+            return mt_ar_nomem(fault);
         if (rc)
             return mt_ar_damaged(fault, "MANIFEST.jsonl", "a line does not verify");
-        line_hash(data + at, line_len, prev);
+        mt_ar_hex_of(data + at, line_len, prev);
         seq++;
         at += line_len + 1;
     }
@@ -109,7 +106,8 @@ enum mt_rc mt_ar_manifest_parse(const char *data, size_t len,
         (int64_t)len != committed->bytes)
         return mt_ar_damaged(fault, "MANIFEST.jsonl",
                              "it is not the one that the checkpoint names");
-    return MT_OK;
+    mt_map_each(convs, whole, &all);
+    return all ? MT_OK : mt_ar_damaged(fault, "MANIFEST.jsonl", "a sealed segment has no line");
 }
 
 enum mt_rc mt_ar_manifest_load(struct mt_archive *archive, struct mt_fault *fault)
@@ -122,11 +120,9 @@ enum mt_rc mt_ar_manifest_load(struct mt_archive *archive, struct mt_fault *faul
 
     mt_ar_path(archive, path, "MANIFEST.jsonl");
     int err = mt_fs_read_all(path, MT_AR_MANIFEST_MAX, &data, &len);
-    if (err == ENOENT && !head->seq)
-        return MT_OK;
-    if (err == ENOENT)
+    if (err == ENOENT && head->seq)
         return mt_ar_damaged(fault, "MANIFEST.jsonl", "it is missing");
-    if (err)
+    if (err && err != ENOENT)
         return mt_fs_fault(fault, err, "read", path);
     if ((int64_t)len > head->bytes && !archive->journal.clean)
         len =
@@ -140,35 +136,21 @@ static enum mt_rc print_line(const struct mt_ar_manifest_head *head, const struc
                              const struct mt_ar_sealed *s, struct mt_buf *out)
 {
     struct mt_jsonw w;
+    char file[512];
 
+    file_name(conv, s->segment, file, sizeof file);
     mt_jsonw_init(&w, out);
     mt_jsonw_object(&w);
-    mt_jsonw_key(&w, "seq");
-    mt_jsonw_u64(&w, s->seq);
-    mt_jsonw_key(&w, "conversation");
-    mt_jsonw_str(&w, conv->state.conversation);
-    mt_jsonw_key(&w, "segment");
-    mt_jsonw_u64(&w, s->segment);
-    mt_jsonw_key(&w, "file");
-    mt_jsonw_str(&w, s->file);
-    mt_jsonw_key(&w, "bytes");
-    mt_jsonw_i64(&w, s->bytes);
-    mt_jsonw_key(&w, "raw_sha256");
-    mt_jsonw_str(&w, s->sha256);
-    mt_jsonw_key(&w, "zst_bytes");
-    mt_jsonw_i64(&w, s->zst_bytes);
-    mt_jsonw_key(&w, "zst_sha256");
-    mt_jsonw_str(&w, s->zst_sha256);
-    mt_jsonw_key(&w, "lines");
-    mt_jsonw_u64(&w, s->lines_n);
-    mt_jsonw_key(&w, "messages");
-    mt_jsonw_u64(&w, s->messages_n);
-    mt_jsonw_key(&w, "first_ms");
-    mt_jsonw_i64(&w, s->first_ms);
-    mt_jsonw_key(&w, "last_ms");
-    mt_jsonw_i64(&w, s->last_ms);
-    mt_jsonw_key(&w, "prev_sha256");
-    mt_jsonw_str(&w, head->sha256);
+    mt_ar_put_u64(&w, "seq", s->seq);
+    mt_ar_put_str(&w, "conversation", conv->state.conversation);
+    mt_ar_put_u64(&w, "segment", s->segment);
+    mt_ar_put_str(&w, "file", file);
+    mt_ar_put_i64(&w, "bytes", s->bytes);
+    mt_ar_put_str(&w, "raw_sha256", s->sha256);
+    mt_ar_put_i64(&w, "zst_bytes", s->zst_bytes);
+    mt_ar_put_str(&w, "zst_sha256", s->zst_sha256);
+    mt_ar_put_counts(&w, &s->counts);
+    mt_ar_put_str(&w, "prev_sha256", head->sha256);
     mt_jsonw_object_end(&w);
     return mt_buf_append_char(out, '\n');
 }
@@ -185,9 +167,8 @@ enum mt_rc mt_ar_manifest_append(struct mt_archive *archive, const struct mt_ar_
 
     mt_buf_init(&line, MT_AR_RECORD_MAX);
     sealed->seq = head->seq + 1;
-    rc = print_line(head, conv, sealed, &line);
-    if (rc) {
-        mt_fault_set(fault, rc, "memory", "out of memory");
+    if (print_line(head, conv, sealed, &line)) {
+        rc = mt_ar_nomem(fault);
         goto out;
     }
     mt_ar_path(archive, path, "MANIFEST.jsonl");
@@ -208,7 +189,7 @@ enum mt_rc mt_ar_manifest_append(struct mt_archive *archive, const struct mt_ar_
     }
     head->seq = sealed->seq;
     head->bytes += (int64_t)line.len;
-    line_hash(line.data, line.len - 1, head->sha256);
+    mt_ar_hex_of(line.data, line.len - 1, head->sha256);
 out:
     if (fd >= 0)
         mt_fs_close(fd);

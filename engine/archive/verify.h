@@ -30,7 +30,8 @@ struct mt_verify_report {
 };
 
 /* problem(ud, text) for each finding, one line each. MT_OK whatever the verdict; a failure is only
- * "dir cannot be read" (NOT_FOUND "archive.none", INVALID "archive.format", IO). */
+ * "dir cannot be read" (NOT_FOUND "archive.none", IO) or "it is being written" (BUSY
+ * "archive.locked", names who). total_bytes is what all segments hold uncompressed. */
 enum mt_rc mt_archive_verify(const char *dir, enum mt_verify_mode mode,
                              void (*problem)(void *ud, const char *text),
                              void (*progress)(void *ud, int64_t done_bytes, int64_t total_bytes),

@@ -1,0 +1,41 @@
+/* What the files of verify share. Private to the room. */
+#ifndef MT_ARCHIVE_VERIFY_INT_H
+#define MT_ARCHIVE_VERIFY_INT_H
+
+#include "archive/archive_int.h"
+#include "archive/verify.h"
+
+struct mt_ar_verify {
+    struct mt_archive archive; /* only root, base, convs and journal are used */
+    enum mt_verify_mode mode;
+    void (*problem)(void *ud, const char *text);
+    void (*progress)(void *ud, int64_t done_bytes, int64_t total_bytes);
+    void *ud;
+    struct mt_verify_report *report;
+    bool damaged, gaps;
+    int64_t total_bytes, done_bytes;
+    enum mt_rc rc; /* NOMEM only: everything else is a finding */
+    /* the conversation in hand */
+    const struct mt_ar_conv *conv;
+    uint64_t lines_n, messages_n, bad_lines_n;
+    uint64_t *ids;
+    size_t ids_n, ids_cap;
+    uint64_t first_id;
+    /* the segment in hand */
+    struct mt_sha256 *hash;
+    struct mt_buf rest;
+    int64_t bytes;
+    struct mt_ar_counts counts;
+};
+
+/* A finding: damage, or something that is only not complete. */
+void mt_ar_verify_find(struct mt_ar_verify *v, bool damage, const char *fmt, ...) MT_PRINTF(3, 4);
+
+/* verify_segment.c: the bytes and lines of a sealed or an open segment. */
+void mt_ar_verify_sealed(struct mt_ar_verify *v, const struct mt_ar_sealed *sealed);
+void mt_ar_verify_open(struct mt_ar_verify *v);
+
+/* verify_conv.c */
+void mt_ar_verify_convs(struct mt_ar_verify *v);
+
+#endif
