@@ -16,23 +16,26 @@ struct commit {
     size_t touched_n, touched_cap;
 };
 
-static enum mt_rc conv_of(struct mt_archive *archive, const char *conversation,
-                          struct mt_ar_conv **out, struct mt_fault *fault)
+/* NULL: fault says why. */
+static struct mt_ar_conv *conv_of(struct mt_archive *archive, const char *conversation,
+                                  struct mt_fault *fault)
 {
     struct mt_ar_conv *conv = mt_map_get(archive->convs, conversation);
 
-    if (!conv) {
-        if (!*conversation || strlen(conversation) >= sizeof conv->state.conversation)
-            return mt_fault_set(fault, MT_ERR_INVALID, "archive.conversation",
-                                "a conversation id is empty or too long");
-        conv = mt_ar_conv_new(conversation);
-        if (!conv || mt_map_put(archive->convs, conversation, conv)) {
-            mt_ar_conv_free(conv);
-            return mt_ar_nomem(fault);
-        }
+    if (conv)
+        return conv;
+    if (!*conversation || strlen(conversation) >= sizeof conv->state.conversation) {
+        mt_fault_set(fault, MT_ERR_INVALID, "archive.conversation",
+                     "a conversation id is empty or too long");
+        return NULL;
     }
-    *out = conv;
-    return MT_OK;
+    conv = mt_ar_conv_new(conversation);
+    if (!conv || mt_map_put(archive->convs, conversation, conv)) {
+        mt_ar_conv_free(conv);
+        mt_ar_nomem(fault);
+        return NULL;
+    }
+    return conv;
 }
 
 static void count_messages(struct mt_ar_conv *conv, const struct mt_archive_batch *batch)
@@ -160,11 +163,13 @@ static enum mt_rc note_touched(struct commit *commit, struct mt_ar_conv *conv,
 static enum mt_rc write_batch(struct commit *commit, const struct mt_archive_batch *batch,
                               struct mt_fault *fault)
 {
-    struct mt_ar_conv *conv = NULL;
+    struct mt_ar_conv *conv = conv_of(commit->archive, batch->conversation, fault);
     char path[MT_AR_PATH_MAX];
-    enum mt_rc rc = conv_of(commit->archive, batch->conversation, &conv, fault);
+    enum mt_rc rc = MT_OK;
 
-    if (!rc && batch->lines_len && conv->fd < 0)
+    if (!conv)
+        return fault->kind;
+    if (batch->lines_len && conv->fd < 0)
         rc = open_conv(commit, conv, fault);
     if (!rc)
         rc = note_touched(commit, conv, fault);
