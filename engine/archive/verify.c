@@ -42,7 +42,7 @@ static bool only_entry(const char *dir, bool top, char *out, size_t size)
     if (mt_fs_list(dir, &names, &n))
         return false;
     for (size_t i = 0; i < n; i++) {
-        if (top && (mt_ar_name_is_ours(names[i]) || mt_str_ends(names[i], ".tmp")))
+        if (top && mt_ar_name_is_ours(names[i]))
             continue;
         snprintf(out, size, "%s", names[i]);
         found++;
