@@ -185,8 +185,10 @@ static struct account *account_new(lua_State *L, struct mt_config *config, const
     if (config->n == config->cap) {
         size_t cap = config->cap ? config->cap * 2 : 4;
         struct account *accounts = mt_mem_realloc(config->accounts, cap * sizeof *accounts);
-        if (!accounts)
+        if (!accounts) {
             luaL_error(L, "out of memory");
+            abort(); /* never reached, as the declaration of luaL_error does not say */
+        }
         config->accounts = accounts;
         config->cap = cap;
     }
