@@ -312,6 +312,9 @@ static void from_inside_done(void **state)
                                            .method = "GET", .url = server_url(g.server, "/hold")},
                                        on_victim, &chain, &chain.victim, NULL),
                          MT_OK);
+        while (server_requests(g.server) == 0) {
+            (void)mt_loop_turn(g.loop);
+        }
         assert_int_equal(mt_http_start(g.http,
                                        &(struct mt_http_request){.method = "GET",
                                                                  .url = server_url(g.server, "/")},

@@ -51,6 +51,9 @@ static void runs_again_after_a_stop(void **state)
         mt_loop_run(stopper.loop);
         assert_int_equal(stopper.fired, i);
     }
+    mt_loop_stop(stopper.loop); /* before it runs is as good */
+    mt_loop_run(stopper.loop);
+    assert_int_equal(stopper.fired, 5);
     mt_timer_free(timer);
     assert_int_equal(mt_loop_post(stopper.loop, stop, &stopper), MT_OK);
     mt_loop_run(stopper.loop);
