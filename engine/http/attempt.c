@@ -204,7 +204,8 @@ enum mt_rc attempt_start(struct mt_http_call *call)
     struct mt_http *http = call->http;
     int64_t now_us = mt_clock_mono_us();
     int64_t left_ms = call->deadline_ms - now_us / 1000;
-    struct http_slot *slot = slot_take(http);
+    multi_renew(http);
+    struct http_slot *slot = http->suspect ? NULL : slot_take(http);
     if (!slot) {
         return MT_ERR_NOMEM;
     }
@@ -223,6 +224,7 @@ enum mt_rc attempt_start(struct mt_http_call *call)
     CURLcode code = set_up(slot, call, left_ms < call->attempt_ms ? left_ms : call->attempt_ms);
     if (code != CURLE_OK || curl_multi_add_handle(http->multi, slot->easy) != CURLM_OK) {
         wipe_authorization(call);
+        http->suspect = true;
         slot_free(slot); /* half set up: not to be used again */
         return MT_ERR_NOMEM;
     }

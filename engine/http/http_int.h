@@ -112,6 +112,7 @@ struct http_sock {
     struct mt_http *http;
     struct mt_poll *poll;
     int fd;
+    int want; /* MT_POLL_READ, MT_POLL_WRITE: what curl asked for */
 };
 
 enum { BUCKET_CELLS = 5 };
@@ -156,6 +157,7 @@ struct mt_http {
     unsigned depth; /* dispatchers on the stack: mt_http_free from inside done waits for them */
     bool free_later;
     bool starved; /* some slot is */
+    bool suspect; /* the multi handle has run out of memory */
     char *user_agent;
     char *ca_file;
     struct http_slot *slots_free;
@@ -213,6 +215,8 @@ void answer_take(struct http_slot *slot, CURLcode code);
 /* multi.c */
 enum mt_rc multi_new(struct mt_http *http) MT_CHECKED;
 void multi_free(struct mt_http *http);
+/* Replaces a multi handle that has run out of memory, once nothing is on the wire. */
+void multi_renew(struct mt_http *http);
 
 /* fault.c */
 enum verdict { VERDICT_FINAL, VERDICT_NOT_SENT, VERDICT_MAYBE_SENT };

@@ -63,11 +63,14 @@ static void drain(struct mt_http *http)
         (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &slot_p);
         struct http_slot *slot = (struct http_slot *)(void *)slot_p;
         (void)curl_multi_remove_handle(http->multi, slot->easy);
+        http->suspect = http->suspect || code == CURLE_OUT_OF_MEMORY;
         answer_take(slot, code);
     }
 }
 
-/* Without memory to go on, curl leaves a transfer where it is, and says so only for all of them. */
+/* Without memory to go on, curl leaves a transfer where it is, and says so only for all of them.
+ * Its multi handle can be damaged then (7.88 has been seen to divide by the size of a table that it
+ * had not got), so all transfers end, and multi_renew makes a new one before the next. */
 static void fail_starved(struct mt_http *http, bool all)
 {
     struct mt_http_call *next = NULL;
@@ -91,8 +94,9 @@ static void act(struct mt_http *http, curl_socket_t fd, int mask)
     if (code != CURLM_OK) {
         mt_log(MT_LOG_ERROR, "http", "curl: %s", curl_multi_strerror(code));
     }
-    if (code != CURLM_OK || http->starved) {
-        fail_starved(http, code != CURLM_OK);
+    http->suspect = http->suspect || code != CURLM_OK;
+    if (http->suspect || http->starved) {
+        fail_starved(http, http->suspect);
     }
     http_pump(http);
     http_depth_leave(http);
@@ -102,8 +106,21 @@ static void on_poll(void *ud, int events, bool error)
 {
     struct http_sock *sock = ud;
     int mask = ((events & MT_POLL_READ) ? CURL_CSELECT_IN : 0) |
-               ((events & MT_POLL_WRITE) ? CURL_CSELECT_OUT : 0) | (error ? CURL_CSELECT_ERR : 0);
-    act(sock->http, sock->fd, mask);
+               ((events & MT_POLL_WRITE) ? CURL_CSELECT_OUT : 0);
+    if (error) {
+        /* Told of a bare error, curl fails the transfer without a look; told to read, it finds out
+         * what happened, and goes to another connection if this was an old one that has died. */
+        mask = CURL_CSELECT_IN | CURL_CSELECT_OUT;
+    }
+    struct mt_http *http = sock->http;
+    int fd = sock->fd;
+    http_depth_enter(http);
+    act(http, fd, mask);
+    sock = error ? sock_find(http, fd) : NULL;
+    if (sock && sock->poll) {
+        mt_poll_set(sock->poll, sock->want); /* the loop has stopped watching */
+    }
+    http_depth_leave(http);
 }
 
 static void on_curl_timer(void *ud)
@@ -111,10 +128,19 @@ static void on_curl_timer(void *ud)
     act(ud, CURL_SOCKET_TIMEOUT, 0);
 }
 
+static void starve(struct mt_http *http, CURL *easy)
+{
+    char *slot_p = NULL;
+    (void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &slot_p);
+    if (slot_p) {
+        ((struct http_slot *)(void *)slot_p)->starved = true;
+        http->starved = true;
+    }
+}
+
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ud, void *unused)
 {
     struct mt_http *http = ud;
-    (void)easy;
     (void)unused;
     if (what == CURL_POLL_REMOVE) {
         sock_free(sock_find(http, fd));
@@ -123,10 +149,12 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ud, void *unu
     struct http_sock *sock = sock_make(http, fd);
     if (!sock ||
         (!sock->poll && mt_poll_new(http->loop, fd, on_poll, sock, &sock->poll) != MT_OK)) {
-        return -1; /* curl fails the transfer */
+        starve(http, easy);
+        return 0; /* -1 would end all other transfers too, and all that come later */
     }
-    mt_poll_set(sock->poll, ((what & CURL_POLL_IN) ? MT_POLL_READ : 0) |
-                                ((what & CURL_POLL_OUT) ? MT_POLL_WRITE : 0));
+    sock->want =
+        ((what & CURL_POLL_IN) ? MT_POLL_READ : 0) | ((what & CURL_POLL_OUT) ? MT_POLL_WRITE : 0);
+    mt_poll_set(sock->poll, sock->want);
     return 0;
 }
 
@@ -145,19 +173,35 @@ static int on_timer(CURLM *multi, long after_ms, void *ud)
     return 0;
 }
 
+static CURLM *multi_make(struct mt_http *http)
+{
+    CURLM *multi = curl_multi_init();
+    if (multi) {
+        (void)curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+        (void)curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, http);
+        (void)curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
+        (void)curl_multi_setopt(multi, CURLMOPT_TIMERDATA, http);
+        (void)curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)http->max_in_flight);
+        (void)curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+    }
+    return multi;
+}
+
+void multi_renew(struct mt_http *http)
+{
+    CURLM *multi = http->suspect && http->wire_n == 0 ? multi_make(http) : NULL;
+    if (multi) {
+        (void)curl_multi_cleanup(http->multi);
+        http->multi = multi;
+        http->suspect = false;
+    }
+}
+
 enum mt_rc multi_new(struct mt_http *http)
 {
-    http->multi = curl_multi_init();
-    if (!http->multi) {
-        return MT_ERR_NOMEM;
-    }
-    (void)curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-    (void)curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
-    (void)curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-    (void)curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
-    (void)curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)http->max_in_flight);
-    (void)curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
-    return mt_timer_new(http->loop, on_curl_timer, http, &http->curl_timer);
+    http->multi = multi_make(http);
+    return http->multi ? mt_timer_new(http->loop, on_curl_timer, http, &http->curl_timer)
+                       : MT_ERR_NOMEM;
 }
 
 void multi_free(struct mt_http *http)

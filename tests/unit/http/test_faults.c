@@ -168,7 +168,8 @@ static void sending_is_not(void **state)
         get(&g, "/", request, &e);
         print_message("# %s\n", rows[i].name);
         assert_int_equal(e.rc, rows[i].rc);
-        assert_int_equal(server_requests(g.server), 1);
+        assert_int_equal(mt_http_sent(g.http), 1);
+        assert_true(server_requests(g.server) <= 1); /* 0: given up before the server looked */
         ended_clear(&e);
         ground_end(&g);
     }
