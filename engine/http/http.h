@@ -82,13 +82,15 @@ struct mt_http_response {
     unsigned attempts;
 };
 
-/* Starts a call. response is never NULL (status 0: no answer came); fault is NULL exactly when rc
- * is MT_OK. done is called exactly once, on the loop thread, never before this function returns. rc
- * is MT_OK for every answer that is not retried away, whatever its status: 4xx (but 429) come back
- * as they are, 429 and 5xx after the last attempt as MT_ERR_RATE / MT_ERR_REMOTE with the response
- * filled. Redirects to another host are refused (MT_ERR_PROTOCOL "http.redirect"). A body shorter
- * than its Content-Length counts as a network error. A request's pointers other than bearer and
- * bucket are copied. */
+/* Starts a call. done is called exactly once, on the loop thread, never before this function
+ * returns; it may start, cancel and even free the client. response is never NULL (status 0: no
+ * answer came); fault is NULL exactly when rc is MT_OK. rc is MT_OK for every answer that is not
+ * retried away, whatever its status: 4xx (but 429) come back as they are, 429 and 5xx after the
+ * last attempt as MT_ERR_RATE / MT_ERR_REMOTE with the response filled. A key that is blocked for
+ * longer than the deadline leaves is MT_ERR_RATE at once, with retry_after_ms. Redirects are
+ * followed at the same host and port only, three at most; others are MT_ERR_PROTOCOL
+ * "http.redirect". A body shorter than its Content-Length, or an answer that ends in its headers,
+ * counts as a network error. A request's pointers other than bearer and bucket are copied. */
 enum mt_rc mt_http_start(struct mt_http *http, const struct mt_http_request *request,
                          void (*done)(void *ud, enum mt_rc rc,
                                       const struct mt_http_response *response,

@@ -206,7 +206,7 @@ enum mt_rc multi_new(struct mt_http *http)
 
 void multi_free(struct mt_http *http)
 {
-    (void)curl_multi_cleanup(http->multi); /* closes the pool's connections, through on_close */
+    (void)curl_multi_cleanup(http->multi); /* closes the pool's connections */
     http->multi = NULL;
     for (size_t i = 0; i < http->socks_n; i++) {
         sock_free(http->socks[i]);
