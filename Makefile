@@ -37,7 +37,7 @@ docs: packages
 	@lua5.4 lua/api/tools/records.lua meta >lua/meta/moontide.lua
 
 install: release
-	@$(PREMAKE) install --prefix="$(PREFIX)" --destdir="$(DESTDIR)"
+	@$(PREMAKE) --prefix="$(PREFIX)" $(if $(DESTDIR),--destdir="$(DESTDIR)") install
 
 clean:
 	@rm -rf build
