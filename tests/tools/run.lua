@@ -92,6 +92,21 @@ echo 1..1]]):format(command, said, config, config, said) }
   run { suites[#suites] }
 end
 
+--- The pinned packages of the conformance tests, from whatever registry npm is configured with; once more if the first
+--- try fails, for networks do.
+local function install_npm()
+  if is_program("tests/conformance/run.sh") then
+    suite("npm", 900, {}, [[
+cd tests/conformance
+if [ node_modules/.package-lock.json -nt package-lock.json ]; then echo 'ok 1 - the pinned packages are there'
+elif npm ci --no-audit --no-fund --no-progress || npm ci --no-audit --no-fund --no-progress
+then touch node_modules/.package-lock.json; echo 'ok 1 - the pinned packages are installed'
+else echo 'not ok 1 - npm ci'; fi
+echo 1..1]])
+    run { suites[#suites] }
+  end
+end
+
 local function fuzz_targets()
   return lines_of("find tests/fuzz -name 'fuzz_*.c' 2>/dev/null | sed 's|.*/fuzz_||; s|\\.c$||' | LC_ALL=C sort")
 end
@@ -151,6 +166,10 @@ end
 local function runner_suites()
   if is_program("tests/conformance/run.sh") then
     suite("conformance", 2700, RELEASE, "exec tests/conformance/run.sh")
+    -- all of it again, on a slice of the messages
+    local slice = { MT_CORPUS_LIMIT = os.getenv("MT_CORPUS_LIMIT") or "400" }
+    for k, v in pairs(ASAN) do slice[k] = v end
+    suite("conformance-asan", 2700, slice, "exec tests/conformance/run.sh")
   end
   for _, name in ipairs { "cases", "script" } do
     local runner = ("tests/%s/run.sh"):format(name)
@@ -175,6 +194,7 @@ if mode == "check" then
   build("asan", "all")
   local fuzz = fuzz_targets()
   if #fuzz > 0 then build("fuzz", "fuzz-" .. table.concat(fuzz, " fuzz-"), "CC=clang") end
+  install_npm()
   local builds = #suites
   -- the long ones first, so that nothing long is left alone at the end
   runner_suites()
@@ -203,6 +223,7 @@ elseif mode == "fuzz" then
   run { table.unpack(suites, builds + 1) }
 elseif mode == "bench" then
   build("release", "all")
+  install_npm()
   if is_program("tests/bench/run.sh") then
     -- alone and shown as it runs: figures are for people
     RELEASE.MT_SHOW = "1"
