@@ -1,0 +1,76 @@
+/* The configuration: any text declares accounts or is refused with a reason. The first byte of an
+ * input is the file's permission bits, so that the rule for literal secrets is reached both ways.
+ */
+#include "base/log.h"
+#include "base/secret.h"
+#include "script/config.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TEXT_MAX ((size_t)64 << 10)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(int holds)
+{
+    if (!holds)
+        abort();
+}
+
+static void silent(void *ud, enum mt_log_level level, const char *line)
+{
+    (void)ud;
+    (void)level;
+    (void)line;
+}
+
+/* What a provider may rely on. */
+static void check_account(const struct mt_account_config *account, const char *name)
+{
+    check(!strcmp(account->name, name));
+    check(account->provider && *account->provider);
+    check(account->appkey && *account->appkey);
+    check(account->token || account->password);
+    check(account->rate_per_s >= -1 && account->rate_per_s <= 100000);
+    for (size_t i = 0; account->discovery && account->discovery[i]; i++)
+        check(i < 8);
+}
+
+static void look(const struct mt_config *config)
+{
+    const struct mt_account_config *account = NULL;
+    struct mt_fault fault = {0};
+    size_t n = mt_config_accounts_n(config);
+
+    for (size_t i = 0; i < n; i++) {
+        const char *name = mt_config_account_name(config, i);
+        check(name && *name);
+        enum mt_rc rc = mt_config_account(config, name, &account, &fault);
+        check(!rc || (rc == MT_ERR_INVALID && fault.message[0]));
+        if (!rc)
+            check_account(account, name);
+    }
+    check(!mt_config_account_name(config, n));
+    enum mt_rc rc = mt_config_account(config, "no account has \001 this name", &account, &fault);
+    check(rc == MT_ERR_NOT_FOUND && fault.message[0]);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct mt_config *config = NULL;
+    struct mt_fault fault = {0};
+
+    if (!size || size > TEXT_MAX)
+        return 0;
+    mt_log_sink_set(silent, NULL);
+    enum mt_rc rc =
+        mt_config_parse((const char *)data + 1, size - 1, "fuzz.lua", data[0], &config, &fault);
+    check(!rc == (config != NULL));
+    check(!rc || fault.message[0]);
+    if (config)
+        look(config);
+    mt_config_free(config);
+    return 0;
+}
