@@ -6,9 +6,7 @@
 #include "archive/writer.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "codec/json.h"
-#include "codec/time.h"
-#include "jobs/known_int.h"
+#include "jobs/export_int.h"
 #include "loop/loop.h"
 #include "provider/reader.h"
 
@@ -19,41 +17,6 @@
 #define DEFAULT_PARALLEL   16
 #define PENDING_HIGH_BYTES (8u << 20)
 #define LINES_MAX_BYTES    (64u << 20)
-#define KINDS_MAX          16
-
-struct mt_export {
-    struct mt_loop *loop;
-    const struct mt_provider *provider;
-    struct mt_provider_account *account;
-    struct mt_writer *writer;
-    struct mt_export_options options;
-    char conversation[MT_CONVERSATION_ID_MAX];
-    char *from;
-    char *kinds[KINDS_MAX + 1];
-    void (*progress)(void *ud, const struct mt_export_result *so_far);
-    void (*done)(void *ud, enum mt_rc rc, const struct mt_export_result *result,
-                 const struct mt_fault *fault);
-    void *ud;
-
-    struct mt_reader *reader;
-    struct mt_known *known; /* NULL: reading on after the cursor, nothing to compare with */
-    int64_t known_since_ms;
-    int64_t window_start_ms;
-    int64_t until_ms;
-    uint64_t cursor_id;
-    bool was_complete;
-    unsigned appends; /* given to the writer, not yet durable */
-    bool paused;      /* the reader waits for the writer */
-    bool reading_done;
-    bool load_running;
-    bool cancelled;
-    bool finishing;
-    enum mt_rc rc;
-    struct mt_fault fault;
-    struct mt_buf lines;
-    struct mt_export_result result;
-    struct mt_export_result pending; /* counted, not yet durable */
-};
 
 static void advance(struct mt_export *run);
 
@@ -104,10 +67,12 @@ static void appended(void *ud, enum mt_rc rc, const struct mt_fault *fault)
     struct mt_export *run = append->run;
 
     run->appends--;
-    if (rc)
+    if (rc) {
+        run->writer_failed = true;
         fail(run, rc, fault);
-    else
+    } else {
         add(&run->result, &append->counted);
+    }
     mt_mem_free(append);
     if (!rc && run->progress && !run->finishing)
         run->progress(run->ud, &run->result);
@@ -196,7 +161,7 @@ static enum mt_rc take_message(struct mt_export *run, struct mt_archive_batch *b
         run->pending.filtered_n++;
         return MT_OK;
     }
-    if (run->known) {
+    if (run->compares) {
         rc = mt_known_see(run->known, m, &verdict);
         if (rc)
             return rc;
@@ -239,6 +204,8 @@ static void page(void *ud, const struct mt_message *items, size_t n)
         if (items[i].id > run->cursor_id)
             run->cursor_id = items[i].id;
     }
+    if (!rc && batch.lines_n)
+        rc = mt_export_leave_gaps(run, &batch);
     if (!rc && batch.lines_n) {
         batch.lines = run->lines.data;
         batch.lines_len = run->lines.len;
@@ -276,134 +243,56 @@ static void read_done(void *ud, enum mt_rc rc, const struct mt_fault *fault)
 
 /* ---------------------------------------------------------------- the end of a conversation */
 
-static enum mt_rc write_recall(void *ud, uint64_t id)
-{
-    struct mt_export *run = ud;
-    struct mt_jsonw w;
-    char at[MT_TIME_RFC3339_LEN];
-    int64_t now_ms = mt_clock_wall_ms();
-
-    mt_time_format(now_ms, at);
-    mt_jsonw_init(&w, &run->lines);
-    mt_jsonw_object(&w);
-    mt_jsonw_key(&w, "v");
-    mt_jsonw_i64(&w, 1);
-    mt_jsonw_key(&w, "type");
-    mt_jsonw_str(&w, "recall");
-    mt_jsonw_key(&w, "target");
-    mt_jsonw_u64_str(&w, id);
-    mt_jsonw_key(&w, "id");
-    mt_jsonw_u64_str(&w, id);
-    mt_jsonw_key(&w, "conversation");
-    mt_jsonw_str(&w, run->conversation);
-    mt_jsonw_key(&w, "time");
-    mt_jsonw_i64(&w, now_ms);
-    mt_jsonw_key(&w, "at");
-    mt_jsonw_str(&w, at);
-    mt_jsonw_key(&w, "reason");
-    mt_jsonw_str(&w, "gone from the cloud: recalled or deleted there");
-    mt_jsonw_object_end(&w);
-    run->pending.recalls_n++;
-    return mt_buf_append_char(&run->lines, '\n');
-}
-
-static enum mt_rc write_gap(struct mt_export *run, int64_t since_ms, int64_t until_ms,
-                            const char *reason, bool closed)
-{
-    struct mt_jsonw w;
-
-    mt_jsonw_init(&w, &run->lines);
-    mt_jsonw_object(&w);
-    mt_jsonw_key(&w, "v");
-    mt_jsonw_i64(&w, 1);
-    mt_jsonw_key(&w, "type");
-    mt_jsonw_str(&w, "gap");
-    mt_jsonw_key(&w, "conversation");
-    mt_jsonw_str(&w, run->conversation);
-    mt_jsonw_key(&w, "since");
-    mt_jsonw_i64(&w, since_ms);
-    mt_jsonw_key(&w, "until");
-    mt_jsonw_i64(&w, until_ms);
-    mt_jsonw_key(&w, "reason");
-    mt_jsonw_str(&w, reason);
-    if (closed) {
-        mt_jsonw_key(&w, "closed");
-        mt_jsonw_bool(&w, true);
-    }
-    mt_jsonw_object_end(&w);
-    return mt_buf_append_char(&run->lines, '\n');
-}
-
-static bool filtered(const struct mt_export *run)
-{
-    return run->from || run->kinds[0] || run->options.min_size_bytes || run->options.max_size_bytes;
-}
-
-/* Lines that say what this run leaves out or fills in. */
-static enum mt_rc end_gaps(struct mt_export *run, uint64_t *lines_n, bool *whole)
-{
-    bool fresh = !mt_writer_state(run->writer, run->conversation);
-    int64_t read_since_ms = run->known ? run->known_since_ms : 0;
-    size_t n = 0;
-    const struct mt_known_gap *gaps = run->known ? mt_known_gaps(run->known, &n) : NULL;
-    enum mt_rc rc = MT_OK;
-
-    *whole = true;
-    for (size_t i = 0; i < n && !rc; i++) {
-        bool read = !filtered(run) && gaps[i].since_ms >= read_since_ms &&
-                    (!run->until_ms || (gaps[i].until_ms && gaps[i].until_ms <= run->until_ms));
-        if (!read) {
-            *whole = false;
-            continue;
-        }
-        rc = write_gap(run, gaps[i].since_ms, gaps[i].until_ms, "read by a later run", true);
-        (*lines_n)++;
-    }
-    if (!rc && filtered(run) && run->result.filtered_n + run->pending.filtered_n) {
-        rc = write_gap(run, run->options.since_ms, run->until_ms, "left out by a filter", false);
-        (*lines_n)++;
-        run->pending.gaps_n++;
-        *whole = false;
-    } else if (!rc && fresh && run->options.since_ms > 0 && !run->known) {
-        rc = write_gap(run, 0, run->options.since_ms, "before the start that was asked for", false);
-        (*lines_n)++;
-        run->pending.gaps_n++;
-        *whole = false;
-    }
-    return rc;
-}
-
 /* What was read to its end: recalls, gaps, and the mark that the history is complete. */
 static enum mt_rc write_end(struct mt_export *run)
 {
     struct mt_archive_batch batch;
-    bool whole = true;
-    uint64_t gap_lines_n = 0;
     uint64_t recalls_before = run->pending.recalls_n;
+    size_t open_n = 0;
     enum mt_rc rc = MT_OK;
 
     memset(&batch, 0, sizeof batch);
     mt_buf_reset(&run->lines);
-    if (run->known && !run->until_ms && !filtered(run))
-        rc = mt_known_gone(run->known, run->window_start_ms, write_recall, run);
+    if (run->windowed && !run->options.until_ms && !mt_export_filtered(run))
+        rc = mt_known_gone(run->known, run->window_start_ms, mt_export_recall, run);
+    batch.lines_n = run->pending.recalls_n - recalls_before;
     if (!rc)
-        rc = end_gaps(run, &gap_lines_n, &whole);
+        rc = mt_export_leave_gaps(run, &batch);
+    if (!rc)
+        rc = mt_export_close_gaps(run, &batch, &open_n);
     if (rc)
         return rc;
-    batch.lines_n = run->pending.recalls_n - recalls_before + gap_lines_n;
-    batch.gaps_n = run->pending.gaps_n;
     batch.lines = run->lines.data;
     batch.lines_len = run->lines.len;
     batch.cursor_id = run->cursor_id;
-    batch.complete = whole && !run->until_ms;
-    batch.synced_ms = mt_clock_wall_ms();
+    batch.complete = !open_n && !run->since_gap && !run->filter_gap;
+    /* An end that was asked for leaves the rest unread, but takes nothing from what was read to
+     * its own end before. */
+    if (run->options.until_ms && (!run->was_complete || run->result.added_n || run->appends))
+        batch.complete = false;
+    batch.synced_ms = run->options.until_ms ? 0 : mt_clock_wall_ms();
     run->result.complete = batch.complete;
     /* Nothing new and already known to be complete: one more run changes nothing. */
     if (!batch.lines_n && !run->result.added_n && !run->appends &&
-        (run->was_complete == batch.complete) && mt_writer_state(run->writer, run->conversation)) {
+        run->was_complete == batch.complete && run->known_before) {
         add(&run->result, &run->pending);
         return MT_OK;
     }
+    return append_batch(run, &batch);
+}
+
+/* A conversation that could not be read must not look complete, nor as if the account did not have
+ * it: the archive says that it is there and not complete. */
+static enum mt_rc write_failure(struct mt_export *run)
+{
+    const struct mt_archive_state *state = mt_writer_state(run->writer, run->conversation);
+    struct mt_archive_batch batch;
+
+    if (run->cancelled || run->writer_failed || run->appends || (state && !state->complete))
+        return MT_OK; /* said already, or by what is on its way, or the archive will not end well */
+    memset(&batch, 0, sizeof batch);
+    memset(&run->pending, 0, sizeof run->pending);
+    batch.lines = "";
     return append_batch(run, &batch);
 }
 
@@ -424,9 +313,9 @@ static void advance(struct mt_export *run)
     }
     if (!run->reading_done || run->load_running)
         return;
-    if (!run->rc && !run->finishing) {
+    if (!run->finishing) {
         run->finishing = true;
-        enum mt_rc rc = write_end(run);
+        enum mt_rc rc = run->rc ? write_failure(run) : write_end(run);
         if (rc)
             fail(run, rc, NULL);
     }
@@ -440,6 +329,8 @@ static void advance(struct mt_export *run)
 
 /* ---------------------------------------------------------------- the start */
 
+/* A conversation of which the archive has messages is read on where it ends, whatever start was
+ * asked for: a hole between the two would be the archive's first. */
 static void start_reading(struct mt_export *run)
 {
     struct mt_reader_options options;
@@ -449,15 +340,20 @@ static void start_reading(struct mt_export *run)
     memset(&options, 0, sizeof options);
     options.query.conversation = run->options.conversation;
     options.query.oldest_first = true;
-    options.query.until_ms = run->until_ms;
-    options.query.since_ms = run->options.since_ms;
+    options.query.until_ms = run->options.until_ms;
     options.parallel = run->options.parallel ? run->options.parallel : DEFAULT_PARALLEL;
-    if (run->known) {
-        if (run->known_since_ms > options.query.since_ms)
-            options.query.since_ms = run->known_since_ms;
+    if (run->compares) {
+        options.query.since_ms = run->known_since_ms;
     } else if (run->cursor_id) {
         snprintf(cursor, sizeof cursor, "%llu", (unsigned long long)run->cursor_id);
         options.query.cursor = cursor;
+    } else {
+        options.query.since_ms = run->options.since_ms;
+    }
+    if (options.query.until_ms && options.query.since_ms >= options.query.until_ms) {
+        run->reading_done = true; /* all of it lies behind the end that was asked for */
+        advance(run);
+        return;
     }
     rc = mt_reader_start(run->loop, run->provider, run->account, &options, page, read_done, run,
                          &run->reader, &run->fault);
@@ -468,13 +364,34 @@ static void start_reading(struct mt_export *run)
     }
 }
 
+/* Where to begin: after the last archived message, unless the window or a gap that can be filled
+ * reaches further back. */
+static enum mt_rc look_back(struct mt_export *run, struct mt_archive *archive)
+{
+    int64_t fill_ms = 0;
+    enum mt_rc rc = MT_OK;
+
+    if (run->had_gaps)
+        rc = mt_known_load_gaps(run->known, archive, run->conversation, &run->fault);
+    if (!rc)
+        run->window_start_ms = mt_export_behind_gaps(run, run->window_start_ms);
+    run->known_since_ms = run->window_start_ms;
+    run->compares = run->windowed;
+    if (!rc && run->resumes && mt_export_fillable(run, &fill_ms)) {
+        if (!run->compares || fill_ms < run->known_since_ms)
+            run->known_since_ms = fill_ms;
+        run->compares = true;
+    }
+    if (!rc && run->compares)
+        rc =
+            mt_known_load(run->known, archive, run->conversation, run->known_since_ms, &run->fault);
+    return rc;
+}
+
 static void load_known(void *ud, struct mt_archive *archive)
 {
     struct mt_export *run = ud;
-    enum mt_rc rc =
-        mt_known_load(run->known, archive, run->conversation, run->known_since_ms, &run->fault);
-    if (rc)
-        run->rc = rc;
+    run->rc = look_back(run, archive);
 }
 
 static void known_loaded(void *ud)
@@ -493,27 +410,23 @@ static void known_loaded(void *ud)
     start_reading(run);
 }
 
-/* Where to begin: after the last archived message, unless the window (or an open gap) reaches
- * further back. */
+/* What the archive has, and whether that is enough to know. */
 static bool needs_known(struct mt_export *run, const struct mt_archive_state *state)
 {
     int64_t window_ms = run->options.window_ms < 0 ? DEFAULT_WINDOW_MS : run->options.window_ms;
 
     run->window_start_ms = mt_clock_wall_ms() - window_ms;
-    if (!state || !state->messages_n)
+    if (!state)
         return false;
-    run->cursor_id = state->cursor_id;
+    run->known_before = true;
     run->was_complete = state->complete;
-    if (state->gaps_n && !filtered(run)) {
-        run->known_since_ms =
-            run->options.since_ms; /* a gap may lie anywhere: compare all that was asked for */
-        return true;
+    run->had_gaps = state->gaps_n > 0;
+    run->resumes = state->messages_n > 0;
+    if (run->resumes) {
+        run->cursor_id = state->cursor_id;
+        run->windowed = window_ms > 0 && state->last_ms >= run->window_start_ms;
     }
-    if (window_ms > 0 && state->last_ms >= run->window_start_ms) {
-        run->known_since_ms = run->window_start_ms;
-        return true;
-    }
-    return false;
+    return run->had_gaps || run->windowed;
 }
 
 static void begin(void *ud)
@@ -523,7 +436,6 @@ static void begin(void *ud)
     enum mt_rc rc = MT_OK;
 
     if (run->cancelled) {
-        run->load_running = false;
         known_loaded(run);
         return;
     }
@@ -548,7 +460,7 @@ static enum mt_rc copy_filters(struct mt_export *run, const struct mt_export_opt
             return MT_ERR_NOMEM;
     }
     for (size_t i = 0; options->kinds && options->kinds[i]; i++) {
-        if (i >= KINDS_MAX)
+        if (i >= MT_EXPORT_KINDS_MAX)
             return MT_ERR_LIMIT;
         run->kinds[i] = mt_mem_strdup(options->kinds[i]);
         if (!run->kinds[i])
@@ -578,7 +490,6 @@ enum mt_rc mt_export_start(struct mt_loop *loop, const struct mt_provider *provi
     run->account = account;
     run->writer = writer;
     run->options = *options;
-    run->until_ms = options->until_ms;
     run->progress = progress;
     run->done = done;
     run->ud = ud;

@@ -229,7 +229,7 @@ static enum mt_rc load_line(void *ud, const char *text, size_t len)
     if (!mt_json_u64(mt_json_get(line, "target"), &target))
         target = 0;
     if (type && !strcmp(type, "gap")) {
-        rc = load_gap(known, line);
+        rc = MT_OK; /* mt_known_load_gaps has them */
     } else if (type && !strcmp(type, "recall")) {
         struct entry *e = find(known, target);
         if (e)
@@ -249,6 +249,33 @@ static enum mt_rc load_line(void *ud, const char *text, size_t len)
     }
     mt_json_free(line);
     return rc;
+}
+
+/* Most lines are messages, and long: only what may be a gap is parsed. */
+static enum mt_rc load_gap_line(void *ud, const char *text, size_t len)
+{
+    static const char mark[] = "\"type\":\"gap\"";
+    struct mt_known *known = ud;
+    struct mt_json *line = NULL;
+    struct mt_fault ignored;
+    enum mt_rc rc = MT_OK;
+
+    if (!memmem(text, len, mark, sizeof mark - 1))
+        return MT_OK;
+    rc = mt_json_parse(text, len, LINE_MAX_BYTES, &line, &ignored);
+    if (rc)
+        return rc == MT_ERR_NOMEM ? rc : MT_ERR_DAMAGED;
+    const char *type = mt_json_str(mt_json_get(line, "type"));
+    if (type && !strcmp(type, "gap"))
+        rc = load_gap(known, line);
+    mt_json_free(line);
+    return rc;
+}
+
+enum mt_rc mt_known_load_gaps(struct mt_known *known, struct mt_archive *archive,
+                              const char *conversation, struct mt_fault *fault)
+{
+    return mt_archive_lines(archive, conversation, 0, load_gap_line, known, fault);
 }
 
 enum mt_rc mt_known_load(struct mt_known *known, struct mt_archive *archive,

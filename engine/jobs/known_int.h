@@ -24,6 +24,10 @@ struct mt_known_gap {
 struct mt_known *mt_known_new(const struct mt_provider *provider,
                               const struct mt_provider_account *account);
 void mt_known_free(struct mt_known *known);
+/* Work pool. Reads the gaps, wherever in the conversation their lines are: a gap is not over
+ * because its segment is old. */
+enum mt_rc mt_known_load_gaps(struct mt_known *known, struct mt_archive *archive,
+                              const char *conversation, struct mt_fault *fault) MT_CHECKED;
 /* Work pool. Reads every line of the conversation that may lie at or after since_ms. */
 enum mt_rc mt_known_load(struct mt_known *known, struct mt_archive *archive,
                          const char *conversation, int64_t since_ms,

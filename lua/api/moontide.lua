@@ -57,7 +57,7 @@ return {
     result = "{messages, cursor, is_last}", grant = "read", faults = { "history.null_page" },
     source = "easemob.md §4.3", example = 'local page = conversation:history_page { limit = 20 }' },
   { name = "conversation:export", call = 'conversation:export(archive, { … })',
-    doc = "Exports the conversation into an archive: only what is new, the window again for edits and recalls.",
+    doc = "Exports the conversation into an archive: only what is new, the window again for edits and recalls. since counts for a conversation that the archive has nothing of, and for gaps; others are read on where they end.",
     params = with(filters, {
       { name = "window", type = "duration", doc = "read this far back again; default 2d" },
       { name = "parallel", type = "integer", min = 1, max = 64, doc = "time slices at once; default 16" },
