@@ -25,7 +25,9 @@ struct mt_account_config {
     const char *websocket;        /* NULL: service discovery */
     const char *const *discovery; /* NULL-terminated base URLs asked for service discovery; NULL:
                                      the provider's own */
-    double rate_per_s; /* < 0: the provider's default; 0: none until the cloud states one */
+    double rate_per_s;  /* < 0: the provider's default; 0: none until the cloud states one */
+    int64_t timeout_ms; /* one answer may take so long, and with its retries twice that; 0: the HTTP
+                           client's default, 60 s */
 };
 
 struct mt_conversations_query {

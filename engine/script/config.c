@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/str.h"
+#include "codec/time.h"
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -22,6 +23,8 @@
 #define ACCOUNTS_MAX     10000u
 #define DISCOVERY_MAX    8
 #define SECRET_MAX_BYTES (64u << 10)
+#define TIMEOUT_MIN_MS   1000
+#define TIMEOUT_MAX_MS   600000
 #define SECRET_TYPE      "moontide.config.secret"
 #define BUILDER_KEY      "moontide.config.builder"
 
@@ -51,7 +54,7 @@ struct secret_box {
 
 static const char *const account_keys[] = {"provider", "appkey",    "user",      "token",
                                            "password", "rest",      "websocket", "navigators",
-                                           "rate",     "discovery", NULL};
+                                           "rate",     "discovery", "timeout",   NULL};
 
 static const char *option_string(lua_State *L, const char *account, const char *key)
 {
@@ -164,6 +167,19 @@ static void copy_discovery(lua_State *L, struct account *a)
     }
 }
 
+static void copy_timeout(lua_State *L, struct account *a)
+{
+    const char *text = option_string(L, a->name, "timeout");
+    int64_t ms = 0;
+
+    if (!text)
+        return;
+    if (mt_duration_parse(text, &ms, NULL) || ms < TIMEOUT_MIN_MS || ms > TIMEOUT_MAX_MS)
+        luaL_error(L, "account '%s': timeout is how long one answer may take, from 1s to 10m",
+                   a->name);
+    a->view.timeout_ms = ms;
+}
+
 /* ---------------------------------------------------------------- the words of the language */
 
 static struct mt_config *builder(lua_State *L)
@@ -219,6 +235,7 @@ static int account_body(lua_State *L)
     copy_secret(L, config, a, "token", &a->token);
     copy_secret(L, config, a, "password", &a->password);
     copy_discovery(L, a);
+    copy_timeout(L, a);
     if (!a->provider)
         luaL_error(L, "account '%s': provider is missing; this version has: %s", name,
                    mt_provider_names());

@@ -203,6 +203,7 @@ static enum mt_rc account_open(struct mt_loop *loop, struct mt_http *http,
     account->loop = loop;
     account->http = http;
     account->rate_per_s = config->rate_per_s;
+    account->timeout_ms = config->timeout_ms;
     account->name = mt_mem_strdup(config->name == NULL ? "" : config->name);
     account->decoder.scratch = mt_arena_new(MT_EM_SCRATCH_MAX);
     account->warned = mt_map_new();

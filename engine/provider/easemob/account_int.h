@@ -62,7 +62,8 @@ struct mt_provider_account {
     char *rest; /* as configured, without trailing slash; NULL: discovery */
     char **discovery;
     size_t discovery_n;
-    double rate_per_s; /* as configured; < 0: the default for the host */
+    double rate_per_s;  /* as configured; < 0: the default for the host */
+    int64_t timeout_ms; /* as configured; 0: the default */
     struct mt_secret *configured_token;
     struct mt_secret *password;
     char api[300]; /* "https://a1.easemob.com"; "" until known */

@@ -218,6 +218,8 @@ void mt_em_call_send(struct mt_provider_call *call, const char *method, const ch
         .bearer = account->session.token->secret,
         .body = body != NULL ? body->data : NULL,
         .body_len = body != NULL ? body->len : 0,
+        .attempt_ms = account->timeout_ms,
+        .deadline_ms = 2 * account->timeout_ms,
         .retry = MT_HTTP_RETRY_SAFE, /* reading only */
         .bucket = account->bucket,
     };

@@ -13,7 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TOKEN_ANSWER_MAX ((size_t)64 * 1024)
+#define TOKEN_ANSWER_MAX  ((size_t)64 * 1024)
+#define LOGIN_DEADLINE_MS 60000
 
 void mt_em_token_release(struct mt_em_token *token)
 {
@@ -169,6 +170,12 @@ static void login_body(const struct mt_provider_account *account, struct mt_buf 
     mt_jsonw_object_end(&w);
 }
 
+static int64_t login_deadline_ms(const struct mt_provider_account *account)
+{
+    int64_t ms = 2 * account->timeout_ms;
+    return ms > 0 && ms < LOGIN_DEADLINE_MS ? ms : LOGIN_DEADLINE_MS;
+}
+
 static void login_start(struct mt_provider_account *account)
 {
     static const char *const headers[] = {"Content-Type: application/json", NULL};
@@ -193,7 +200,8 @@ static void login_start(struct mt_provider_account *account)
                                                      .body = body.data,
                                                      .body_len = body.len,
                                                      .max_attempts = 4,
-                                                     .deadline_ms = 60000,
+                                                     .attempt_ms = account->timeout_ms,
+                                                     .deadline_ms = login_deadline_ms(account),
                                                      .retry = MT_HTTP_RETRY_SAFE,
                                                      .bucket = account->bucket},
                            on_login, account, &session->http, &fault);
