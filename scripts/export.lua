@@ -2,7 +2,9 @@
 -- lines of their own, gaps written down. What `moontide export` runs.
 local moontide = require "moontide"
 
-local PATIENCE = { "5s", "15s", "30s", "60s", "2m", "5m", "5m", "5m" }
+local PAUSES = { "5s", "15s", "30s", "60s", "2m", "5m", "5m", "5m" }
+local FATAL = { auth = true, io = true, state = true }
+local GIVEN_UP_MAX = 3 -- conversations in a row; then the rest is left for another run
 
 --- The conversations to export: those named, or all that the cloud lists.
 -- Returns the list and, where the cloud's list may not be whole, the reason.
@@ -21,15 +23,30 @@ local function choose(account, args)
   error(fault, 0)
 end
 
---- One conversation, tried again while the cloud says that it may succeed later.
-local function export_patiently(conversation, archive, options)
-  for attempt = 1, #PATIENCE + 1 do
+--- One conversation, tried again while the cloud says that it may succeed later. The patience is for all of them
+-- together: it counts from the first failure after which nothing succeeded.
+local function export_patiently(conversation, archive, options, trouble)
+  for attempt = 1, #PAUSES + 1 do
     local ok, result = moontide.try(conversation.export, conversation, archive, options)
-    if ok then return result end
-    if not result.retryable or attempt > #PATIENCE then return nil, result end
-    moontide.log.warn(("%s: %s; trying again in %s"):format(conversation.id, result.message, PATIENCE[attempt]))
-    moontide.sleep(PATIENCE[attempt])
+    if ok then
+      trouble.since, trouble.given_up = nil, 0
+      return result
+    end
+    if not result.retryable then return nil, result end
+    local now, pause = moontide.now(), PAUSES[attempt]
+    trouble.since = trouble.since or now
+    if not pause or now + moontide.duration(pause) - trouble.since > trouble.patience then
+      trouble.given_up = trouble.given_up + 1
+      return nil, result
+    end
+    moontide.log.warn(("%s: %s; trying again in %s"):format(conversation.id, result.message, pause))
+    moontide.sleep(pause)
   end
+end
+
+local function archived(archive, id)
+  local state = archive:state(id)
+  return state and state.messages or 0
 end
 
 local function report(args, totals, failures, unseen)
@@ -47,6 +64,7 @@ local function report(args, totals, failures, unseen)
     totals.seconds > 0 and totals.added / totals.seconds or 0))
   if totals.gaps > 0 then print(("%d ranges were left out and are written down as gaps"):format(totals.gaps)) end
   for _, item in ipairs(failures) do print(("not finished: %s: %s"):format(item.conversation, item.fault.message)) end
+  if #failures > 0 then print "what is archived is sound; run the same command again to go on" end
   if unseen then print("not seen: " .. unseen) end
   if totals.derived then print("written: " .. totals.derived) end
 end
@@ -55,6 +73,7 @@ local function work(args, archive, list)
   local totals = { conversations = #list, added = 0, known = 0, edits = 0, recalls = 0, gaps = 0, pages = 0, bytes = 0 }
   local failures, fatal = {}, nil
   local next_index, finished = 1, 0
+  local trouble = { patience = args.patience, since = nil, given_up = 0 }
   local options = {
     since = args.since, ["until"] = args["until"], window = args.window, parallel = args.parallel,
     from = args.from, kinds = args.kind,
@@ -64,15 +83,17 @@ local function work(args, archive, list)
       local conversation = list[next_index]
       if not conversation then return end
       next_index = next_index + 1
-      local result, fault = export_patiently(conversation, archive, options)
+      local before = archived(archive, conversation.id)
+      local result, fault = export_patiently(conversation, archive, options, trouble)
       if result then
         for _, key in ipairs { "added", "known", "edits", "recalls", "gaps", "pages", "bytes" } do
           totals[key] = totals[key] + result[key]
         end
-      elseif fault.kind == "auth" or fault.kind == "io" or fault.kind == "state" then
+      elseif FATAL[fault.kind] or trouble.given_up >= GIVEN_UP_MAX then
         fatal = fault -- no other conversation can fare better
       else
         failures[#failures + 1] = { conversation = conversation.id, fault = fault }
+        totals.added = totals.added + archived(archive, conversation.id) - before
       end
       finished = finished + 1
       moontide.progress {
@@ -96,13 +117,19 @@ return moontide.script {
     out = moontide.arg.string {
       required = true, short = "o", doc = "the archive's folder; made if absent, added to if there",
     },
-    since = moontide.arg.time { doc = "only from this time on: RFC 3339, a date, or an age such as 90d" },
+    since = moontide.arg.time {
+      doc = "only from this time on: RFC 3339, a date, or an age such as 90d; a conversation that the archive has is "
+        .. "read on where it ends",
+    },
     ["until"] = moontide.arg.time { doc = "only before this time" },
     conversation = moontide.arg.list { doc = "only this conversation, such as single:bob or group:1; repeatable" },
     from = moontide.arg.string { doc = "only messages of this sender" },
     kind = moontide.arg.list { doc = "only messages of this kind; repeatable" },
     window = moontide.arg.duration {
       default = "2d", doc = "read this much of the recent past again, for edits and recalls; 0s reads nothing again",
+    },
+    patience = moontide.arg.duration {
+      default = "20m", doc = "how long to try again when the cloud gives nothing",
     },
     format = moontide.arg.choice {
       "jsonl", "csv", "html", "sqlite", default = "jsonl", doc = "also make this from the archive",
