@@ -127,7 +127,8 @@ static enum mt_rc content_of(struct mt_known *known, const struct mt_message *m,
     mt_buf_reset(b);
     mt_buf_append_str(b, m->kind_name ? m->kind_name : "");
     mt_buf_append_char(b, '\n');
-    mt_buf_append_str(b, m->text ? m->text : "");
+    if (m->text)
+        mt_buf_append(b, m->text, m->text_len);
     mt_buf_append_char(b, '\n');
     mt_value_write(&m->body, b);
     mt_value_write(&m->ext, b);

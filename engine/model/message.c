@@ -110,7 +110,7 @@ enum mt_rc mt_message_write(const struct mt_message *m, bool with_raw, struct mt
     put_str(out, m->kind_name ? m->kind_name : mt_message_kind_name(m->kind));
     if (m->text) {
         PUT(out, ",\"text\":");
-        put_str(out, m->text);
+        mt_json_write_str(out, m->text, m->text_len);
     }
     PUT(out, ",\"body\":");
     put_map(out, &m->body);

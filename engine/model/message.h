@@ -39,10 +39,11 @@ struct mt_message {
     bool sent; /* direction: by this account's user */
     enum mt_message_kind kind;
     const char *kind_name; /* "text", …; for OTHER the cloud's name */
-    const char *text;      /* NULL unless the kind has a text */
-    struct mt_value body;  /* MAP: the kind's other fields (keys in docs/archive.md); url, secret,
-                              size_bytes, … */
-    struct mt_value ext;   /* MAP, may be empty */
+    const char *text;      /* NULL unless the kind has a text; ends with a NUL, and may hold some */
+    size_t text_len;
+    struct mt_value body; /* MAP: the kind's other fields (keys in docs/archive.md); url, secret,
+                             size_bytes, … */
+    struct mt_value ext;  /* MAP, may be empty */
     struct mt_value
         extra; /* MAP: reactions, edit, thread, translations, read, delivered, … ; may be empty */
     const uint8_t *raw; /* the cloud's bytes */

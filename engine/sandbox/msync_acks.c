@@ -68,7 +68,8 @@ static void group_ack(struct mt_sb_uplink *uplink)
     kv.has_type = 1;
     kv.type = EASEMOB__PB__KEY_VALUE__VALUE_TYPE__JSON_STRING;
     kv.value_case = EASEMOB__PB__KEY_VALUE__VALUE_STRING_VALUE;
-    kv.stringvalue = counts;
+    kv.stringvalue.data = (uint8_t *)counts;
+    kv.stringvalue.len = strlen(counts);
     Easemob__Pb__MessageBody body = *uplink->body;
     body.ext = list;
     body.n_ext = 1;

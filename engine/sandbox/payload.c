@@ -42,6 +42,15 @@ static void text_member(struct mt_jsonw *json, const char *key, const char *valu
     mt_jsonw_str(json, value);
 }
 
+static void bytes_member(struct mt_jsonw *json, const char *key, bool has,
+                         const ProtobufCBinaryData *value)
+{
+    if (!has)
+        return;
+    mt_jsonw_key(json, key);
+    mt_jsonw_strn(json, value->len ? (const char *)value->data : "", value->len);
+}
+
 static void key_value(struct mt_jsonw *json, const Easemob__Pb__KeyValue *kv)
 {
     if (kv->key == NULL)
@@ -64,14 +73,16 @@ static void key_value(struct mt_jsonw *json, const Easemob__Pb__KeyValue *kv)
         break;
     default: { /* STRING and JSON_STRING; JSON text is put in as what it says when it says something
                 */
-        const char *text =
-            kv->value_case == EASEMOB__PB__KEY_VALUE__VALUE_STRING_VALUE ? kv->stringvalue : "";
+        bool there =
+            kv->value_case == EASEMOB__PB__KEY_VALUE__VALUE_STRING_VALUE && kv->stringvalue.len > 0;
+        const char *text = there ? (const char *)kv->stringvalue.data : "";
+        size_t len = there ? kv->stringvalue.len : 0;
         struct mt_json *parsed = NULL;
         if (kv->type == EASEMOB__PB__KEY_VALUE__VALUE_TYPE__JSON_STRING &&
-            mt_json_parse(text, strlen(text), PAYLOAD_MAX, &parsed, NULL) == MT_OK)
-            mt_jsonw_raw(json, text, strlen(text));
+            mt_json_parse(text, len, PAYLOAD_MAX, &parsed, NULL) == MT_OK)
+            mt_jsonw_raw(json, text, len);
         else
-            mt_jsonw_str(json, text);
+            mt_jsonw_strn(json, text, len);
         mt_json_free(parsed);
     }
     }
@@ -116,7 +127,7 @@ static void file_members(struct mt_jsonw *json, const Easemob__Pb__MessageBody__
 {
     text_member(json, "url", c->remotepath);
     text_member(json, "secret", c->secretkey);
-    text_member(json, "filename", c->displayname);
+    bytes_member(json, "filename", c->has_displayname, &c->displayname);
     mt_jsonw_key(json, "file_length");
     mt_jsonw_i64(json, c->filelength);
     if (c->has_duration) {
@@ -145,32 +156,30 @@ static void content_members(struct mt_jsonw *json, enum mt_sb_kind kind,
     text_member(json, "type", kind == MT_SB_COMBINE ? "txt" : KIND_NAMES[kind]);
     switch (kind) {
     case MT_SB_TEXT:
-        mt_jsonw_key(json, "msg");
-        mt_jsonw_str(json, c->text == NULL ? "" : c->text);
+        bytes_member(json, "msg", true, &c->text);
         break;
     case MT_SB_COMBINE:
-        mt_jsonw_key(json, "msg");
-        mt_jsonw_str(json, c->text == NULL ? "" : c->text);
+        bytes_member(json, "msg", true, &c->text);
         text_member(json, "subType", "sub_combine");
-        text_member(json, "title", c->title);
-        text_member(json, "summary", c->summary);
+        bytes_member(json, "title", c->has_title, &c->title);
+        bytes_member(json, "summary", c->has_summary, &c->summary);
         mt_jsonw_key(json, "combineLevel");
         mt_jsonw_i64(json, c->combinelevel);
         file_members(json, c);
         break;
     case MT_SB_LOCATION:
-        text_member(json, "addr", c->address);
+        bytes_member(json, "addr", c->has_address, &c->address);
         mt_jsonw_key(json, "lat");
         mt_jsonw_double(json, c->latitude);
         mt_jsonw_key(json, "lng");
         mt_jsonw_double(json, c->longitude);
-        text_member(json, "buildingName", c->buildingname);
+        bytes_member(json, "buildingName", c->has_buildingname, &c->buildingname);
         break;
     case MT_SB_COMMAND:
-        text_member(json, "action", c->action == NULL ? "" : c->action);
+        bytes_member(json, "action", true, &c->action);
         break;
     case MT_SB_CUSTOM:
-        text_member(json, "customEvent", c->customevent == NULL ? "" : c->customevent);
+        bytes_member(json, "customEvent", true, &c->customevent);
         key_values(json, "customExts", c->customexts, c->n_customexts, true);
         break;
     default:

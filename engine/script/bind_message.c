@@ -133,7 +133,7 @@ static bool push_text_field(lua_State *L, const struct mt_message *m, const char
     else if (!strcmp(key, "kind"))
         lua_pushstring(L, m->kind_name ? m->kind_name : mt_message_kind_name(m->kind));
     else if (!strcmp(key, "text"))
-        lua_pushstring(L, m->text);
+        lua_pushlstring(L, m->text, m->text_len);
     else if (!strcmp(key, "direction"))
         lua_pushstring(L, m->sent ? "sent" : "received");
     else if (!strcmp(key, "type"))

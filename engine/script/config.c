@@ -3,6 +3,7 @@
 #include "script/config.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -20,6 +21,8 @@
 #define FILE_MAX_BYTES   (1u << 20)
 #define MEMORY_MAX_BYTES (16u << 20)
 #define INSTRUCTIONS_MAX 10000000
+#define LOOK_EVERY       1000 /* instructions; each may copy a text as large as the memory */
+#define CPU_MAX_US       2000000
 #define ACCOUNTS_MAX     10000u
 #define DISCOVERY_MAX    8
 #define SECRET_MAX_BYTES (64u << 10)
@@ -42,6 +45,7 @@ struct mt_config {
     size_t n, cap;
     uint32_t mode;
     size_t memory_bytes; /* of the Lua state, while it lives */
+    int64_t instructions_n, deadline_us;
 };
 
 /* What env and file return: a secret that Lua cannot look into. */
@@ -359,7 +363,12 @@ static void *bounded_alloc(void *ud, void *p, size_t old_size, size_t size)
 
 static void too_long(lua_State *L, lua_Debug *ar)
 {
+    struct mt_config *config = builder(L);
+
     (void)ar;
+    config->instructions_n += LOOK_EVERY;
+    if (config->instructions_n < INSTRUCTIONS_MAX && mt_clock_cpu_us() < config->deadline_us)
+        return;
     lua_sethook(L, too_long, LUA_MASKCOUNT, 1); /* stays armed: nothing in the file can go on */
     luaL_error(L, "the configuration does not come to an end");
 }
@@ -392,7 +401,8 @@ static int run_protected(lua_State *L)
         return lua_error(L);
     luaL_newlib(L, words);
     lua_setupvalue(L, -2, 1);
-    lua_sethook(L, too_long, LUA_MASKCOUNT, INSTRUCTIONS_MAX);
+    job->config->deadline_us = mt_clock_cpu_us() + CPU_MAX_US;
+    lua_sethook(L, too_long, LUA_MASKCOUNT, LOOK_EVERY);
     lua_call(L, 0, 0);
     return 0;
 }

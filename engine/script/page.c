@@ -46,7 +46,8 @@ static void copy_message(struct mt_arena *arena, const struct mt_message *from,
     to->from = copy_str(arena, from->from, ok);
     to->to = copy_str(arena, from->to, ok);
     to->kind_name = copy_str(arena, from->kind_name, ok);
-    to->text = copy_str(arena, from->text, ok);
+    to->text = from->text ? mt_arena_strndup(arena, from->text, from->text_len) : NULL;
+    *ok = *ok && !from->text == !to->text;
     copy_value(arena, &from->body, &to->body, ok);
     copy_value(arena, &from->ext, &to->ext, ok);
     copy_value(arena, &from->extra, &to->extra, ok);

@@ -6,10 +6,12 @@ const fs = require('node:fs');
 const path = require('node:path');
 const tap = require('./tap.js');
 const sdk = require('./sdk.js');
+const sdk3 = require('./sdk3.js');
 const moontide = require('./moontide.js');
 
 const OWNER = 'agent';
 const ONLINE = 6; // authors of the group that are logged in at a time
+const OLD_EVERY = 10; // each so-manyth peer of a single chat uses SDK 3.6.3
 
 function corpus() {
   const shared = process.env.MT_SHARED || path.join(__dirname, '../../../shared');
@@ -67,17 +69,35 @@ async function fillGroup(ready, owner, lines) {
   return { conversation: `group:${id}`, chatType: 'groupChat', target: id, sent, logins: users.logins };
 }
 
-async function fillSingle(ready, owner, peer, lines) {
-  const guest = await sdk.login(ready, peer);
+/** The peer of a single chat, with the new or the old SDK: {send(text), history(chat), close()}. */
+async function guestOf(ready, peer, old) {
+  if (!old) {
+    const guest = await sdk.login(ready, peer);
+    return {
+      send: text => sdk.send(guest, { type: 'txt', chatType: 'singleChat', to: OWNER, msg: text }),
+      close: () => guest.close(),
+    };
+  }
+  const guest = await sdk3.login(ready, peer);
+  return {
+    send: text => guest.send('txt', { chatType: 'singleChat', to: OWNER, msg: text }),
+    history: count => history3(guest, OWNER, false, count),
+    close: () => guest.close(),
+  };
+}
+
+async function fillSingle(ready, owner, peer, lines, old) {
+  const guest = await guestOf(ready, peer, old);
   const sent = [];
   for (const line of lines) {
     const mine = line.from === 'agent';
-    const messageId = await sdk.send(mine ? owner : guest,
-      { type: 'txt', chatType: 'singleChat', to: mine ? peer : OWNER, msg: line.text });
+    const messageId = mine ? await sdk.send(owner, { type: 'txt', chatType: 'singleChat', to: peer, msg: line.text })
+      : await guest.send(line.text);
     sent.push([messageId, mine ? OWNER : peer, line.text]);
   }
-  guest.close();
-  return { conversation: `single:${peer}`, chatType: 'singleChat', target: peer, sent, logins: 1 };
+  const seen3 = guest.history ? await guest.history(sent.length + 1) : null;
+  await guest.close();
+  return { conversation: `single:${peer}`, chatType: 'singleChat', target: peer, sent, seen3, logins: 1 };
 }
 
 function byConversation(lines) {
@@ -97,10 +117,11 @@ async function fill(ready, lines) {
   const groups = [];
   for (const [key, list] of byConversation(lines)) (key.startsWith('group:') ? groups : singles).push([key, list]);
   const workers = groups.map(async ([, list]) => { filled.push(await fillGroup(ready, owner, list)); });
+  let taken = 0;
   for (let i = 0; i < 2; i++) {
     workers.push((async () => {
       for (let next = singles.shift(); next; next = singles.shift()) {
-        filled.push(await fillSingle(ready, owner, next[0].slice('single:'.length), next[1]));
+        filled.push(await fillSingle(ready, owner, next[0].slice('single:'.length), next[1], taken++ % OLD_EVERY === 0));
       }
     })());
   }
@@ -128,6 +149,12 @@ async function fetched(connection, chat) {
     queue: chat.target, isGroup: chat.chatType === 'groupChat', count: chat.sent.length + 1, format: true,
   });
   return messages.map(message => [message.id, message.from, message.msg]);
+}
+
+/** What 3.6.3 returns of a conversation, oldest first. */
+async function history3(user, queue, isGroup, count) {
+  const messages = await user.fetchHistoryMessages({ queue, isGroup, count });
+  return messages.map(message => [message.id, message.from, message.data]);
 }
 
 function difference(got, want) {
@@ -190,6 +217,15 @@ tap.run(async () => {
   compare('getHistoryMessages returns the same', filled, chat => paged.get(chat));
   compare('fetchHistoryMessages returns the same', filled, chat => cached.get(chat));
   reader.close();
+  const olds = filled.filter(chat => chat.seen3);
+  compare(`fetchHistoryMessages of 3.6.3 returned the same to its ${olds.length} senders`, olds, chat => chat.seen3);
+  const owner3 = await sdk3.login(sandbox.ready, OWNER);
+  const seen = new Map();
+  for (const chat of filled) {
+    seen.set(chat, await history3(owner3, chat.target, chat.chatType === 'groupChat', chat.sent.length + 1));
+  }
+  await owner3.close();
+  compare('fetchHistoryMessages of 3.6.3 returns the same to the owner', filled, chat => seen.get(chat));
 
   const again = await moontide.run(['export', '-c', config, '-a', 'it', '-o', dir]);
   tap.equal(again.status, 0, 'one more export ends with status 0');

@@ -5,6 +5,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const tap = require('./tap.js');
 const sdk = require('./sdk.js');
+const sdk3 = require('./sdk3.js');
 const moontide = require('./moontide.js');
 
 const differences = JSON.parse(fs.readFileSync(path.join(__dirname, 'differences.json'), 'utf8'));
@@ -61,7 +62,24 @@ const CALLS = [
     searchOptions: { from: 'carol', msgTypes: ['txt', 'img'], startTime: 1700000050000, endTime: 1700000052000 },
   }), 'account:conversation "group:93734273351681":history_page { limit = 20, order = "oldest", from = "carol", ' +
     'kinds = { "text", "image" }, since = 1700000050000, ["until"] = 1700000052000 }', HISTORY],
+  ['getHistoryMessages every kind', c => c.getHistoryMessages({
+    targetId: 'peer', chatType: 'singleChat', pageSize: 1, cursor: '1200000000000000005', searchDirection: 'down',
+    searchOptions: { msgTypes: ['txt', 'img', 'audio', 'video', 'file', 'loc', 'cmd', 'custom', 'combine'] },
+  }), 'account:conversation "peer":history_page { limit = 1, cursor = "1200000000000000005", order = "oldest", kinds = ' +
+    '{ "text", "image", "voice", "video", "file", "location", "command", "custom", "combine" } }', HISTORY],
+  ['getHistoryMessages since', c => c.getHistoryMessages({
+    targetId: 'peer', chatType: 'singleChat', pageSize: 20, cursor: -1, searchOptions: { startTime: 1700000050000 },
+  }), 'account:conversation "peer":history_page { limit = 20, since = 1700000050000 }', HISTORY],
+  ['getHistoryMessages from', c => c.getHistoryMessages({
+    targetId: 'peer', chatType: 'singleChat', pageSize: 20, cursor: -1, searchOptions: { from: 'peer' },
+  }), 'account:conversation "peer":history_page { limit = 20, from = "peer" }', HISTORY],
+  ['getHistoryMessages room', c => c.getHistoryMessages(
+    { targetId: '193734273351681', chatType: 'chatRoom', pageSize: 50, cursor: -1 }),
+  'account:conversation "room:193734273351681":history_page { limit = 50 }', HISTORY],
   ['fetchHistoryMessages', c => { c.mr_cache = []; return c.fetchHistoryMessages({ queue: 'peer', count: 10 }); },
+    'account:conversation "peer":history_page { limit = 20 }', HISTORY],
+  ['getSessionList 3.6.3', (c, old) => old.getSessionList(), 'for _ in account:conversations { form = "old" } do end', LISTS],
+  ['fetchHistoryMessages 3.6.3', (c, old) => old.fetchHistoryMessages({ queue: 'peer', count: 10 }),
     'account:conversation "peer":history_page { limit = 20 }', HISTORY],
 ];
 
@@ -70,11 +88,12 @@ tap.run(async () => {
   const { ready } = sandbox;
   const connection = await sdk.login(ready, 'agent');
   const peer = await sdk.login(ready, 'peer');
+  const old = await sdk3.login(ready, 'agent');
   await sdk.send(peer, { type: 'txt', chatType: 'singleChat', to: 'agent', msg: 'hello' });
   const config = moontide.config(ready, 'agent');
   for (const [name, ask, script, wanted] of CALLS) {
     await reset(ready);
-    await ask(connection).catch(() => {}); // an answer that is a refusal is a request all the same
+    await ask(connection, old).catch(() => {}); // an answer that is a refusal is a request all the same
     const [theirs] = await recorded(ready, wanted);
     await reset(ready);
     const file = path.join(moontide.scratch, 'ask.lua');
@@ -90,6 +109,7 @@ tap.run(async () => {
   }
   const stale = differences.filter(item => !used.has(item)).map(item => `${item.call} ${item.field}`);
   tap.ok(!stale.length, 'every documented difference occurs', stale.join('\n'));
+  await old.close();
   connection.close();
   peer.close();
   await sandbox.stop();

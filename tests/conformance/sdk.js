@@ -23,7 +23,7 @@ const connections = {
     isHttpDNS: false, https: false, delivery: false, heartBeatWait: 30000, autoReconnectNumMax: 0,
   }),
   3: ready => new (SDK3().connection)({
-    appKey: ready.easemob.appkey, url: ready.easemob.websocket.replace(/\/websocket$/, '/ws'),
+    appKey: ready.easemob.appkey, url: ready.easemob.rest + '/ws',
     apiUrl: ready.easemob.rest, isHttpDNS: false, https: false, isAutoLogin: true, autoReconnectNumMax: 0,
     heartBeatWait: 30000,
   }),

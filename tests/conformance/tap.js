@@ -20,6 +20,6 @@ exports.note = text => console.log('# ' + text);
 exports.done = () => { console.log(`1..${count}`); process.exitCode = failed ? 1 : 0; };
 /** Runs a test program: whatever it throws is a failed check, and the process always ends. */
 exports.run = main => {
-  main().catch(error => line(false, 'ends without an exception', error.stack || error))
+  main().catch(error => line(false, 'ends without an exception', error.stack || JSON.stringify(error)))
     .then(() => { exports.done(); process.exit(process.exitCode); });
 };

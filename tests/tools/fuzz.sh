@@ -9,7 +9,8 @@ program=build/fuzz/bin/fuzz-$name
 kept=tests/fuzz/corpus/$name
 grown=build/fuzz/corpus/$name
 mkdir -p build/fuzz/findings "$grown"
-export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+# Freed memory is kept from reuse for a while, but not so much of it that the limit on memory is about that.
+export ASAN_OPTIONS=detect_leaks=1:quarantine_size_mb=32:allocator_release_to_os_interval_ms=200 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 
 if [ ! -x "$program" ]; then
   echo "not ok 1 - $program is there"

@@ -134,7 +134,7 @@ static bool has_text(const struct mt_em_content *c)
         return true;
     case MT_MESSAGE_COMBINE:
     case MT_MESSAGE_OTHER:
-        return c->text != NULL && c->text[0] != '\0';
+        return c->text_len > 0;
     default:
         return false;
     }
@@ -151,10 +151,13 @@ enum mt_rc mt_em_content_write(const struct mt_em_content *content, const char *
     if (out->kind_name == NULL)
         return MT_ERR_NOMEM;
     out->text = NULL;
+    out->text_len = 0;
     if (has_text(content)) {
-        out->text = mt_arena_strdup(arena, content->text == NULL ? "" : content->text);
+        out->text =
+            mt_arena_strndup(arena, content->text_len ? content->text : "", content->text_len);
         if (out->text == NULL)
             return MT_ERR_NOMEM;
+        out->text_len = content->text_len;
     }
     mt_em_map_init(&body, arena);
     add_body(&body, content, api);

@@ -21,7 +21,8 @@ struct mt_em_stream {
 struct mt_em_content {
     enum mt_message_kind kind;
     const char *other; /* the cloud's name of a kind that is none of ours */
-    const char *text;
+    const char *text;  /* not ended by a NUL, and may hold some */
+    size_t text_len;
     const char *filename;
     const char *remote_path;
     const char *secret;

@@ -136,6 +136,7 @@ enum mt_rc mt_em_content_from_json(const struct mt_json *body, const struct mt_j
     out->other = type;
     out->gif = out->kind == MT_MESSAGE_IMAGE && sub != NULL && strcmp(sub, "sub_gif") == 0;
     out->text = str(body, "msg");
+    out->text_len = out->text ? strlen(out->text) : 0;
     out->filename = str(body, "filename");
     out->remote_path = str(body, "url");
     out->secret = str(body, "secret");

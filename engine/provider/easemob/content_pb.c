@@ -5,6 +5,7 @@
 #include "provider/easemob/ext_int.h"
 
 #include <stdio.h>
+#include <string.h>
 
 typedef Easemob__Pb__MessageBody__Content content_pb;
 
@@ -60,20 +61,58 @@ static void set_stream(const Easemob__Pb__MessageBody__Stream *pb, struct mt_em_
     out->stream = stream;
 }
 
+/* Short texts of a message as C strings; a NUL inside one is shown as U+FFFD, as in JSON. */
+static const char *string_of(const ProtobufCBinaryData *bytes, struct mt_arena *arena,
+                             enum mt_rc *rc)
+{
+    static const char instead[] = "\xef\xbf\xbd";
+    size_t nuls = 0, at = 0;
+    char *out = NULL;
+
+    if (bytes->len == 0)
+        return NULL;
+    for (size_t i = 0; i < bytes->len; i++)
+        nuls += bytes->data[i] == '\0';
+    out = mt_arena_alloc(arena, bytes->len + nuls * 2 + 1);
+    if (out == NULL) {
+        *rc = MT_ERR_NOMEM;
+        return NULL;
+    }
+    for (size_t i = 0; i < bytes->len; i++) {
+        if (bytes->data[i] != '\0') {
+            out[at++] = (char)bytes->data[i];
+            continue;
+        }
+        memcpy(out + at, instead, 3);
+        at += 3;
+    }
+    out[at] = '\0';
+    return out;
+}
+
+static enum mt_rc set_strings(const content_pb *pb, struct mt_arena *arena,
+                              struct mt_em_content *out)
+{
+    enum mt_rc rc = MT_OK;
+
+    out->text = (const char *)pb->text.data;
+    out->text_len = pb->text.len;
+    out->filename = string_of(&pb->displayname, arena, &rc);
+    out->address = string_of(&pb->address, arena, &rc);
+    out->building = string_of(&pb->buildingname, arena, &rc);
+    out->action = string_of(&pb->action, arena, &rc);
+    out->event = string_of(&pb->customevent, arena, &rc);
+    out->title = string_of(&pb->title, arena, &rc);
+    out->summary = string_of(&pb->summary, arena, &rc);
+    return rc;
+}
+
 static void set_fields(const content_pb *pb, struct mt_em_content *out)
 {
-    out->text = pb->text;
-    out->filename = pb->displayname;
     out->remote_path = pb->remotepath;
     out->secret = pb->secretkey;
     out->thumbnail_path = pb->thumbnailremotepath;
     out->thumbnail_secret = pb->thumbnailsecretkey;
-    out->address = pb->address;
-    out->building = pb->buildingname;
-    out->action = pb->action;
-    out->event = pb->customevent;
-    out->title = pb->title;
-    out->summary = pb->summary;
     out->size_bytes = pb->filelength;
     out->has_duration = pb->has_duration;
     out->duration_s = pb->duration;
@@ -101,9 +140,10 @@ enum mt_rc mt_em_content_from_pb(const Easemob__Pb__MessageBody *body, struct mt
     rc = set_kind(pb, arena, out);
     if (rc != MT_OK)
         return rc;
+    rc = set_strings(pb, arena, out);
     set_fields(pb, out);
     set_stream(body->stream, stream, out);
-    if (pb->n_params > 0)
+    if (rc == MT_OK && pb->n_params > 0)
         rc = mt_em_ext_decode(pb->params, pb->n_params, arena, &out->params);
     if (rc == MT_OK && (pb->n_customexts > 0 || out->kind == MT_MESSAGE_CUSTOM))
         rc = mt_em_ext_decode(pb->customexts, pb->n_customexts, arena, &out->fields);

@@ -150,7 +150,7 @@ static enum mt_rc set_notice(const body_pb *body, const char *name, struct mt_ar
 {
     struct mt_em_map map;
     struct mt_value counts = {.type = MT_VALUE_NULL};
-    const char *text = NULL;
+    ProtobufCBinaryData text = {0, NULL};
 
     out->kind = MT_MESSAGE_OTHER;
     out->kind_name = name;
@@ -160,8 +160,8 @@ static enum mt_rc set_notice(const body_pb *body, const char *name, struct mt_ar
     if (body->type == EASEMOB__PB__MESSAGE_BODY__TYPE__READ_ACK && body->n_ext > 0 &&
         body->ext[0]->value_case == EASEMOB__PB__KEY_VALUE__VALUE_STRING_VALUE)
         text = body->ext[0]->stringvalue;
-    if (text != NULL && text[0] != '\0') {
-        enum mt_rc rc = mt_em_ext_json(text, strlen(text), arena, &counts);
+    if (text.len) {
+        enum mt_rc rc = mt_em_ext_json((const char *)text.data, text.len, arena, &counts);
 
         if (rc != MT_OK)
             return rc;

@@ -34,15 +34,16 @@ enum mt_rc mt_em_ext_json(const char *text, size_t len, struct mt_arena *arena,
 static enum mt_rc text_value(const Easemob__Pb__KeyValue *pair, struct mt_arena *arena,
                              struct mt_value *out)
 {
-    const char *text = pair->stringvalue == NULL ? "" : pair->stringvalue;
+    size_t len = pair->stringvalue.len;
+    const char *text = len ? (const char *)pair->stringvalue.data : "";
     const char *copy = NULL;
 
     if (pair->has_type && pair->type == EASEMOB__PB__KEY_VALUE__VALUE_TYPE__JSON_STRING)
-        return mt_em_ext_json(text, strlen(text), arena, out);
-    copy = mt_arena_strdup(arena, text);
+        return mt_em_ext_json(text, len, arena, out);
+    copy = mt_arena_strndup(arena, text, len);
     if (copy == NULL)
         return MT_ERR_NOMEM;
-    *out = mt_em_value_str(copy);
+    *out = (struct mt_value){.type = MT_VALUE_STR, .s = copy, .len = len};
     return MT_OK;
 }
 

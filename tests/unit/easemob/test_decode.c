@@ -2,6 +2,8 @@
  * the JSON form of the conversation list, which must give the same message. */
 #include "lib.h"
 
+#include "../bytes.h"
+
 #include "base/arena.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -116,7 +118,7 @@ static void expect_body(struct fixture *f, enum mt_message_kind kind, const char
 
 static void set_file(content_pb *c)
 {
-    c->displayname = "a.bin";
+    SET_BYTES(c, displayname, "a.bin");
     c->remotepath = PATH;
     c->secretkey = "sec";
     c->has_filelength = true;
@@ -178,31 +180,31 @@ static void other_kinds(void **state)
 
     (void)state;
     c->type = EASEMOB__PB__MESSAGE_BODY__CONTENT__TYPE__TEXT;
-    c->text = "hello 你好";
+    SET_BYTES(c, text, "hello 你好");
     expect_body(f, MT_MESSAGE_TEXT, "{}");
     assert_string_equal(f->m.text, "hello 你好");
     f->made.meta.has_payload = false;
-    c->text = NULL;
+    SET_BYTES(c, text, NULL);
     c->type = EASEMOB__PB__MESSAGE_BODY__CONTENT__TYPE__LOCATION;
     c->has_latitude = c->has_longitude = true;
     c->latitude = 39.9;
     c->longitude = 116;
-    c->address = "北京";
-    c->buildingname = "B";
+    SET_BYTES(c, address, "北京");
+    SET_BYTES(c, buildingname, "B");
     expect_body(f, MT_MESSAGE_LOCATION,
                 "{\"latitude\":39.9,\"longitude\":116,\"address\":\"北京\",\"building\":\"B\"}");
     f->made.meta.has_payload = false;
     c->type = EASEMOB__PB__MESSAGE_BODY__CONTENT__TYPE__COMMAND;
-    c->action = "em_typing";
+    SET_BYTES(c, action, "em_typing");
     expect_body(f, MT_MESSAGE_COMMAND, "{\"action\":\"em_typing\"}");
     f->made.meta.has_payload = false;
     c->type = EASEMOB__PB__MESSAGE_BODY__CONTENT__TYPE__CUSTOM;
-    c->customevent = "gift";
+    SET_BYTES(c, customevent, "gift");
     pair.key = "n";
     pair.has_type = true;
     pair.type = EASEMOB__PB__KEY_VALUE__VALUE_TYPE__STRING;
     pair.value_case = EASEMOB__PB__KEY_VALUE__VALUE_STRING_VALUE;
-    pair.stringvalue = "rose";
+    pair.stringvalue = bytes("rose");
     c->n_customexts = 1;
     c->customexts = pairs;
     c->n_params = 1;
@@ -213,6 +215,38 @@ static void other_kinds(void **state)
 }
 
 /* Presence of subType decides: 0 present is a combined message (§2). */
+/* A NUL in what somebody wrote hides nothing that follows it. */
+static void nul_in_texts(void **state)
+{
+    struct fixture *f = setup();
+    content_pb *c = &f->made.content;
+    Easemob__Pb__KeyValue pair = EASEMOB__PB__KEY_VALUE__INIT;
+    Easemob__Pb__KeyValue *pairs[] = {&pair};
+    uint8_t text[] = {'a', 0, 'b'};
+
+    (void)state;
+    c->type = EASEMOB__PB__MESSAGE_BODY__CONTENT__TYPE__TEXT;
+    c->has_text = true;
+    c->text = (ProtobufCBinaryData){.data = text, .len = sizeof text};
+    pair.key = "k";
+    pair.value_case = EASEMOB__PB__KEY_VALUE__VALUE_STRING_VALUE;
+    pair.stringvalue = c->text;
+    f->made.body.ext = pairs;
+    f->made.body.n_ext = 1;
+    expect_body(f, MT_MESSAGE_TEXT, "{}");
+    assert_int_equal(f->m.text_len, 3);
+    assert_memory_equal(f->m.text, "a\0b", 4);
+    assert_string_equal(json_of(&f->m.ext), "{\"k\":\"a\\u0000b\"}");
+    f->made.meta.has_payload = false;
+    c->type = EASEMOB__PB__MESSAGE_BODY__CONTENT__TYPE__COMMAND;
+    c->has_action = true;
+    c->action = c->text;
+    expect_body(f, MT_MESSAGE_COMMAND,
+                "{\"action\":\"a\xef\xbf\xbd"
+                "b\"}");
+    teardown(f);
+}
+
 static void combined_messages(void **state)
 {
     struct fixture *f = setup();
@@ -221,9 +255,9 @@ static void combined_messages(void **state)
     (void)state;
     set_file(c);
     c->type = EASEMOB__PB__MESSAGE_BODY__CONTENT__TYPE__TEXT;
-    c->text = "for old clients";
-    c->title = "t";
-    c->summary = "s";
+    SET_BYTES(c, text, "for old clients");
+    SET_BYTES(c, title, "t");
+    SET_BYTES(c, summary, "s");
     c->has_combinelevel = true;
     c->combinelevel = 1;
     expect_body(f, MT_MESSAGE_TEXT, "{}");
@@ -249,7 +283,7 @@ static void streams_and_unknown_kinds(void **state)
 
     (void)state;
     c->type = EASEMOB__PB__MESSAGE_BODY__CONTENT__TYPE__TEXT;
-    c->text = "chunk";
+    SET_BYTES(c, text, "chunk");
     c->has_subtype = true;
     c->subtype = EASEMOB__PB__MESSAGE_BODY__CONTENT__SUB_TYPE__SUB_STREAM;
     stream.streamtype = "text";
@@ -307,21 +341,21 @@ static void ext_of_all_eight_types(void **state)
     pairs[3].varintvalue = 9007199254740993;
     pairs[4].floatvalue = 1.5F;
     pairs[5].doublevalue = 2.25;
-    pairs[6].stringvalue = "str";
-    pairs[7].stringvalue = "{\"a\":[1,2.5,null,true,\"x\"],\"big\":1200000000000000001}";
+    pairs[6].stringvalue = bytes("str");
+    pairs[7].stringvalue = bytes("{\"a\":[1,2.5,null,true,\"x\"],\"big\":1200000000000000001}");
     pairs[8] = pair_of("bad", 8);
-    pairs[8].stringvalue = "{not json";
+    pairs[8].stringvalue = bytes("{not json");
     pairs[9] = pair_of("nothing", 8);
-    pairs[9].stringvalue = "null";
+    pairs[9].stringvalue = bytes("null");
     pairs[10] = pair_of("s", 7); /* twice: the last one counts */
-    pairs[10].stringvalue = "again";
+    pairs[10].stringvalue = bytes("again");
     pairs[11] = pair_of("absent", 7);
     pairs[11].value_case = EASEMOB__PB__KEY_VALUE__VALUE__NOT_SET;
     for (size_t i = 0; i < 12; i++)
         list[i] = &pairs[i];
     f->made.body.n_ext = 12;
     f->made.body.ext = list;
-    f->made.content.text = "x";
+    SET_BYTES(&f->made.content, text, "x");
     assert_int_equal(decode(f), MT_OK);
     assert_string_equal(
         json_of(&f->m.ext),
@@ -342,7 +376,7 @@ static void who_and_where(void **state)
     struct fixture *f = setup();
 
     (void)state;
-    f->made.content.text = "x";
+    SET_BYTES(&f->made.content, text, "x");
     assert_int_equal(decode(f), MT_OK); /* received, single */
     assert_false(f->m.sent);
     assert_int_equal(f->m.conversation.kind, MT_CONVERSATION_SINGLE);
@@ -395,7 +429,7 @@ static void notices(void **state)
     assert_true(f->m.target_id == 1200000000000000009);
     expect_notice(f, EASEMOB__PB__MESSAGE_BODY__TYPE__CHANNEL_ACK, MT_TYPE_RECEIPT,
                   "conversation_read");
-    counts.stringvalue = "{\"1200000000000000009\":2}";
+    counts.stringvalue = bytes("{\"1200000000000000009\":2}");
     f->made.body.n_ext = 1;
     f->made.body.ext = ext;
     f->made.body.ackcontent = "ack!";
@@ -407,7 +441,7 @@ static void notices(void **state)
         "{\"ack_content\":\"ack!\",\"group_read_count\":{\"1200000000000000009\":2}}");
     assert_int_equal(f->m.conversation.kind, MT_CONVERSATION_GROUP);
     f->made.body.n_ext = 0;
-    info.stringvalue = "why";
+    info.stringvalue = bytes("why");
     f->made.meta.n_ext = 1;
     f->made.meta.ext = meta_ext;
     f->made.body_from.name = NULL;
@@ -423,7 +457,7 @@ static void edits(void **state)
     struct fixture *f = setup();
 
     (void)state;
-    f->made.content.text = "edited";
+    SET_BYTES(&f->made.content, text, "edited");
     f->made.body.has_editmessageid = true;
     f->made.body.editmessageid = 5555;
     f->made.body.has_editscope = true;
@@ -455,7 +489,7 @@ static void extras(void **state)
     Easemob__Pb__KeyValue *ext[] = {&tag, &cast};
 
     (void)state;
-    f->made.content.text = "x";
+    SET_BYTES(&f->made.content, text, "x");
     f->made.body.meta = "{\"reaction\":[{\"reaction\":\"like\",\"count\":1,\"state\":false}],"
                         "\"translations\":[{\"code\":\"en\",\"text\":\"x\"}],\"isRead\":true,"
                         "\"isDelivered\":false,\"thread\":{\"thread_name\":\"t\"},"
@@ -664,6 +698,7 @@ int test_decode(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_of_attachment),
         cmocka_unit_test(other_kinds),
+        cmocka_unit_test(nul_in_texts),
         cmocka_unit_test(combined_messages),
         cmocka_unit_test(streams_and_unknown_kinds),
         cmocka_unit_test(ext_of_all_eight_types),

@@ -2,6 +2,8 @@
  * conversation lists. */
 #include "lib.h"
 
+#include "../bytes.h"
+
 #include "base/arena.h"
 #include "base/mem.h"
 #include "msync.pb-c.h"
@@ -167,7 +169,7 @@ static void page_add(struct page_text *p, uint64_t id, int64_t time, const char 
     jid.name = (char *)(uintptr_t)from;
     content.has_type = true;
     content.type = (Easemob__Pb__MessageBody__Content__Type)(type < 0 ? 0 : type);
-    content.text = "x";
+    SET_BYTES(&content, text, "x");
     body.has_type = true;
     body.type = EASEMOB__PB__MESSAGE_BODY__TYPE__CHAT;
     body.from = &jid;

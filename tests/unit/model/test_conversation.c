@@ -103,6 +103,7 @@ static void writes_a_line(void **state)
                               .from = "u",
                               .to = "bob",
                               .text = "hi",
+                              .text_len = 2,
                               .conversation = {.target = "bob"},
                               .raw = (const uint8_t *)"r",
                               .raw_len = 1};

@@ -17,6 +17,7 @@ static struct mt_message sample(void)
         .kind = MT_MESSAGE_TEXT,
         .kind_name = "text",
         .text = "你好 \"x\"\n",
+        .text_len = strlen("你好 \"x\"\n"),
         .body = {.type = MT_VALUE_MAP},
         .ext = {.type = MT_VALUE_MAP},
         .extra = {.type = MT_VALUE_MAP},

@@ -132,6 +132,7 @@ static void put(struct mt_arena *arena, struct mt_message *m, const struct entry
 {
     *m = (struct mt_message){.id = e->id, .time_ms = e->time_ms, .from = e->from, .to = "x"};
     m->text = mt_arena_strdup(arena, "some text that takes some room in the page, as texts do");
+    m->text_len = m->text ? strlen(m->text) : 0;
 }
 
 static void fill(struct cloud *cloud, const struct mt_history_query *q,

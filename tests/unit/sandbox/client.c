@@ -1,5 +1,7 @@
 #include "client.h"
 
+#include "../bytes.h"
+
 #include "base/mem.h"
 #include "base/str.h"
 #include "codec/base64.h"
@@ -552,7 +554,7 @@ Easemob__Pb__CommSyncDL *msync_text(struct socket *socket, const char *to, bool 
     body.type =
         group ? EASEMOB__PB__MESSAGE_BODY__TYPE__GROUPCHAT : EASEMOB__PB__MESSAGE_BODY__TYPE__CHAT;
     content.has_type = 1;
-    content.text = (char *)(uintptr_t)text;
+    SET_BYTES(&content, text, (char *)(uintptr_t)text);
     body.contents = contents;
     body.n_contents = 1;
     return msync_uplink(socket, to, group, &body);

@@ -200,7 +200,8 @@ static char *text_of(const struct mt_sb_message *message)
     Easemob__Pb__Meta *meta = easemob__pb__meta__unpack(NULL, len, bytes);
     Easemob__Pb__MessageBody *body =
         easemob__pb__message_body__unpack(NULL, meta->payload.len, meta->payload.data);
-    char *text = mt_mem_strdup(body->contents[0]->text);
+    char *text =
+        mt_mem_strndup((const char *)body->contents[0]->text.data, body->contents[0]->text.len);
     easemob__pb__message_body__free_unpacked(body, NULL);
     easemob__pb__meta__free_unpacked(meta, NULL);
     mt_mem_free(bytes);

@@ -1,6 +1,8 @@
 /* The REST side over real sockets. */
 #include "tests.h"
 
+#include "../bytes.h"
+
 #include "client.h"
 
 #include "base/mem.h"
@@ -319,7 +321,7 @@ static void check_text(const struct answer *answer, const char *path, const char
     Easemob__Pb__MessageBody *body =
         easemob__pb__message_body__unpack(NULL, meta->payload.len, meta->payload.data);
     assert_non_null(body);
-    assert_string_equal(body->contents[0]->text, text);
+    assert_bytes(&body->contents[0]->text, text);
     easemob__pb__message_body__free_unpacked(body, NULL);
     easemob__pb__meta__free_unpacked(meta, NULL);
 }
