@@ -178,6 +178,12 @@ local function runner_suites()
       suite(name .. "-asan", 2700, ASAN, "exec " .. runner)
     end
   end
+  if is_program("tests/faults/run.sh") then
+    suite("faults-release", 900, RELEASE, "exec tests/faults/run.sh")
+    local sample = { MT_FAULTS_N = "5", MT_FAULTS_SLOW = "0" }
+    for k, v in pairs(ASAN) do sample[k] = v end
+    suite("faults-asan", 1200, sample, "exec tests/faults/run.sh")
+  end
 end
 
 -------------------------------------------------------------------------------- the modes

@@ -126,8 +126,10 @@ static enum mt_rc read_list(const struct mt_em_decoder *decoder, enum mt_em_form
     if (mt_json_type(data) != MT_JSON_OBJECT ||
         (infos != NULL && mt_json_type(infos) != MT_JSON_ARRAY &&
          mt_json_type(infos) != MT_JSON_NULL))
-        return mt_fault_set(fault, MT_ERR_PROTOCOL, "conversations.no_list",
-                            "the cloud answered the conversation list without a list");
+        return mt_fault_set(
+            fault, MT_ERR_PROTOCOL, "conversations.no_list",
+            "the cloud answered the conversation list without a list: check that rest "
+            "names an Easemob REST host, and try again");
     if (n > MT_EM_CHANNELS_MAX)
         return MT_ERR_LIMIT;
     out->items = mt_arena_alloc(arena, (n == 0 ? 1 : n) * sizeof *out->items);
@@ -154,7 +156,8 @@ enum mt_rc mt_em_channels_parse(const struct mt_em_decoder *decoder, enum mt_em_
     if (rc == MT_ERR_PROTOCOL)
         return mt_fault_set(
             fault, rc, "conversations.not_json",
-            "the cloud answered the conversation list with something that is no JSON");
+            "the cloud answered the conversation list with something that is no JSON: check that "
+            "rest names an Easemob REST host, and that no proxy or sign-in page answers for it");
     if (rc == MT_OK)
         rc = read_list(decoder, form, root, arena, out, fault);
     mt_json_free(root);
