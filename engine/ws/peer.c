@@ -6,9 +6,6 @@
 
 #include <string.h>
 
-#define PATH_BYTES  1024
-#define QUERY_BYTES 4096
-
 struct out_message {
     struct out_message *next;
     size_t len;
@@ -36,20 +33,16 @@ static void wake(struct mt_ws_peer *peer)
 
 int mt_ws_peer_open(struct conn *conn)
 {
-    struct mt_ws_peer *peer = mt_mem_calloc(1, sizeof *peer);
-    char path[PATH_BYTES];
-    char query[QUERY_BYTES];
+    const struct mt_ws_head *head = conn->server->upgrading;
+    struct mt_ws_peer *peer = head ? mt_mem_calloc(1, sizeof *peer) : NULL;
 
     if (!peer)
         return -1;
     peer->conn = conn;
     mt_buf_init(&peer->in, conn->server->options.max_message_bytes);
     conn->peer = peer;
-    if (lws_hdr_copy(conn->wsi, path, (int)sizeof path, WSI_TOKEN_GET_URI) < 0)
-        return -1;
-    mt_ws_http_query(conn->wsi, query, sizeof query);
     if (!conn->server->handlers.open ||
-        !conn->server->handlers.open(conn->server->ud, peer, path, query, &peer->ud))
+        !conn->server->handlers.open(conn->server->ud, peer, head->path, head->query, &peer->ud))
         return -1;
     peer->opened = true;
     return 0;
@@ -71,6 +64,14 @@ int mt_ws_peer_receive(struct conn *conn, const void *p, size_t len)
                                        peer->in.data ? peer->in.data : "", peer->in.len);
     mt_buf_reset(&peer->in);
     return 0;
+}
+
+/* The close frame. lws_close_reason and -1 in the writeable callback would not do: there
+ * libwebsockets 4.1 shuts the socket down without a word. */
+int mt_ws_peer_timer(struct conn *conn)
+{
+    lws_close_reason(conn->wsi, (enum lws_close_status)conn->peer->code, NULL, 0);
+    return -1;
 }
 
 int mt_ws_peer_writeable(struct conn *conn)
@@ -100,8 +101,7 @@ int mt_ws_peer_writeable(struct conn *conn)
             lws_callback_on_writable(conn->wsi);
             return 0;
         }
-        lws_close_reason(conn->wsi, (enum lws_close_status)peer->code, NULL, 0);
-        return -1;
+        lws_set_timer_usecs(conn->wsi, 1);
     }
     return 0;
 }

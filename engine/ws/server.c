@@ -1,4 +1,4 @@
-/* The server's life: context, vhost, dispatch of the library's callbacks to http.c and peer.c, and
+/* The server's life: context, vhosts, dispatch of the library's callbacks to http.c and peer.c, and
  * the order of destruction that a shared loop demands. */
 #include "ws/server_int.h"
 
@@ -7,6 +7,8 @@
 #include "base/str.h"
 #include "loop/loop.h"
 
+#include <arpa/inet.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -14,15 +16,22 @@
 #define MAX_MESSAGE_BYTES (16u << 20)
 #define MAX_QUEUE_BYTES   (64u << 20)
 #define SERVICE_BYTES     (64u << 10)
-#define KEEPALIVE_S       600
+#define PIECE_BYTES       4096 /* of a WebSocket message at a time; one buffer for each connection */
+#define HANDSHAKE_S       20
 #define SETTLE_TURNS      1000
 #define EXTRA_TURNS       8
 
-static int dispatch(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
-                    size_t len);
+static int on_raw(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                  size_t len);
+static int on_ws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                 size_t len);
 
-static const struct lws_protocols protocols[] = {
-    {.name = "moontide", .callback = dispatch, .rx_buffer_size = SERVICE_BYTES},
+static const struct lws_protocols raw_protocols[] = {
+    {.name = "moontide-http", .callback = on_raw},
+    {.name = NULL},
+};
+static const struct lws_protocols ws_protocols[] = {
+    {.name = "moontide", .callback = on_ws, .rx_buffer_size = PIECE_BYTES},
     {.name = NULL},
 };
 
@@ -32,22 +41,23 @@ static void library_log(int level, const char *line)
     mt_log(level & LLL_ERR ? MT_LOG_DEBUG : MT_LOG_TRACE, "ws", "%.*s", (int)len, line);
 }
 
-static struct conn *conn_of(struct lws *wsi)
+static struct mt_ws_server *server_of(struct lws *wsi)
 {
-    struct conn *conn = lws_get_opaque_user_data(wsi);
-    struct mt_ws_server *server = NULL;
+    return lws_context_user(lws_get_context(wsi));
+}
 
-    if (conn)
-        return conn;
-    server = lws_context_user(lws_get_context(wsi));
-    conn = mt_mem_calloc(1, sizeof *conn);
+static int conn_begin(struct lws *wsi)
+{
+    struct conn *conn = mt_mem_calloc(1, sizeof *conn);
+
     if (!conn)
-        return NULL;
-    conn->server = server;
+        return -1;
+    conn->server = server_of(wsi);
     conn->wsi = wsi;
-    server->connections_n++;
+    mt_ws_http_init(conn);
+    conn->server->connections_n++;
     lws_set_opaque_user_data(wsi, conn);
-    return conn;
+    return 0;
 }
 
 /* WSI_DESTROY comes in every created case, so it is the one place that ends a connection. */
@@ -64,45 +74,100 @@ static void conn_end(struct lws *wsi)
     mt_mem_free(conn);
 }
 
-static int dispatch(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
-                    size_t len)
+static int on_raw(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                  size_t len)
 {
     struct conn *conn = NULL;
 
     (void)user;
     switch (reason) {
-    case LWS_CALLBACK_HTTP:
-        conn = conn_of(wsi);
-        return conn ? mt_ws_http_begin(conn, in) : -1;
-    case LWS_CALLBACK_HTTP_BODY:
-        conn = conn_of(wsi);
-        return conn ? mt_ws_http_body(conn, in, len) : -1;
-    case LWS_CALLBACK_HTTP_BODY_COMPLETION:
-        conn = conn_of(wsi);
-        return conn ? mt_ws_http_complete(conn) : -1;
-    case LWS_CALLBACK_HTTP_WRITEABLE:
+    case LWS_CALLBACK_RAW_ADOPT:
+        lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0);
+        return conn_begin(wsi);
+    case LWS_CALLBACK_RAW_RX:
+        conn = lws_get_opaque_user_data(wsi);
+        return conn ? mt_ws_http_receive(conn, in, len) : -1;
+    case LWS_CALLBACK_RAW_WRITEABLE:
         conn = lws_get_opaque_user_data(wsi);
         return conn ? mt_ws_http_writeable(conn) : 0;
-    case LWS_CALLBACK_ESTABLISHED:
-        conn = conn_of(wsi);
-        return conn ? mt_ws_peer_open(conn) : -1;
-    case LWS_CALLBACK_RECEIVE:
-        conn = lws_get_opaque_user_data(wsi);
-        return conn && conn->peer ? mt_ws_peer_receive(conn, in, len) : -1;
-    case LWS_CALLBACK_SERVER_WRITEABLE:
-        conn = lws_get_opaque_user_data(wsi);
-        return conn && conn->peer ? mt_ws_peer_writeable(conn) : 0;
-    case LWS_CALLBACK_CLOSED:
-    case LWS_CALLBACK_CLOSED_HTTP:
+    case LWS_CALLBACK_RAW_CLOSE:
     case LWS_CALLBACK_WSI_DESTROY:
         conn_end(wsi);
         return 0;
+    case LWS_CALLBACK_PROTOCOL_INIT:
+        server_of(wsi)->vhosts_n++;
+        return 0;
     case LWS_CALLBACK_PROTOCOL_DESTROY:
-        ((struct mt_ws_server *)lws_context_user(lws_get_context(wsi)))->vhost_gone = true;
+        server_of(wsi)->vhosts_n--;
         return 0;
     default:
         return 0;
     }
+}
+
+static int on_ws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                 size_t len)
+{
+    struct conn *conn = NULL;
+
+    (void)user;
+    switch (reason) {
+    case LWS_CALLBACK_HTTP: /* an upgrade that the library does not take for one */
+        return -1;
+    case LWS_CALLBACK_ESTABLISHED:
+        if (conn_begin(wsi))
+            return -1;
+        conn = lws_get_opaque_user_data(wsi);
+        return mt_ws_peer_open(conn);
+    case LWS_CALLBACK_RECEIVE:
+        conn = lws_get_opaque_user_data(wsi);
+        return conn && conn->peer ? mt_ws_peer_receive(conn, in, len) : -1;
+    case LWS_CALLBACK_TIMER:
+        conn = lws_get_opaque_user_data(wsi);
+        return conn && conn->peer ? mt_ws_peer_timer(conn) : 0;
+    case LWS_CALLBACK_SERVER_WRITEABLE:
+        conn = lws_get_opaque_user_data(wsi);
+        return conn && conn->peer ? mt_ws_peer_writeable(conn) : 0;
+    case LWS_CALLBACK_CLOSED:
+    case LWS_CALLBACK_WSI_DESTROY:
+        conn_end(wsi);
+        return 0;
+    case LWS_CALLBACK_PROTOCOL_INIT:
+        server_of(wsi)->vhosts_n++;
+        return 0;
+    case LWS_CALLBACK_PROTOCOL_DESTROY:
+        server_of(wsi)->vhosts_n--;
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+/* The library reads the handshake as if it had accepted the socket itself. It is shown only what
+ * that needs, with a path that it cannot misread; the real one waits in `upgrading`. */
+void mt_ws_server_hand_over(struct conn *conn, const struct mt_ws_head *head)
+{
+    struct mt_ws_server *server = conn->server;
+    struct mt_buf text;
+    int fd = -1;
+
+    mt_buf_init(&text, 2 * MT_WS_HEAD_BYTES);
+    mt_buf_appendf(&text,
+                   "GET / HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                   "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n",
+                   head->host, head->ws_key);
+    if (*head->ws_protocol)
+        mt_buf_appendf(&text, "Sec-WebSocket-Protocol: %s\r\n", head->ws_protocol);
+    if (mt_buf_append_str(&text, "\r\n"))
+        goto out;
+    fd = fcntl(lws_get_socket_fd(conn->wsi), F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        goto out;
+    server->upgrading = head;
+    (void)lws_adopt_socket_vhost_readbuf(server->ws_vhost, fd, text.data, text.len);
+    server->upgrading = NULL;
+out:
+    mt_buf_deinit(&text);
 }
 
 static void raise_descriptor_limit(void)
@@ -119,7 +184,10 @@ static void raise_descriptor_limit(void)
 
 static bool is_loopback(const char *host)
 {
-    return mt_str_starts(host, "127.") || !strcmp(host, "localhost") || !strcmp(host, "::1");
+    struct in_addr address;
+
+    return !strcmp(host, "localhost") ||
+           (inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127);
 }
 
 static enum mt_rc start_context(struct mt_ws_server *server, struct mt_fault *fault)
@@ -128,9 +196,6 @@ static enum mt_rc start_context(struct mt_ws_server *server, struct mt_fault *fa
     void *loops[1] = {mt_loop_native(server->loop)};
 
     memset(&info, 0, sizeof info);
-    info.port = server->options.port;
-    info.iface = server->options.host;
-    info.protocols = protocols;
     info.foreign_loops = loops;
     info.user = server;
     info.gid = (gid_t)-1;
@@ -139,14 +204,27 @@ static enum mt_rc start_context(struct mt_ws_server *server, struct mt_fault *fa
                    LWS_SERVER_OPTION_DISABLE_IPV6 | LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME |
                    LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND;
     info.pt_serv_buf_size = SERVICE_BYTES;
-    info.max_http_header_data = 8192;
-    info.keepalive_timeout = KEEPALIVE_S;
-    info.timeout_secs = KEEPALIVE_S;
+    info.max_http_header_data = MT_WS_HEAD_BYTES;
+    info.timeout_secs = HANDSHAKE_S;
+    info.http_proxy_address = ""; /* else it reads the environment, for a server without clients */
     server->context = lws_create_context(&info);
     if (!server->context)
         return mt_fault_set(
             fault, MT_ERR_IO, "ws.context",
             "the server cannot start: is the package libwebsockets-evlib-uv installed?");
+    info.vhost_name = "ws";
+    info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
+    info.protocols = ws_protocols;
+    server->ws_vhost = lws_create_vhost(server->context, &info);
+    if (!server->ws_vhost)
+        return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
+    info.vhost_name = "http";
+    info.port = server->options.port;
+    info.iface = server->options.host;
+    info.protocols = raw_protocols;
+    info.options |= LWS_SERVER_OPTION_ADOPT_APPLY_LISTEN_ACCEPT_CONFIG;
+    info.listen_accept_role = "raw-skt";
+    info.listen_accept_protocol = raw_protocols[0].name;
     server->vhost = lws_create_vhost(server->context, &info);
     if (!server->vhost)
         return mt_fault_set(fault, MT_ERR_IO, "ws.listen",
@@ -204,10 +282,9 @@ void mt_ws_server_free(struct mt_ws_server *server)
 {
     if (!server)
         return;
-    server->closing = true;
     if (server->context) {
         lws_context_destroy(server->context);
-        for (int i = 0; i < SETTLE_TURNS && (server->connections_n || !server->vhost_gone); i++)
+        for (int i = 0; i < SETTLE_TURNS && (server->connections_n || server->vhosts_n); i++)
             mt_loop_turn(server->loop);
         for (int i = 0; i < EXTRA_TURNS; i++)
             mt_loop_turn(server->loop);

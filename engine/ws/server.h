@@ -1,6 +1,14 @@
 /* HTTP and WebSocket server on loopback: the server half of the one user of libwebsockets. Made for
- * the sandbox: correct keep-alive, bodies on any method, binary and text WebSocket messages, and
- * faults on purpose. */
+ * the sandbox: correct keep-alive and pipelining, bodies on any method, binary and text WebSocket
+ * messages, and faults on purpose.
+ *
+ * The library accepts, reads, writes and speaks WebSocket; requests are read by a strict reader of
+ * our own (RFC 9112), since the library's decodes and normalises what it reads. What could be
+ * understood in two ways is refused, and never reaches the owner: 400 for a malformed head (no or
+ * two Host, two lengths, length and transfer coding, a bare line feed, a folded header, a target
+ * that does not begin with '/'), 411 for a chunked body, 413, 414 and 431 for what is over a cap
+ * (body; target 8 KiB; head 16 KiB or 100 headers), 417, 426, 501, 505. The connection ends with
+ * such an answer. */
 #ifndef MT_WS_SERVER_H
 #define MT_WS_SERVER_H
 
@@ -16,7 +24,7 @@ struct mt_ws_peer;     /* one WebSocket connection */
 
 struct mt_ws_request {
     const char *method;
-    const char *path;          /* decoded? no: as received, without the query */
+    const char *path;          /* as received: neither decoded nor normalised; without the query */
     const char *query;         /* as received, "" if none */
     const char *authorization; /* "" if none */
     const char *content_type;
@@ -26,15 +34,21 @@ struct mt_ws_request {
 
 struct mt_ws_server_handlers {
     /* A complete request. Answer now or later with mt_ws_answer; the request's strings live until
-     * then. */
+     * then. Requests of one connection come one after another, each after the answer before it. */
     void (*request)(void *ud, struct mt_ws_exchange *exchange, const struct mt_ws_request *request);
-    /* The exchange is gone before it was answered (the client left). Do not touch it any more. */
+    /* The exchange is gone before it was answered (the client left, or closed its sending side, or
+     * the server is being freed). Do not touch it any more. May be NULL, as may the next three. */
     void (*abandoned)(void *ud, struct mt_ws_exchange *exchange);
-    /* WebSocket: accept by returning true; *peer_ud is given back in the other two. */
+    /* WebSocket: accept by returning true; *peer_ud is given back in the other two. The upgrade is
+     * answered by then: one that is not accepted is cut, and is not told to closed. path and query
+     * are as received and live for the call. */
     bool (*open)(void *ud, struct mt_ws_peer *peer, const char *path, const char *query,
                  void **peer_ud);
+    /* A whole message, joined from its fragments. One over max_message_bytes closes with 1009. The
+     * library also takes a client's frame that is not masked, which RFC 6455 forbids. */
     void (*message)(void *ud, struct mt_ws_peer *peer, void *peer_ud, bool binary, const void *p,
                     size_t len);
+    /* For every accepted peer, once, whoever ended it; the peer is gone after it. */
     void (*closed)(void *ud, struct mt_ws_peer *peer, void *peer_ud);
 };
 
@@ -46,12 +60,16 @@ struct mt_ws_server_options {
     size_t max_queue_bytes; /* per peer, not yet written; 0: 64 MiB. Beyond it the peer is closed */
 };
 
+/* Listens, or says why not: ws.not_loopback, ws.listen, ws.context. options and handlers are
+ * copied, but for the host. libwebsockets makes the process ignore SIGPIPE, and touches no other
+ * signal. */
 enum mt_rc mt_ws_server_new(struct mt_loop *loop, const struct mt_ws_server_options *options,
                             const struct mt_ws_server_handlers *handlers, void *ud,
                             struct mt_ws_server **out, struct mt_fault *fault) MT_CHECKED;
+/* The port it listens on, also when a free one was asked for. */
 uint16_t mt_ws_server_port(const struct mt_ws_server *server);
-/* Closes all connections and drives the loop until the library has let go (ecosystem: order of
- * destruction). */
+/* Closes all connections (abandoned and closed are called) and drives the loop until the library
+ * has let go of it. Not from inside a handler. NULL is fine. */
 void mt_ws_server_free(struct mt_ws_server *server);
 
 enum mt_ws_fault {
@@ -73,12 +91,17 @@ struct mt_ws_answer {
     int64_t delay_ms; /* answer only after this */
     enum mt_ws_fault fault;
 };
+/* Answers an exchange, which is no longer the owner's then; a second answer is ignored. HEAD gets
+ * no body. Everything is copied before it returns. */
 void mt_ws_answer(struct mt_ws_exchange *exchange, const struct mt_ws_answer *answer);
 
-/* Queues one message; MT_ERR_LIMIT when the queue is full (the peer is then closed). */
+/* Queues one message (copied); MT_ERR_LIMIT when the queue is full (the peer is then cut),
+ * MT_ERR_STATE once it was told to close. Never calls back before it returns. */
 enum mt_rc mt_ws_peer_send(struct mt_ws_peer *peer, bool binary, const void *p, size_t len);
-void mt_ws_peer_close(struct mt_ws_peer *peer,
-                      uint16_t code);         /* after what is queued; closed follows */
-void mt_ws_peer_cut(struct mt_ws_peer *peer); /* at once, without a close frame */
+/* A close frame with that code after what is queued; closed follows, at the latest when the client
+ * has not answered for five seconds. */
+void mt_ws_peer_close(struct mt_ws_peer *peer, uint16_t code);
+/* Ends the connection at once, without a close frame and without what is queued; closed follows. */
+void mt_ws_peer_cut(struct mt_ws_peer *peer);
 
 #endif

@@ -1,0 +1,15 @@
+/* Runs the tests of engine/ws. */
+#include "tests.h"
+
+#include <stdlib.h>
+
+int main(void)
+{
+    int failed = 0;
+    failed += test_life(); /* first: it looks at what the process was given */
+    failed += test_head();
+    failed += test_http();
+    failed += test_answers();
+    failed += test_peers();
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
