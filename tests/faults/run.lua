@@ -28,7 +28,10 @@ end
 local function expect_fault(case, w, run)
   local missing = {}
   for _, text in ipairs(case.says) do
-    if not run.text:find(text, 1, true) then missing[#missing + 1] = text end
+    local any = type(text) == "table" and text or { text }
+    local said = false
+    for _, part in ipairs(any) do said = said or run.text:find(part, 1, true) ~= nil end
+    if not said then missing[#missing + 1] = table.concat(any, " | ") end
   end
   local lines = 0 -- of the failure itself; warnings on the way are allowed
   for line in run.text:gmatch("[^\n]+") do

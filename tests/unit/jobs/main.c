@@ -1,0 +1,16 @@
+/* The tests of the room jobs. */
+int test_export(void);
+int test_gaps(void);
+int test_trouble(void);
+int test_known(void);
+
+int main(void)
+{
+    int failed = 0;
+
+    failed += test_export();
+    failed += test_gaps();
+    failed += test_trouble();
+    failed += test_known();
+    return failed;
+}
