@@ -146,8 +146,11 @@ return moontide.script {
     local args = job.args
     local started = moontide.now()
     local account = moontide.account(args.account)
+    -- The cloud is asked while the disk makes the archive durable.
+    local list, unseen
+    local listing = moontide.spawn(function() list, unseen = choose(account, args) end)
     local archive = moontide.archive(args.out, { account = account })
-    local list, unseen = choose(account, args)
+    listing:join()
     local totals, failures, fatal = work(args, archive, list)
     archive:close { clean = not fatal }
     if fatal then error(fatal, 0) end

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "loop/loop.h"
+#include "provider/reader.h"
 #include "script/script.h"
 
 #include <signal.h>
@@ -167,15 +168,17 @@ int mt_app_run(const struct mt_run_options *options)
     run.accounts = mt_accounts_new(run.loop, options->config);
     memset(&host, 0, sizeof host);
     host.loop = run.loop;
+    host.budget = mt_reader_budget_new(0);
     host.resolve = resolve;
     host.account_name = account_name;
     host.print = print;
     host.progress = progress;
     host.ud = &run;
     mt_log_sink_set(log_line, &run);
-    if (run.accounts)
+    if (run.accounts && host.budget)
         status = run_script(&run, &host, options);
     mt_accounts_free(run.accounts);
+    mt_reader_budget_release(host.budget);
     if (mt_loop_free(run.loop))
         mt_log(MT_LOG_DEBUG, "app", "something was left open on the loop");
     mt_log_sink_set(NULL, NULL);

@@ -342,6 +342,7 @@ static void start_reading(struct mt_export *run)
     options.query.oldest_first = true;
     options.query.until_ms = run->options.until_ms;
     options.parallel = run->options.parallel ? run->options.parallel : DEFAULT_PARALLEL;
+    options.budget = run->options.budget;
     if (run->compares) {
         options.query.since_ms = run->known_since_ms;
     } else if (run->cursor_id) {

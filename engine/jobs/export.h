@@ -5,6 +5,7 @@
 
 #include "provider/provider.h"
 
+struct mt_reader_budget;
 struct mt_writer;
 struct mt_export;
 
@@ -14,6 +15,7 @@ struct mt_export_options {
     int64_t
         window_ms; /* read this far back again for edits and recalls; < 0: the default, 2 days */
     unsigned parallel;                      /* time slices at once; 0: 16 */
+    struct mt_reader_budget *budget;        /* shared with other reads; NULL: one of its own */
     const char *from;                       /* filter: NULL or a sender */
     const char *const *kinds;               /* filter: NULL or mt kinds, NULL-terminated */
     int64_t min_size_bytes, max_size_bytes; /* filter on attachment size; 0: none */

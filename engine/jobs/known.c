@@ -20,9 +20,9 @@
 struct entry {
     uint64_t id; /* 0: free */
     uint64_t content;
-    int64_t time_ms;
-    bool seen;
-    bool recalled;
+    int64_t time_ms : 62; /* packed: a window may hold very many */
+    uint64_t seen : 1;
+    uint64_t recalled : 1;
 };
 
 struct mt_known {

@@ -8,10 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DEFAULT_LIMIT    50
-#define DEFAULT_BUFFER   ((size_t)16 * 1024 * 1024)
-#define FIRST_PAGE_BYTES ((size_t)64 * 1024)
-#define PARALLEL_MAX     64
+#define DEFAULT_LIMIT 50
+#define PARALLEL_MAX  64
 
 static void finish(struct mt_reader *reader, enum mt_rc rc, const struct mt_fault *fault)
 {
@@ -33,7 +31,7 @@ static void deliver(struct mt_reader *reader, struct mt_reader_segment *segment)
         segment->last = NULL;
     segment->queued--;
     page->next = NULL;
-    reader->buffered_bytes -= page->bytes;
+    reader->budget->buffered_bytes -= page->bytes;
     reader->held = page;
     for (size_t i = page->n; i-- > 0;)
         if (page->items[i].id != 0) {
@@ -182,14 +180,14 @@ enum mt_rc mt_reader_start(struct mt_loop *loop, const struct mt_provider *provi
     reader->page = page;
     reader->done = done;
     reader->ud = ud;
-    reader->page_bytes = FIRST_PAGE_BYTES;
-    reader->max_buffered_bytes =
-        options->max_buffered_bytes == 0 ? DEFAULT_BUFFER : options->max_buffered_bytes;
+    reader->budget = options->budget != NULL ? mt_reader_budget_retain(options->budget)
+                                             : mt_reader_budget_new(0);
     reader->parallel = options->parallel > PARALLEL_MAX ? PARALLEL_MAX : options->parallel;
     reader->strings = mt_arena_new((size_t)64 * 1024);
     reader->segments =
         mt_reader_segment_new(options->query.since_ms, until > 0 ? until : INT64_MAX);
-    if (reader->strings == NULL || reader->segments == NULL || !copy_query(reader)) {
+    if (reader->budget == NULL || reader->strings == NULL || reader->segments == NULL ||
+        !copy_query(reader)) {
         mt_reader_free(reader);
         return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
     }

@@ -11,10 +11,18 @@
 
 struct mt_reader;
 
+/* What readers may hold between them of pages that wait for their turn, so that the memory does not
+ * grow with the number of conversations read at once. A reader's next page is always asked for,
+ * whatever the others hold. Used on the loop thread only; readers keep it alive. */
+struct mt_reader_budget;
+struct mt_reader_budget *mt_reader_budget_new(size_t max_bytes); /* 0: 10 MiB; NULL: no memory */
+struct mt_reader_budget *mt_reader_budget_retain(struct mt_reader_budget *budget);
+void mt_reader_budget_release(struct mt_reader_budget *budget); /* NULL is fine */
+
 struct mt_reader_options {
-    struct mt_history_query query; /* cursor: resume after this id; limit: page size. Copied */
-    unsigned parallel;             /* slices at once; 0 or 1: sequential. Only for oldest_first */
-    size_t max_buffered_bytes;     /* of pages that wait for their turn; 0: 16 MiB */
+    struct mt_history_query query;   /* cursor: resume after this id; limit: page size. Copied */
+    unsigned parallel;               /* slices at once; 0 or 1: sequential. Only for oldest_first */
+    struct mt_reader_budget *budget; /* retained; NULL: one of its own of the usual size */
 };
 
 /* page: the next page in order, called on the loop thread, never before start returned. The items

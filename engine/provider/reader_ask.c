@@ -17,6 +17,7 @@ static void flight_remove(struct mt_reader *reader, struct mt_reader_flight *fli
         at = &(*at)->next;
     *at = flight->next;
     reader->flying--;
+    reader->budget->flying--;
     if (flight->segment != NULL)
         flight->segment->flight = NULL;
     if (flight->page != NULL)
@@ -97,8 +98,8 @@ static void take_page(struct mt_reader *reader, struct mt_reader_flight *flight,
         page->n = n;
         page->bytes = mt_arena_used(page->arena);
         page->bytes += page->bytes / 4; /* blocks are not full */
-        reader->page_bytes = (reader->page_bytes + page->bytes) / 2;
-        reader->buffered_bytes += page->bytes;
+        reader->budget->page_bytes = (reader->budget->page_bytes + page->bytes) / 2;
+        reader->budget->buffered_bytes += page->bytes;
         if (segment->last != NULL && segment->first != NULL)
             segment->last->next = page;
         else
@@ -173,6 +174,7 @@ static struct mt_reader_flight *flight_new(struct mt_reader *reader)
     flight->next = reader->flights;
     reader->flights = flight;
     reader->flying++;
+    reader->budget->flying++;
     reader->requests++;
     reader->refs++;
     return flight;
@@ -249,13 +251,14 @@ static void start_tail(struct mt_reader *reader, struct mt_reader_segment *tail)
  * others only while what waits stays within its bound. */
 static bool may_ask(const struct mt_reader *reader, const struct mt_reader_segment *segment)
 {
-    size_t expected = reader->buffered_bytes + (reader->flying + 1) * reader->page_bytes;
+    const struct mt_reader_budget *budget = reader->budget;
+    size_t expected = budget->buffered_bytes + (budget->flying + 1) * budget->page_bytes;
 
     if (segment == reader->segments && segment->first == NULL)
         return true;
     if (reader->parallel <= 1) /* one page ahead of the one in the caller's hands */
         return segment->queued == 0;
-    return expected <= reader->max_buffered_bytes;
+    return expected <= budget->max_bytes;
 }
 
 static struct mt_reader_segment *next_to_ask(struct mt_reader *reader)

@@ -39,6 +39,16 @@ struct mt_reader_page {
     size_t bytes;
 };
 
+struct mt_reader_budget {
+    unsigned refs;
+    size_t max_bytes;
+    size_t buffered_bytes; /* of pages that wait */
+    size_t page_bytes;     /* what a page takes, lately */
+    unsigned flying;       /* requests on their way */
+    struct mt_reader_page *pool;
+    size_t pool_n;
+};
+
 /* One request on its way. */
 struct mt_reader_flight {
     struct mt_reader_flight *next;
@@ -78,7 +88,7 @@ struct mt_reader {
     struct mt_history_query query;
     struct mt_arena *strings;
     unsigned parallel;
-    size_t max_buffered_bytes;
+    struct mt_reader_budget *budget;
     void (*page)(void *ud, const struct mt_message *items, size_t n);
     void (*done)(void *ud, enum mt_rc rc, const struct mt_fault *fault);
     void *ud;
@@ -87,10 +97,6 @@ struct mt_reader {
     struct mt_reader_flight *flights;
     unsigned flying;
     struct mt_reader_page *held; /* delivered, not yet continued */
-    struct mt_reader_page *pool;
-    size_t pool_n;
-    size_t buffered_bytes;
-    size_t page_bytes; /* what a page takes, lately */
     uint64_t requests;
     bool delivered;
     int64_t delivered_time;
@@ -108,7 +114,6 @@ struct mt_reader {
 struct mt_reader_page *
 mt_reader_page_take(struct mt_reader *reader); /* NULL when memory is short */
 void mt_reader_page_give(struct mt_reader *reader, struct mt_reader_page *page);
-void mt_reader_page_free(struct mt_reader_page *page);
 void mt_reader_segment_free(struct mt_reader *reader, struct mt_reader_segment *segment);
 /* The list from there on. */
 void mt_reader_segments_free(struct mt_reader *reader, struct mt_reader_segment **at);

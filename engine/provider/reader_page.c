@@ -1,17 +1,60 @@
-/* The reader's memory: pages with their arenas, used again and again, and the segments that hold
- * them. */
+/* The readers' memory: pages with their arenas, used again and again, what they may hold together,
+ * and the segments that hold them. */
 #include "provider/reader_int.h"
 
 #include "base/arena.h"
 #include "base/mem.h"
 
+#define DEFAULT_BYTES    ((size_t)10 * 1024 * 1024)
+#define FIRST_PAGE_BYTES ((size_t)64 * 1024)
+#define POOL_MAX         48
+#define POOL_PAGE_MAX    ((size_t)256 * 1024) /* a page that was larger is not kept */
+
+struct mt_reader_budget *mt_reader_budget_new(size_t max_bytes)
+{
+    struct mt_reader_budget *budget = mt_mem_calloc(1, sizeof *budget);
+
+    if (budget == NULL)
+        return NULL;
+    budget->refs = 1;
+    budget->max_bytes = max_bytes == 0 ? DEFAULT_BYTES : max_bytes;
+    budget->page_bytes = FIRST_PAGE_BYTES;
+    return budget;
+}
+
+struct mt_reader_budget *mt_reader_budget_retain(struct mt_reader_budget *budget)
+{
+    budget->refs++;
+    return budget;
+}
+
+static void page_free(struct mt_reader_page *page)
+{
+    mt_arena_free(page->arena);
+    mt_mem_free(page);
+}
+
+void mt_reader_budget_release(struct mt_reader_budget *budget)
+{
+    if (budget == NULL || --budget->refs > 0)
+        return;
+    while (budget->pool != NULL) {
+        struct mt_reader_page *page = budget->pool;
+
+        budget->pool = page->next;
+        page_free(page);
+    }
+    mt_mem_free(budget);
+}
+
 struct mt_reader_page *mt_reader_page_take(struct mt_reader *reader)
 {
-    struct mt_reader_page *page = reader->pool;
+    struct mt_reader_budget *budget = reader->budget;
+    struct mt_reader_page *page = budget->pool;
 
     if (page != NULL) {
-        reader->pool = page->next;
-        reader->pool_n--;
+        budget->pool = page->next;
+        budget->pool_n--;
         page->next = NULL;
         return page;
     }
@@ -26,24 +69,20 @@ struct mt_reader_page *mt_reader_page_take(struct mt_reader *reader)
     return page;
 }
 
-void mt_reader_page_free(struct mt_reader_page *page)
-{
-    mt_arena_free(page->arena);
-    mt_mem_free(page);
-}
-
 void mt_reader_page_give(struct mt_reader *reader, struct mt_reader_page *page)
 {
-    if (reader->freed || reader->pool_n > reader->parallel + 1) {
-        mt_reader_page_free(page);
+    struct mt_reader_budget *budget = reader->budget;
+
+    if (budget->pool_n >= POOL_MAX || mt_arena_used(page->arena) > POOL_PAGE_MAX) {
+        page_free(page);
         return;
     }
     mt_arena_reset(page->arena);
     page->items = NULL;
     page->n = 0;
-    page->next = reader->pool;
-    reader->pool = page;
-    reader->pool_n++;
+    page->next = budget->pool;
+    budget->pool = page;
+    budget->pool_n++;
 }
 
 void mt_reader_segment_free(struct mt_reader *reader, struct mt_reader_segment *segment)
@@ -52,7 +91,7 @@ void mt_reader_segment_free(struct mt_reader *reader, struct mt_reader_segment *
         struct mt_reader_page *page = segment->first;
 
         segment->first = page->next;
-        reader->buffered_bytes -= page->bytes;
+        reader->budget->buffered_bytes -= page->bytes;
         mt_reader_page_give(reader, page);
     }
     if (segment->flight != NULL) {
@@ -77,14 +116,9 @@ void mt_reader_release(struct mt_reader *reader)
 {
     if (--reader->refs > 0)
         return;
-    while (reader->pool != NULL) {
-        struct mt_reader_page *page = reader->pool;
-
-        reader->pool = page->next;
-        mt_reader_page_free(page);
-    }
     if (reader->held != NULL)
-        mt_reader_page_free(reader->held);
+        mt_reader_page_give(reader, reader->held);
+    mt_reader_budget_release(reader->budget);
     mt_arena_free(reader->strings);
     mt_mem_free(reader);
 }

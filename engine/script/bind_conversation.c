@@ -263,6 +263,7 @@ int mt_lua_export(lua_State *L)
     options.until_ms = mt_option_time(L, 3, "until", 0);
     options.window_ms = mt_option_duration(L, 3, "window", -1);
     options.parallel = (unsigned)mt_option_integer(L, 3, "parallel", 0);
+    options.budget = mt_script_of(L)->host->budget;
     options.from = mt_option_string(L, 3, "from", NULL);
     options.kinds = mt_option_list(L, 3, "kinds", kinds, KINDS_MAX) ? kinds : NULL;
     options.min_size_bytes = mt_option_integer(L, 3, "min_size", 0);

@@ -140,6 +140,7 @@ int mt_lua_history(lua_State *L)
     mt_options_check(L, 2, "conversation:history");
     memset(&options, 0, sizeof options);
     options.query.conversation = c->ref;
+    options.budget = mt_script_of(L)->host->budget;
     options.query.cursor = mt_option_string(L, 2, "cursor", NULL);
     options.query.limit = (int)mt_option_integer(L, 2, "page", 0);
     options.query.oldest_first = !strcmp(mt_option_string(L, 2, "order", "newest"), "oldest");

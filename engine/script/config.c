@@ -370,7 +370,7 @@ static void too_long(lua_State *L, lua_Debug *ar)
     if (config->instructions_n < INSTRUCTIONS_MAX && mt_clock_cpu_us() < config->deadline_us)
         return;
     lua_sethook(L, too_long, LUA_MASKCOUNT, 1); /* stays armed: nothing in the file can go on */
-    luaL_error(L, "the configuration does not come to an end");
+    luaL_error(L, "%s does not come to an end", config->path);
 }
 
 struct job {

@@ -6,11 +6,13 @@
 #include "provider/provider.h"
 
 struct mt_loop;
+struct mt_reader_budget;
 struct mt_script;
 
 /* What the process gives to its scripts. Must outlive them. */
 struct mt_script_host {
     struct mt_loop *loop;
+    struct mt_reader_budget *budget; /* what all reads hold together; NULL: each has its own */
     /* An account by the configuration's name. */
     enum mt_rc (*resolve)(void *ud, const char *name, const struct mt_provider **provider,
                           struct mt_provider_account **account, struct mt_fault *fault);

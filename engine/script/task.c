@@ -125,6 +125,17 @@ static void finish(void *ud)
     script->done(script->ud, script->status, script->failed ? &script->fault : NULL);
 }
 
+/* The first that failed, in the order in which they were made, and that nobody joined. */
+static void blame_unjoined(struct mt_script *script)
+{
+    for (const struct mt_task *task = script->tasks; task; task = task->next) {
+        if (!task->failed || task->joined)
+            continue;
+        script->failed = true;
+        script->fault = task->fault;
+    }
+}
+
 static void end_task(struct mt_task *task, bool failed)
 {
     struct mt_script *script = task->script;
@@ -134,10 +145,11 @@ static void end_task(struct mt_task *task, bool failed)
     if (failed) {
         lua_xmove(task->T, script->L, 1); /* its own stack may be what overflowed */
         mt_fault_from_lua(script->L, &task->fault);
-        if (!task->joined && !script->failed) {
-            script->failed = true;
-            script->fault = task->fault;
-        }
+    }
+    if (failed && task == script->main) {
+        script->failed = true;
+        script->fault = task->fault;
+        mt_script_cancel(script); /* what it started has nobody left to work for */
     }
     while (task->joiners) {
         struct mt_wait *joiner = task->joiners;
@@ -150,6 +162,8 @@ static void end_task(struct mt_task *task, bool failed)
     if (script->alive_n || script->finished)
         return;
     script->finished = true;
+    if (!script->failed)
+        blame_unjoined(script);
     if (mt_loop_post(script->host->loop, finish, script))
         finish(script);
 }

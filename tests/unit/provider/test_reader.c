@@ -181,7 +181,7 @@ static void random_query(struct cloud *cloud, struct mt_reader_options *options,
     q->oldest_first = cloud_random(cloud, 5) != 0;
     q->limit = (int)cloud_random(cloud, 51);
     options->parallel = (unsigned)cloud_random(cloud, 33);
-    options->max_buffered_bytes = cloud_random(cloud, 3) == 0 ? 100000 : 0;
+    options->budget = cloud_random(cloud, 3) == 0 ? mt_reader_budget_new(100000) : NULL;
     if (cloud->n == 0)
         return;
     if (cloud_random(cloud, 4) == 0)
@@ -224,6 +224,7 @@ static void reads_exactly_what_there_is(void **state)
         assert_int_equal(r.rc, MT_OK);
         expect_exact(&cloud, &options.query, &r);
         free(r.ids);
+        mt_reader_budget_release(options.budget);
         cloud_deinit(&cloud);
     }
 }
@@ -420,9 +421,8 @@ static void is_faster_in_slices(void **state)
 
 static void holds_no_more_than_it_may(void **state)
 {
-    struct mt_reader_options options = {.query = {.oldest_first = true, .limit = 50},
-                                        .parallel = 32,
-                                        .max_buffered_bytes = (size_t)1024 * 1024};
+    struct mt_reader_options options = {
+        .query = {.oldest_first = true, .limit = 50}, .parallel = 32, .budget = NULL};
     struct cloud cloud;
     struct reading r;
     int64_t before = mt_mem_seam_live();
@@ -431,8 +431,10 @@ static void holds_no_more_than_it_may(void **state)
     cloud_init(&cloud, 3);
     for (uint64_t i = 0; i < 20000; i++)
         cloud_add(&cloud, 1700000000000 + (int64_t)i * 900, 1200000000000000001 + i, "bob");
+    options.budget = mt_reader_budget_new((size_t)1024 * 1024);
     r = run(&cloud, &options, 400, 0); /* a consumer slower than the cloud */
     assert_int_equal(r.rc, MT_OK);
+    mt_reader_budget_release(options.budget);
     expect_exact(&cloud, &options.query, &r);
     /* 50 entries take some 25 kB here; empty and bookkeeping requests come on top */
     assert_in_range(r.most_waiting, 10, 60);
