@@ -24,6 +24,9 @@ void *mt_loop_native(struct mt_loop *loop);
  */
 bool mt_loop_turn(struct mt_loop *loop);
 
+/* fn(ud, fd) for each descriptor that is watched, also by a library that shares the loop. */
+void mt_loop_each_descriptor(struct mt_loop *loop, void (*fn)(void *ud, int fd), void *ud);
+
 /* Runs fn(ud) on the loop thread, in posting order, at the next turn. Safe from any thread. The
  * pending post keeps the loop alive. */
 enum mt_rc mt_loop_post(struct mt_loop *loop, void (*fn)(void *ud), void *ud) MT_CHECKED;

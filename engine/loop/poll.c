@@ -68,3 +68,23 @@ void mt_poll_free(struct mt_poll *poll)
         loop_close((uv_handle_t *)&poll->uv);
     }
 }
+
+struct walk {
+    void (*fn)(void *ud, int fd);
+    void *ud;
+};
+
+static void tell_descriptor(uv_handle_t *handle, void *ud)
+{
+    const struct walk *walk = ud;
+    uv_os_fd_t fd = -1;
+    if (handle->type == UV_POLL && !uv_is_closing(handle) && uv_fileno(handle, &fd) == 0) {
+        walk->fn(walk->ud, fd);
+    }
+}
+
+void mt_loop_each_descriptor(struct mt_loop *loop, void (*fn)(void *ud, int fd), void *ud)
+{
+    struct walk walk = {.fn = fn, .ud = ud};
+    uv_walk(&loop->uv, tell_descriptor, &walk);
+}

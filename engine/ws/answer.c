@@ -83,7 +83,7 @@ static void later(void *ud)
     now(exchange);
     /* Called from a timer, outside the library's own callbacks: it re-arms nothing unless it is
      * told. */
-    lws_cancel_service(exchange->conn->server->context);
+    lws_cancel_service(exchange->conn->server->library.context);
 }
 
 void mt_ws_answer(struct mt_ws_exchange *exchange, const struct mt_ws_answer *answer)

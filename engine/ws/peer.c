@@ -28,7 +28,7 @@ struct mt_ws_peer {
 static void wake(struct mt_ws_peer *peer)
 {
     lws_callback_on_writable(peer->conn->wsi);
-    lws_cancel_service(peer->conn->server->context);
+    lws_cancel_service(peer->conn->server->library.context);
 }
 
 int mt_ws_peer_open(struct conn *conn)

@@ -2,15 +2,12 @@
  * the order of destruction that a shared loop demands. */
 #include "ws/server_int.h"
 
-#include "base/log.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "loop/loop.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #define MAX_BODY_BYTES    (64u << 20)
 #define MAX_MESSAGE_BYTES (16u << 20)
@@ -18,8 +15,6 @@
 #define SERVICE_BYTES     (64u << 10)
 #define PIECE_BYTES       4096 /* of a WebSocket message at a time; one buffer for each connection */
 #define HANDSHAKE_S       20
-#define SETTLE_TURNS      1000
-#define EXTRA_TURNS       8
 
 static int on_raw(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                   size_t len);
@@ -34,12 +29,6 @@ static const struct lws_protocols ws_protocols[] = {
     {.name = "moontide", .callback = on_ws, .rx_buffer_size = PIECE_BYTES},
     {.name = NULL},
 };
-
-static void library_log(int level, const char *line)
-{
-    size_t len = strcspn(line, "\r\n");
-    mt_log(level & LLL_ERR ? MT_LOG_DEBUG : MT_LOG_TRACE, "ws", "%.*s", (int)len, line);
-}
 
 static struct mt_ws_server *server_of(struct lws *wsi)
 {
@@ -170,18 +159,6 @@ out:
     mt_buf_deinit(&text);
 }
 
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-
-    /* The library sizes its tables by the limit when the context is made. */
-    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == limit.rlim_max)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit))
-        mt_log(MT_LOG_DEBUG, "ws", "the limit of open files stays at its soft value");
-}
-
 static bool is_loopback(const char *host)
 {
     struct in_addr address;
@@ -193,29 +170,22 @@ static bool is_loopback(const char *host)
 static enum mt_rc start_context(struct mt_ws_server *server, struct mt_fault *fault)
 {
     struct lws_context_creation_info info;
-    void *loops[1] = {mt_loop_native(server->loop)};
 
     memset(&info, 0, sizeof info);
-    info.foreign_loops = loops;
     info.user = server;
-    info.gid = (gid_t)-1;
-    info.uid = (uid_t)-1;
-    info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
-                   LWS_SERVER_OPTION_DISABLE_IPV6 | LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME |
-                   LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND;
+    info.options = LWS_SERVER_OPTION_DISABLE_IPV6 | LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND;
     info.pt_serv_buf_size = SERVICE_BYTES;
     info.max_http_header_data = MT_WS_HEAD_BYTES;
     info.timeout_secs = HANDSHAKE_S;
     info.http_proxy_address = ""; /* else it reads the environment, for a server without clients */
-    server->context = lws_create_context(&info);
-    if (!server->context)
+    if (mt_ws_library_open(&server->library, server->loop, &info))
         return mt_fault_set(
             fault, MT_ERR_IO, "ws.context",
             "the server cannot start: is the package libwebsockets-evlib-uv installed?");
     info.vhost_name = "ws";
     info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
     info.protocols = ws_protocols;
-    server->ws_vhost = lws_create_vhost(server->context, &info);
+    server->ws_vhost = lws_create_vhost(server->library.context, &info);
     if (!server->ws_vhost)
         return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
     info.vhost_name = "http";
@@ -225,7 +195,7 @@ static enum mt_rc start_context(struct mt_ws_server *server, struct mt_fault *fa
     info.options |= LWS_SERVER_OPTION_ADOPT_APPLY_LISTEN_ACCEPT_CONFIG;
     info.listen_accept_role = "raw-skt";
     info.listen_accept_protocol = raw_protocols[0].name;
-    server->vhost = lws_create_vhost(server->context, &info);
+    server->vhost = lws_create_vhost(server->library.context, &info);
     if (!server->vhost)
         return mt_fault_set(fault, MT_ERR_IO, "ws.listen",
                             "cannot listen on %s port %u: is it in use?", server->options.host,
@@ -260,8 +230,6 @@ enum mt_rc mt_ws_server_new(struct mt_loop *loop, const struct mt_ws_server_opti
         server->options.max_queue_bytes = MAX_QUEUE_BYTES;
     server->handlers = *handlers;
     server->ud = ud;
-    lws_set_log_level(LLL_ERR | LLL_WARN, library_log);
-    raise_descriptor_limit();
     rc = start_context(server, fault);
     if (rc) {
         mt_ws_server_free(server);
@@ -276,19 +244,16 @@ uint16_t mt_ws_server_port(const struct mt_ws_server *server)
     return (uint16_t)lws_get_vhost_listen_port(server->vhost);
 }
 
-/* First destroy closes the library's handles, the loop must then turn until their close callbacks
- * have run, and the second destroy frees the context and unloads the plugin. */
+static bool is_settled(void *ud)
+{
+    const struct mt_ws_server *server = ud;
+    return !server->connections_n && !server->vhosts_n;
+}
+
 void mt_ws_server_free(struct mt_ws_server *server)
 {
     if (!server)
         return;
-    if (server->context) {
-        lws_context_destroy(server->context);
-        for (int i = 0; i < SETTLE_TURNS && (server->connections_n || server->vhosts_n); i++)
-            mt_loop_turn(server->loop);
-        for (int i = 0; i < EXTRA_TURNS; i++)
-            mt_loop_turn(server->loop);
-        lws_context_destroy(server->context);
-    }
+    mt_ws_library_close(&server->library, is_settled, server);
     mt_mem_free(server);
 }

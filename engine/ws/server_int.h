@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "ws/head_int.h"
+#include "ws/library_int.h"
 #include "ws/server.h"
 
 #include <libwebsockets.h>
@@ -14,7 +15,7 @@ struct mt_timer;
 
 struct mt_ws_server {
     struct mt_loop *loop;
-    struct lws_context *context;
+    struct mt_ws_library library;
     struct lws_vhost *vhost;    /* listens; raw */
     struct lws_vhost *ws_vhost; /* WebSockets are handed to it */
     struct mt_ws_server_options options;

@@ -11,5 +11,6 @@ int main(void)
     failed += test_http();
     failed += test_answers();
     failed += test_peers();
+    failed += test_client();
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -15,5 +15,6 @@ int test_http(void);
 int test_answers(void);
 int test_peers(void);
 int test_life(void);
+int test_client(void);
 
 #endif
