@@ -112,7 +112,7 @@ static void a_sealed_gap_stays_a_gap(void **state)
     ground_close(g, true); /* seals */
     ground_open(g, &small);
     ground_add(&g->convs[0], "new");
-    options.since_ms = AGO(1);
+    options.since_ms = AGO(0); /* behind the end of every sealed segment */
     ground_run(g, &options, &run);
     assert_int_equal(run.result.added_n, 1);
     assert_false(ground_complete(g, 0));
@@ -126,6 +126,26 @@ static void a_sealed_gap_stays_a_gap(void **state)
     ground_run(g, &options, &run);
     ground_same(g, 0);
     assert_true(ground_complete(g, 0));
+}
+
+/* What the window reads again is what was read once. */
+static void the_window_stays_behind_the_gap(void **state)
+{
+    struct ground *g = *state;
+    struct mt_export_options options = ground_options(0);
+    struct ground_run run = {0};
+
+    options.window_ms = -1; /* 48 hours */
+    options.since_ms = AGO(24);
+    ground_fill(&g->convs[0], 100);
+    ground_run(g, &options, &run);
+    g->convs[0].messages[90].text = "corrected";
+    ground_run(g, &options, &run);
+    assert_int_equal(run.result.added_n, 0);
+    assert_int_equal(run.result.edits_n, 1);
+    assert_int_equal(run.result.recalls_n, 0);
+    assert_int_equal(g->since_ms, AGO(24));
+    assert_int_equal(ground_count(g, 0, GAP), 1);
 }
 
 static void a_start_does_not_make_a_hole(void **state)
@@ -196,6 +216,7 @@ int test_gaps(void)
         TEST(a_run_that_breaks_off_has_told_its_gap),
         TEST(a_filter_that_breaks_off_has_told_its_gap),
         TEST(a_sealed_gap_stays_a_gap),
+        TEST(the_window_stays_behind_the_gap),
         TEST(a_start_does_not_make_a_hole),
         TEST(an_end_takes_nothing_from_what_is_complete),
         TEST(an_empty_conversation_has_its_gap_too),
