@@ -5,8 +5,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define MT_VERSION "0.1.0"
-
 /* Exit statuses of every verb (DESIGN.md §4). */
 enum mt_exit {
     MT_EXIT_DONE = 0,

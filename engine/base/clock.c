@@ -40,6 +40,9 @@ int64_t mt_clock_mono_ms(void)
 
 int64_t mt_clock_cpu_us(void)
 {
+    if (atomic_load_explicit(&seam_on, memory_order_acquire) && seam.cpu_us) {
+        return seam.cpu_us(seam.ud);
+    }
     return kernel_us(CLOCK_PROCESS_CPUTIME_ID);
 }
 

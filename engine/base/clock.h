@@ -9,11 +9,12 @@ int64_t mt_clock_mono_us(void); /* never goes back */
 int64_t mt_clock_mono_ms(void);
 int64_t mt_clock_cpu_us(void); /* CPU time of this process */
 
-/* Test side: while set, both clocks read from the given function pointers (a NULL member keeps the
+/* Test side: while set, the clocks read from the given function pointers (a NULL member keeps the
  * kernel's). The struct is copied. NULL restores the kernel's. */
 struct mt_clock_seam {
     int64_t (*wall_ms)(void *ud);
     int64_t (*mono_us)(void *ud);
+    int64_t (*cpu_us)(void *ud);
     void *ud;
 };
 void mt_clock_seam_set(const struct mt_clock_seam *set);

@@ -5,12 +5,13 @@
 #include "base/fs.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/version.h"
 #include "http/http_int.h"
 #include "loop/loop.h"
 
 #include <string.h>
 
-static const char USER_AGENT[] = "moontide/0.1";
+static const char USER_AGENT[] = "moontide/" MT_VERSION;
 
 enum { IN_FLIGHT_MAX = 1024 };
 

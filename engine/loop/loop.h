@@ -48,8 +48,6 @@ struct mt_poll;
 enum mt_rc mt_poll_new(struct mt_loop *loop, int fd, void (*fn)(void *ud, int events, bool error),
                        void *ud, struct mt_poll **out) MT_CHECKED;
 void mt_poll_set(struct mt_poll *poll, int events); /* 0 stops watching */
-/* Whether the watch keeps the loop alive (it does at first): an idle connection should not. */
-void mt_poll_keep_alive(struct mt_poll *poll, bool keep);
 void mt_poll_free(struct mt_poll *poll); /* before the owner closes fd */
 
 /* Work pool: fn(ud) on a pool thread, then done(ud, cancelled) on the loop thread. fn must not

@@ -53,15 +53,6 @@ void mt_poll_set(struct mt_poll *poll, int events)
     (void)uv_poll_start(&poll->uv, uv_events, on_poll);
 }
 
-void mt_poll_keep_alive(struct mt_poll *poll, bool keep)
-{
-    if (keep) {
-        uv_ref((uv_handle_t *)&poll->uv);
-    } else {
-        uv_unref((uv_handle_t *)&poll->uv);
-    }
-}
-
 void mt_poll_free(struct mt_poll *poll)
 {
     if (poll) {

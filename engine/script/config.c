@@ -264,6 +264,7 @@ static int word_account(lua_State *L)
     const char *name = luaL_checklstring(L, 1, &len);
     if (!len || len > 128 || strlen(name) != len)
         return luaL_error(L, "an account needs a name of 1 to 128 characters");
+    lua_settop(L, 1);
     lua_pushcclosure(L, account_body, 1);
     return 1;
 }
