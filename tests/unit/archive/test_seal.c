@@ -45,7 +45,7 @@ static int64_t later(void *ud)
 static void seals_what_is_old(void **state)
 {
     int64_t now_ms = mt_clock_wall_ms();
-    struct mt_clock_seam seam = {later, NULL, &now_ms};
+    struct mt_clock_seam seam = {.wall_ms = later, .ud = &now_ms};
     struct mt_fault fault;
 
     mt_clock_seam_set(&seam);
