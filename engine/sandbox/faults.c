@@ -40,6 +40,8 @@ static const struct key KEYS[] = {
     {"out_of_order", CHANCE, MT_SB_TROUBLE_OUT_OF_ORDER},
     {"drop_message", CHANCE, MT_SB_TROUBLE_DROP_MESSAGE},
     {"duplicate", CHANCE, MT_SB_TROUBLE_DUPLICATE},
+    {"list_stale", CHANCE, MT_SB_TROUBLE_LIST_STALE},
+    {"list_null", CHANCE, MT_SB_TROUBLE_LIST_NULL},
     {"latency", LATENCY, 0},
     {"rate", RATE, 0},
     {"retry_after", RETRY_AFTER, 0},
@@ -82,6 +84,16 @@ uint64_t mt_sb_random(uint64_t *state)
 double mt_sb_random_unit(uint64_t *state)
 {
     return (double)(mt_sb_random(state) >> 11) * 0x1p-53;
+}
+
+/* What a trouble can befall. */
+enum place { ANYWHERE, HISTORY, LIST, PLACES };
+
+static enum place place_of(int trouble)
+{
+    if (trouble < MT_SB_TROUBLE_STALE_CURSOR)
+        return ANYWHERE;
+    return trouble < MT_SB_TROUBLE_LIST_STALE ? HISTORY : LIST;
 }
 
 static struct mt_sb_faults defaults(void)
@@ -267,15 +279,11 @@ enum mt_rc mt_sb_faults_parse(struct mt_sb_faults *faults, const char *spec, str
     rc = parse_keys(&fresh, text, fault);
     if (rc != MT_OK)
         goto out;
-    bool pages = false;
-    bool others = false;
-    for (int i = 1; i < MT_SB_TROUBLES; i++) {
-        if (fresh.chance[i] > 0 && i >= MT_SB_TROUBLE_STALE_CURSOR)
-            pages = true;
-        else if (fresh.chance[i] > 0)
-            others = true;
-    }
-    fresh.pages_only = pages && !others;
+    bool asked[PLACES] = {false};
+    for (int i = 1; i < MT_SB_TROUBLES; i++)
+        asked[place_of(i)] |= fresh.chance[i] > 0;
+    fresh.pages_only = asked[HISTORY] && !asked[ANYWHERE] && !asked[LIST];
+    fresh.lists_only = asked[LIST] && !asked[ANYWHERE] && !asked[HISTORY];
     fresh.random = fresh.seed;
     fresh.bucket = fresh.rate < 1 ? 1 : fresh.rate;
     mt_sb_faults_deinit(faults);
@@ -325,6 +333,7 @@ void mt_sb_faults_pick(struct mt_sb_faults *faults, const char *path, int64_t no
 {
     *pick = (struct mt_sb_pick){0};
     bool history = mt_str_ends(path, "/messageroaming");
+    bool list = mt_str_ends(path, "/user_channels/list");
     if (faults->only != NULL && strstr(path, faults->only) == NULL)
         return;
     pick->delay_ms = faults->latency_ms;
@@ -335,10 +344,11 @@ void mt_sb_faults_pick(struct mt_sb_faults *faults, const char *path, int64_t no
         pick->trouble = MT_SB_TROUBLE_429;
         return;
     }
-    if ((faults->pages_only && !history) || !scheduled(faults))
+    if ((faults->pages_only && !history) || (faults->lists_only && !list) || !scheduled(faults))
         return;
     for (int i = 1; i < MT_SB_TROUBLES; i++) {
-        if (faults->chance[i] <= 0 || (i >= MT_SB_TROUBLE_STALE_CURSOR && !history))
+        enum place place = place_of(i);
+        if (faults->chance[i] <= 0 || (place == HISTORY && !history) || (place == LIST && !list))
             continue;
         if (mt_sb_random_unit(&faults->random) < faults->chance[i]) {
             pick->trouble = (enum mt_sb_trouble)i;

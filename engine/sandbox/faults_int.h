@@ -21,12 +21,14 @@ enum mt_sb_trouble {
     MT_SB_TROUBLE_HTML,
     MT_SB_TROUBLE_ERROR_JSON,
     MT_SB_TROUBLE_REDIRECT,
-    MT_SB_TROUBLE_STALE_CURSOR, /* from here on: history pages only */
+    MT_SB_TROUBLE_STALE_CURSOR, /* from here to DUPLICATE: history pages only */
     MT_SB_TROUBLE_REPEAT_PAGE,
     MT_SB_TROUBLE_NULL_PAGE,
     MT_SB_TROUBLE_OUT_OF_ORDER,
     MT_SB_TROUBLE_DROP_MESSAGE,
     MT_SB_TROUBLE_DUPLICATE,
+    MT_SB_TROUBLE_LIST_STALE, /* from here on: the list with a cursor only */
+    MT_SB_TROUBLE_LIST_NULL,
     MT_SB_TROUBLES
 };
 
@@ -70,6 +72,7 @@ struct mt_sb_faults {
     double bucket;
     int64_t bucket_us;
     bool pages_only; /* nothing but history troubles are asked for */
+    bool lists_only; /* nothing but those of the list */
 };
 
 /* What one request gets. */

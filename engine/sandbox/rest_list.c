@@ -202,6 +202,29 @@ static bool read_cursor(struct mt_sb_call *call, uint64_t *key, uint64_t *thread
     return mt_str_u64(text + 1, key) && mt_str_u64(dash + 1, thread);
 }
 
+/* The troubles of the list: on a page that was asked for with a cursor. */
+static bool spoilt(struct mt_sb_call *call, bool further)
+{
+    char text[64];
+    bool stale = call->pick.trouble == MT_SB_TROUBLE_LIST_STALE;
+    if (!further || (!stale && call->pick.trouble != MT_SB_TROUBLE_LIST_NULL))
+        return false;
+    mt_sb_reply_begin(call);
+    mt_jsonw_key(&call->json, "data");
+    mt_jsonw_object(&call->json);
+    mt_jsonw_key(&call->json, "channel_infos");
+    if (stale) {
+        mt_jsonw_array(&call->json);
+        mt_jsonw_array_end(&call->json);
+        mt_jsonw_key(&call->json, "cursor");
+        mt_jsonw_str(&call->json, mt_sb_query(call, "cursor", text, sizeof text) ? text : "");
+    } else {
+        mt_jsonw_null(&call->json);
+    }
+    close_data(call);
+    return true;
+}
+
 static void write_cursor_page(struct mt_sb_call *call, const struct mt_sb_listed *list, size_t n,
                               bool pinned)
 {
@@ -223,6 +246,8 @@ static void write_cursor_page(struct mt_sb_call *call, const struct mt_sb_listed
            (sort_key(&list[at], pinned) > key ||
             (sort_key(&list[at], pinned) == key && list[at].view->thread->index <= thread)))
         at++;
+    if (spoilt(call, key != UINT64_MAX))
+        return;
     open_infos(call);
     text[0] = '\0';
     for (uint64_t i = 0; i < limit && at < n; i++, at++) {

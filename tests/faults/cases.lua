@@ -4,6 +4,7 @@
 --   timeout          of the account; patience: of the export. Without them the real deadlines are in force
 --   says = { … }  each of these; of a table inside, any (it depends on whether tries or time run out first)
 --   status           where it fails: 1 nothing more could be done, 3 done in part
+--   messages         how many the account has (3,000); over 50 conversations from 40,000 on
 --   args             more of the export
 --   slow = true      takes half a minute by its nature
 local HISTORY = ",only=messageroaming"
@@ -67,6 +68,10 @@ local cases = {
     ends = "fails", status = 3, says = { "redirects to elsewhere.invalid, which is not followed", AGAIN }, within = 20 },
   { name = "a redirect of the list", faults = "redirect=1" .. LIST,
     ends = "fails", status = 1, says = { "another place must not see the token", "is the address right?" }, within = 20 },
+  { name = "a list whose cursor never advances", faults = "list_stale=1,after=1", messages = 40000,
+    ends = "fails", status = 1, says = { "does not move on", "[conversations.stuck]" }, within = 20 },
+  { name = "a list that breaks off with null", faults = "list_null=1,after=1", messages = 40000,
+    ends = "fails", status = 1, says = { "without a list: try again", "[conversations.no_list]" }, within = 20 },
 
   -- time. The first two wait for the real deadline, 30 s below 1 kB/s
   { name = "one byte a second, once", slow = true, faults = "slow=1,after=10,times=1" .. HISTORY,

@@ -130,6 +130,7 @@ static enum mt_rc read_list(const struct mt_em_decoder *decoder, enum mt_em_form
             fault, MT_ERR_PROTOCOL, "conversations.no_list",
             "the cloud answered the conversation list without a list: check that rest "
             "names an Easemob REST host, and try again");
+    out->listed = mt_json_type(infos) == MT_JSON_ARRAY;
     if (n > MT_EM_CHANNELS_MAX)
         return MT_ERR_LIMIT;
     out->items = mt_arena_alloc(arena, (n == 0 ? 1 : n) * sizeof *out->items);

@@ -159,6 +159,10 @@ static enum mt_rc take_page(struct list_call *call, const struct mt_http_respons
 
     if (rc != MT_OK)
         return rc;
+    if (call->form == MT_EM_FORM_LIST && call->asked[0] != '\0' && !channels.listed)
+        return mt_fault_set(fault, MT_ERR_PROTOCOL, "conversations.no_list",
+                            "the cloud said that more conversations follow, and then answered "
+                            "without a list: try again");
     next = channels.cursor;
     if (call->form == MT_EM_FORM_PAGE && channels.n > 0) { /* an empty page is the only sure end */
         snprintf(number, sizeof number, "%llu", (unsigned long long)page_number(call) + 1);

@@ -18,6 +18,7 @@ enum mt_em_form { MT_EM_FORM_LIST, MT_EM_FORM_PAGE, MT_EM_FORM_OLD };
 struct mt_em_channels {
     struct mt_conversation *items;
     size_t n;
+    bool listed;        /* the answer had a list, be it an empty one */
     const char *cursor; /* list form only; NULL at the end */
 };
 
