@@ -10,6 +10,7 @@
 local HISTORY = ",only=messageroaming"
 local LIST = ",only=user_channels"
 local LOGIN = ",only=token"
+local IN_TROUBLE = { { "the cloud failed: run again later", "the cloud is busy: run again later", "failed with status 50" } }
 local AGAIN = "run the same command again"
 
 local cases = {
@@ -29,10 +30,11 @@ local cases = {
   -- the server is in trouble
   { name = "5xx now and then", faults = "p5xx=0.2" .. HISTORY, ends = "complete", within = 60 },
   { name = "5xx for ever", faults = "p5xx=1,after=10" .. HISTORY, timeout = "2s", patience = "0s",
-    ends = "fails", status = 1, says = { { "the cloud failed: run again later", "failed with status 50" } }, within = 40 },
+    ends = "fails", status = 1,
+    says = IN_TROUBLE, within = 40 },
   { name = "5xx at the list and the login", faults = "p5xx=1,times=3", ends = "complete", within = 60 },
   { name = "5xx for ever at the list", faults = "p5xx=1" .. LIST, timeout = "2s", ends = "fails", status = 1,
-    says = { { "the cloud failed: run again later", "failed with status 50" } }, within = 30 },
+    says = IN_TROUBLE, within = 30 },
   { name = "connections cut", faults = "cut=1,after=10,times=5" .. HISTORY, ends = "complete", within = 60 },
   { name = "connections cut for ever", faults = "cut=1,after=10" .. HISTORY, timeout = "2s", patience = "0s",
     ends = "fails", status = 1, says = { { "closed the connection", "no answer" } }, within = 40 },

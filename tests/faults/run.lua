@@ -99,7 +99,9 @@ local function one(id, dir)
   for _, it in ipairs(cases) do if it.id == id then case = it end end
   local mix = id:match("^mix%-(%d+)$")
   local timeout = case and case.timeout or mix and "2s"
-  local w = world.new(dir .. "/" .. id, { messages = case and case.messages or MESSAGES, timeout = timeout, faults = "seed=" .. SEED + (mix or 0) })
+  local w = world.new(dir .. "/" .. id, {
+    messages = case and case.messages or MESSAGES, timeout = timeout, faults = "seed=" .. SEED + (mix or 0),
+  })
   local ok, fault = xpcall(function()
     if case then run_case(case, w) else mixture(tonumber(mix), SEED + mix, w, check) end
   end, debug.traceback)
