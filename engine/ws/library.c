@@ -81,7 +81,7 @@ enum mt_rc mt_ws_library_open(struct mt_ws_library *library, struct mt_loop *loo
 /* libwebsockets 4.1 closes the descriptor that wakes a context up twice: in the first destroy, and
  * some turns later. In between another thread may have been given its number, for a file or a
  * socket that the second close would take away. So the number is taken at once, by something that
- * may be closed. */
+ * may be closed; what is left of the danger is the moment between the first close and this call. */
 static void keep_number(int fd)
 {
     int spare = fd < 0 ? -1 : eventfd(0, EFD_CLOEXEC);

@@ -12,5 +12,6 @@ int main(void)
     failed += test_answers();
     failed += test_peers();
     failed += test_client();
+    failed += test_servers();
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

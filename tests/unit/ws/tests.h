@@ -16,5 +16,6 @@ int test_answers(void);
 int test_peers(void);
 int test_life(void);
 int test_client(void);
+int test_servers(void);
 
 #endif
