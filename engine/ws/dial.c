@@ -236,14 +236,17 @@ void mt_ws_dial_error(struct mt_ws_conn *conn, struct lws *wsi, const char *text
 {
     const char *name = conn->dial ? conn->dial->url.authority : "the server";
     unsigned status = lws_http_client_http_response(wsi);
+    SSL *tls = lws_get_ssl(wsi);
+    long verified = tls ? SSL_get_verify_result(tls) : X509_V_OK;
     char why[120] = "";
 
     if (text && len)
         snprintf(why, sizeof why, "%.*s", (int)len, text);
     mt_log(MT_LOG_DEBUG, "ws", "no connection to %s: %s (status %u)", name, why, status);
-    if (strstr(why, "cert")) {
+    if (verified != X509_V_OK) {
         mt_ws_conn_fail(conn, MT_ERR_NETWORK, "tls.refused",
-                        "the certificate of %s is not good: %s", name, why);
+                        "the certificate of %s is not good: %s", name,
+                        X509_verify_cert_error_string(verified));
         if (conn->fault)
             conn->fault->retryable = false;
     } else if (strstr(why, "SSL") || strstr(why, "ssl") || strstr(why, "tls")) {

@@ -16,6 +16,7 @@ int test_answers(void);
 int test_peers(void);
 int test_life(void);
 int test_client(void);
+int test_tls(void);
 int test_servers(void);
 
 #endif
