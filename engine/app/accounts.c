@@ -20,12 +20,13 @@ struct mt_accounts {
     struct mt_loop *loop;
     char path[4096];
     bool named;
+    const char *const *only; /* NULL: all of the configuration */
     struct mt_config *config;
     struct mt_http *http;
     struct mt_map *open;
 };
 
-struct mt_accounts *mt_accounts_new(struct mt_loop *loop, const char *path)
+struct mt_accounts *mt_accounts_new(struct mt_loop *loop, const char *path, const char *const *only)
 {
     struct mt_accounts *accounts = mt_mem_calloc(1, sizeof *accounts);
 
@@ -33,6 +34,7 @@ struct mt_accounts *mt_accounts_new(struct mt_loop *loop, const char *path)
         return NULL;
     accounts->loop = loop;
     accounts->named = path != NULL;
+    accounts->only = only && only[0] ? only : NULL;
     snprintf(accounts->path, sizeof accounts->path, "%s", path ? path : "moontide.lua");
     accounts->open = mt_map_new();
     if (!accounts->open) {
@@ -124,18 +126,58 @@ static enum mt_rc open_one(struct mt_accounts *accounts, const char *name,
     return MT_OK;
 }
 
-enum mt_rc mt_accounts_get(struct mt_accounts *accounts, const char *name,
+static const char *name_of(const struct mt_accounts *accounts, size_t i)
+{
+    if (!accounts->only)
+        return mt_config_account_name(accounts->config, i);
+    for (size_t k = 0; k < i; k++) {
+        if (!accounts->only[k])
+            return NULL;
+    }
+    return accounts->only[i];
+}
+
+/* The account that a script means: one that it may use, or the only one. */
+static enum mt_rc choose(const struct mt_accounts *accounts, const char **name,
+                         struct mt_fault *fault)
+{
+    const char *first = name_of(accounts, 0);
+    const char *second = first ? name_of(accounts, 1) : NULL;
+
+    if (!*name && !first)
+        return mt_fault_set(fault, MT_ERR_NOT_FOUND, "config.no_account",
+                            "there is no account in %s: declare one, account \"name\" { … }",
+                            mt_config_path(accounts->config));
+    if (!*name && second)
+        return mt_fault_set(fault, MT_ERR_INVALID, "account.which",
+                            "there are several accounts ('%s', '%s', …): name one with -a", first,
+                            second);
+    if (!*name)
+        *name = first;
+    for (size_t i = 0; accounts->only; i++) {
+        if (!accounts->only[i])
+            return mt_fault_set(fault, MT_ERR_DENIED, "account.not_named",
+                                "the account '%s' was not named with -a", *name);
+        if (!strcmp(accounts->only[i], *name))
+            return MT_OK;
+    }
+    return MT_OK;
+}
+
+enum mt_rc mt_accounts_get(struct mt_accounts *accounts, const char **name,
                            const struct mt_provider **provider,
                            struct mt_provider_account **account, struct mt_fault *fault)
 {
     enum mt_rc rc = load(accounts, fault);
     struct open_account *open = NULL;
 
+    if (!rc)
+        rc = choose(accounts, name, fault);
     if (rc)
         return rc;
-    open = mt_map_get(accounts->open, name);
+    open = mt_map_get(accounts->open, *name);
     if (!open)
-        rc = open_one(accounts, name, &open, fault);
+        rc = open_one(accounts, *name, &open, fault);
     if (rc || !open)
         return rc;
     *provider = open->provider;
@@ -150,6 +192,6 @@ enum mt_rc mt_accounts_name(struct mt_accounts *accounts, size_t i, const char *
 
     if (rc)
         return rc;
-    *name = mt_config_account_name(accounts->config, i);
+    *name = name_of(accounts, i);
     return MT_OK;
 }

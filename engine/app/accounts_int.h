@@ -7,13 +7,17 @@
 struct mt_accounts;
 struct mt_http;
 
-/* path: the file that was named with -c, or NULL for ./moontide.lua, then the user's. Loads nothing
- * yet. */
-struct mt_accounts *mt_accounts_new(struct mt_loop *loop, const char *path);
+/* path: the file that was named with -c, or NULL for ./moontide.lua, then the user's. only: the
+ * names given with -a, NULL-terminated, beside which no account may be used; NULL: all. Must
+ * outlive the accounts. Loads nothing yet. */
+struct mt_accounts *mt_accounts_new(struct mt_loop *loop, const char *path,
+                                    const char *const *only);
 /* Closes every account and the HTTP client; calls in progress end as cancelled at the loop's next
  * turns. */
 void mt_accounts_free(struct mt_accounts *accounts);
-enum mt_rc mt_accounts_get(struct mt_accounts *accounts, const char *name,
+/* *name NULL: the only one there is, named in *name. Faults: those of mt_config_account,
+ * "account.which" when there are several, DENIED "account.not_named". */
+enum mt_rc mt_accounts_get(struct mt_accounts *accounts, const char **name,
                            const struct mt_provider **provider,
                            struct mt_provider_account **account, struct mt_fault *fault) MT_CHECKED;
 enum mt_rc mt_accounts_name(struct mt_accounts *accounts, size_t i, const char **name,

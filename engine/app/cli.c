@@ -18,6 +18,7 @@
 
 #define SCRIPT_MAX_BYTES (16u << 20)
 #define ARGS_MAX         1024
+#define ACCOUNTS_MAX     256
 
 struct verb {
     const char *name;
@@ -39,12 +40,15 @@ static const struct verb verbs[] = {
 #define VERBS_N (sizeof verbs / sizeof *verbs)
 
 static const char run_help[] =
-    "usage: moontide run SCRIPT.lua [-c FILE] [-- ARG...]\n"
+    "usage: moontide run SCRIPT.lua [-a ACCOUNT]... [-c FILE] [-- ARG...]\n"
     "\n"
     "Runs a script until its tasks have ended. A described script (moontide.script) takes the "
     "arguments after --,\n"
     "`moontide run SCRIPT.lua -- --help` prints them; a plain chunk gets them as ...\n"
     "\n"
+    "  -a, --account NAME  only this account may be used; repeatable. moontide.account() without a "
+    "name is the\n"
+    "                      only one there is\n"
     "  -c, --config FILE   the configuration (default ./moontide.lua, then the user's)\n"
     "  -v, --verbose       log more; twice for everything\n"
     "  -h, --help          this text\n";
@@ -80,7 +84,9 @@ struct parsed {
     const char *args[ARGS_MAX + 1];
     size_t n;
     const char *config;
-    const char *script; /* run */
+    const char *script;                     /* run */
+    const char *accounts[ACCOUNTS_MAX + 1]; /* run -a */
+    size_t accounts_n;
     unsigned verbose;
     bool help;
 };
@@ -107,6 +113,30 @@ static int take_common(int argc, char **argv, int i, struct parsed *out)
     }
     out->config = argv[i + 1];
     return 2;
+}
+
+/* -a of `moontide run`, as take_common. */
+static int take_account(int argc, char **argv, int i, struct parsed *out)
+{
+    const char *word = argv[i];
+    const char *name = NULL;
+    int taken = 1;
+
+    if (mt_str_starts(word, "--account=")) {
+        name = word + strlen("--account=");
+    } else if (!strcmp(word, "-a") || !strcmp(word, "--account")) {
+        name = i + 1 < argc ? argv[i + 1] : "";
+        taken = 2;
+    } else {
+        return 0;
+    }
+    if (!*name || out->accounts_n == ACCOUNTS_MAX) {
+        fprintf(stderr, "moontide run: -a needs the name of an account, %d at most\n",
+                ACCOUNTS_MAX);
+        return -1;
+    }
+    out->accounts[out->accounts_n++] = name;
+    return taken;
 }
 
 /* A word of `moontide run` in front of --. */
@@ -136,6 +166,8 @@ static int parse(int argc, char **argv, bool is_run, struct parsed *out)
 
     for (int i = 1; i < argc; i++) {
         int taken = rest ? 0 : take_common(argc, argv, i, out);
+        if (!taken && is_run && !rest)
+            taken = take_account(argc, argv, i, out);
         int status = MT_EXIT_DONE;
         if (taken < 0)
             return MT_EXIT_USAGE;
@@ -180,6 +212,7 @@ static int run_file(const struct parsed *parsed)
     options.text_len = len;
     options.args = parsed->args;
     options.config = parsed->config;
+    options.accounts = parsed->accounts_n ? parsed->accounts : NULL;
     int status = mt_app_run(&options);
     mt_mem_free(text);
     return status;

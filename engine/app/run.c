@@ -28,7 +28,7 @@ struct run {
     struct mt_fault fault;
 };
 
-static enum mt_rc resolve(void *ud, const char *name, const struct mt_provider **provider,
+static enum mt_rc resolve(void *ud, const char **name, const struct mt_provider **provider,
                           struct mt_provider_account **account, struct mt_fault *fault)
 {
     struct run *run = ud;
@@ -131,6 +131,7 @@ static int run_script(struct run *run, const struct mt_script_host *host,
     script.text = options->text;
     script.text_len = options->text_len;
     script.args = options->args;
+    script.accounts = options->accounts;
     if (mt_signal_new(run->loop, SIGINT, interrupted, run, &on_int) ||
         mt_signal_new(run->loop, SIGTERM, interrupted, run, &on_term))
         run->failed = mt_fault_set(&run->fault, MT_ERR_NOMEM, "memory", "out of memory") != MT_OK;
@@ -165,7 +166,7 @@ int mt_app_run(const struct mt_run_options *options)
         fprintf(stderr, "%s: the event loop cannot be made\n", options->command);
         return MT_EXIT_FAILED;
     }
-    run.accounts = mt_accounts_new(run.loop, options->config);
+    run.accounts = mt_accounts_new(run.loop, options->config, options->accounts);
     memset(&host, 0, sizeof host);
     host.loop = run.loop;
     host.budget = mt_reader_budget_new(0);

@@ -10,8 +10,9 @@ struct mt_run_options {
     const char *command; /* "moontide export" */
     const char *text;
     size_t text_len;
-    const char *const *args; /* NULL-terminated */
-    const char *config;      /* -c, or NULL */
+    const char *const *args;     /* NULL-terminated */
+    const char *config;          /* -c, or NULL */
+    const char *const *accounts; /* -a, NULL-terminated, or NULL */
 };
 
 int mt_app_run(const struct mt_run_options *options);

@@ -16,12 +16,12 @@
 static int core_account(lua_State *L)
 {
     const struct mt_script_host *host = mt_script_of(L)->host;
-    const char *name = luaL_checkstring(L, 1);
+    const char *name = luaL_optstring(L, 1, NULL);
     const struct mt_provider *provider = NULL;
     struct mt_provider_account *account = NULL;
     struct mt_fault fault;
 
-    if (host->resolve(host->ud, name, &provider, &account, &fault))
+    if (host->resolve(host->ud, &name, &provider, &account, &fault))
         return mt_fault_raise(L, &fault);
     struct mt_lua_account *ud = lua_newuserdatauv(L, sizeof *ud, 0);
     ud->provider = provider;

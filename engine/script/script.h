@@ -13,8 +13,8 @@ struct mt_script;
 struct mt_script_host {
     struct mt_loop *loop;
     struct mt_reader_budget *budget; /* what all reads hold together; NULL: each has its own */
-    /* An account by the configuration's name. */
-    enum mt_rc (*resolve)(void *ud, const char *name, const struct mt_provider **provider,
+    /* An account by the configuration's name; *name NULL: the only one there is, named in *name. */
+    enum mt_rc (*resolve)(void *ud, const char **name, const struct mt_provider **provider,
                           struct mt_provider_account **account, struct mt_fault *fault);
     /* The i-th account's name, NULL at the end. Loads the configuration; a failure fills fault. */
     enum mt_rc (*account_name)(void *ud, size_t i, const char **name, struct mt_fault *fault);
@@ -31,8 +31,10 @@ struct mt_script_options {
     size_t text_len;
     const char *const
         *args; /* NULL-terminated; a described script parses them, a plain chunk gets them as ... */
-    size_t memory_bytes; /* quota of the state; 0: 64 MiB */
-    int64_t cpu_ms;      /* one slice between two waits; 0: 1000 */
+    const char *const *accounts; /* those named with -a, NULL-terminated, or NULL: the first is the
+                                    "account" of a described script that has such an argument */
+    size_t memory_bytes;         /* quota of the state; 0: 64 MiB */
+    int64_t cpu_ms;              /* one slice between two waits; 0: 1000 */
     const char
         *command; /* how help names the call: "moontide export"; NULL: "moontide run NAME --" */
 };

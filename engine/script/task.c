@@ -249,7 +249,8 @@ static int start_main(lua_State *L)
         lua_rawseti(L, -2, n + 1);
     }
     lua_pushstring(L, mt_script_of(L)->command);
-    mt_script_of(L)->main = mt_task_spawn(mt_script_of(L), L, 3);
+    lua_pushstring(L, options->accounts ? options->accounts[0] : NULL);
+    mt_script_of(L)->main = mt_task_spawn(mt_script_of(L), L, 4);
     if (!mt_script_of(L)->main)
         return luaL_error(L, "out of memory");
     return 0;

@@ -14,10 +14,10 @@ local function with(...)
 end
 
 return {
-  { name = "moontide.account", call = 'moontide.account(name)', doc = "The account of that name in the configuration. It connects when first needed.",
-    result = "account", faults = { "config.no_account", "config.no_secret" }, source = "DESIGN §5",
+  { name = "moontide.account", call = 'moontide.account(name)', doc = "The account of that name in the configuration; without a name, the only one there is (moontide run -a names it). It connects when first needed.",
+    result = "account", faults = { "config.no_account", "config.no_secret", "account.which", "account.not_named" }, source = "DESIGN §5",
     example = 'local account = moontide.account "support"' },
-  { name = "moontide.accounts", call = 'moontide.accounts()', doc = "The names of all accounts of the configuration.", result = "list of strings",
+  { name = "moontide.accounts", call = 'moontide.accounts()', doc = "The names of all accounts of the configuration, or of those named with moontide run -a.", result = "list of strings",
     source = "DESIGN §4", example = 'for _, name in ipairs(moontide.accounts()) do print(name) end' },
   { name = "account:conversations", call = 'account:conversations { … }',
     doc = "Iterates over all conversations of the account, whatever the cloud's page size. Where the cloud stops at a limit of its own, the iteration ends with the fault conversations.truncated.",

@@ -3,10 +3,16 @@
 local moontide = require "moontide"
 local args = require "moontide.args"
 
-return function(chunk, words, command)
+--- `moontide run -a NAME` names the account of a described script that has such an argument.
+local function with_account(script, words, account)
+  if not account or not (script.args and script.args.account) then return words end
+  return { "--account", account, table.unpack(words) }
+end
+
+return function(chunk, words, command, account)
   local result = chunk(table.unpack(words))
   if not moontide.is_script(result) then return 0 end
-  local parsed = args.parse(result, words, command)
+  local parsed = args.parse(result, with_account(result, words, account), command)
   if not parsed then
     print(args.help(result, command))
     return 0

@@ -55,6 +55,21 @@ echo 'local x = = 1' >"$work/bad.lua"
 try "$m" run bad.lua; check "a script that does not parse" $status 2 "bad.lua:1"
 try "$m" run none.lua; check "a script that is not there" $status 2 "none.lua"
 
+write_account it "$owner" 'password = env "TEST_PASSWORD"' >"$work/two.lua"
+write_account other bob 'password = env "TEST_PASSWORD"' >>"$work/two.lua"
+chmod 600 "$work/two.lua"
+cat >"$work/which.lua" <<'L'
+local moontide = require "moontide"
+print(moontide.account().name, table.concat(moontide.accounts(), ","))
+L
+try "$m" run which.lua; check "without a name it is the only account" $status 0 "it	it"
+try "$m" run -c two.lua which.lua; check "which of two accounts is asked for" $status 2 "name one with -a" "'other'"
+try "$m" run -c two.lua -a other which.lua; check "run -a names the account" $status 0 "other	other"
+echo 'require "moontide".account "it"' >"$work/it.lua"
+try "$m" run -c two.lua -a other it.lua; check "an account that was not named may not be used" $status 1 "not named with -a"
+try "$m" run -a; check "run -a without a name" $status 2 "-a needs the name"
+cp scripts/conversations.lua "$work/list.lua"
+try "$m" run -c two.lua -a it list.lua; check "a described script gets the account of -a" $status 0 "single:"
 cat >"$work/late.lua" <<'L'
 local moontide = require "moontide"
 local failing = moontide.spawn(function() error "early" end)

@@ -93,7 +93,7 @@ struct mt_provider_call {
     enum mt_em_feature feature;                     /* for the words of its faults */
     struct mt_http_call *http;
     struct mt_em_token *token; /* of the request on the wire */
-    bool linked, waiting, renewed, posted, ended, cancelled;
+    bool linked, waiting, renewed, posted, ended, telling, cancelled;
     enum mt_rc early_rc; /* result of a call that ended before anything was sent */
     struct mt_fault early;
 };

@@ -39,7 +39,7 @@ static void maybe_free(struct mt_provider_call *call)
 {
     struct mt_provider_account *account = call->account;
 
-    if (!call->ended || call->http != NULL || call->posted)
+    if (!call->ended || call->http != NULL || call->posted || call->telling)
         return;
     mt_em_token_release(call->token);
     if (call->release != NULL)
@@ -62,9 +62,9 @@ void mt_em_call_end(struct mt_provider_call *call, enum mt_rc rc, const struct m
     call->waiting = false;
     unlink_call(call);
     mt_em_account_retain(call->account); /* the caller may close it */
-    call->posted = true;                 /* and nothing it does may free the call under us */
+    call->telling = true;                /* and nothing it does may free the call under us */
     call->finish(call, rc, fault);
-    call->posted = false;
+    call->telling = false;
     {
         struct mt_provider_account *account = call->account;
 

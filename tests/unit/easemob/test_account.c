@@ -440,6 +440,57 @@ static void calls_can_be_cancelled(void **state)
     world_deinit(&world);
 }
 
+static void refuses_login(struct world *world, const struct mt_ws_request *request,
+                          struct mt_ws_answer *answer)
+{
+    (void)world;
+    (void)request;
+    world_reply(answer, 400,
+                "{\"error\":\"invalid_grant\",\"error_description\":\"invalid password\"}");
+}
+
+struct first_of_two {
+    struct world *world;
+    struct mt_provider_call *second;
+};
+
+static void first_ends(void *ud, enum mt_rc rc, const struct mt_history_page *page,
+                       const struct mt_fault *fault)
+{
+    struct first_of_two *two = ud;
+
+    (void)page;
+    assert_int_equal(rc, MT_ERR_AUTH);
+    mt_provider_easemob.cancel(two->second);
+    world_done(two->world, rc, fault);
+}
+
+/* Both wait for one login; the first to be told of its end cancels the other, whose turn is next.
+ */
+static void a_call_is_cancelled_while_it_is_woken(void **state)
+{
+    struct mt_history_query query = {.conversation = {.target = "bob"}};
+    struct mt_provider_call *call = NULL;
+    struct first_of_two two;
+    struct world world;
+
+    (void)state;
+    world_init(&world, refuses_login);
+    world_open(&world, "alice", NULL, "secret", NULL);
+    world.waiting = 2;
+    two = (struct first_of_two){.world = &world};
+    /* the newest is woken first */
+    assert_int_equal(
+        mt_provider_easemob.history(world.account, &query, on_page, &world, &two.second), MT_OK);
+    assert_int_equal(mt_provider_easemob.history(world.account, &query, first_ends, &two, &call),
+                     MT_OK);
+    world_run(&world);
+    while (mt_loop_turn(world.loop) && world.ended < 2) {
+    }
+    assert_int_equal(world.ended, 2);
+    world_deinit(&world);
+}
+
 static void closing_ends_what_is_in_progress(void **state)
 {
     struct mt_history_query query = {.conversation = {.target = "bob"}};
@@ -523,6 +574,7 @@ int test_account(void)
         cmocka_unit_test(accounts_of_an_app_share_the_rate),
         cmocka_unit_test(a_real_host_is_shared_with_its_users),
         cmocka_unit_test(calls_can_be_cancelled),
+        cmocka_unit_test(a_call_is_cancelled_while_it_is_woken),
         cmocka_unit_test(closing_ends_what_is_in_progress),
         cmocka_unit_test(wrong_questions_end_at_once),
         cmocka_unit_test(addresses_are_folded),
