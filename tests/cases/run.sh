@@ -28,6 +28,8 @@ if grep -q 4711 "$work/out"; then echo "not ok $count - the secret is not in the
 chmod 600 "$work/open.lua"
 write_account it "$owner" 'passwort = env "TEST_PASSWORD"' >"$work/wrong.lua"
 try "$m" conversations -c wrong.lua -a it; check "an unknown key in the configuration" $status 2 "did you mean 'password'"
+write_account it "$owner" 'password = env "TEST_PASSWORD", timeout = "20ms"' >"$work/timeout.lua"
+try "$m" conversations -c timeout.lua -a it; check "a timeout that no answer can meet" $status 2 "from 1s to 10m"
 echo 'account "it" {' >"$work/syntax.lua"
 try "$m" conversations -c syntax.lua -a it; check "a configuration that does not parse" $status 2 "syntax.lua"
 echo 'while true do end' >"$work/loop.lua"
