@@ -48,7 +48,7 @@ struct mt_poll;
 enum mt_rc mt_poll_new(struct mt_loop *loop, int fd, void (*fn)(void *ud, int events, bool error),
                        void *ud, struct mt_poll **out) MT_CHECKED;
 void mt_poll_set(struct mt_poll *poll, int events); /* 0 stops watching */
-void mt_poll_free(struct mt_poll *poll); /* before the owner closes fd */
+void mt_poll_free(struct mt_poll *poll);            /* before the owner closes fd */
 
 /* Work pool: fn(ud) on a pool thread, then done(ud, cancelled) on the loop thread. fn must not
  * touch the loop. */

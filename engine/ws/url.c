@@ -101,7 +101,7 @@ enum mt_rc mt_ws_url_read(const char *text, struct mt_ws_url *out)
     out->target = mt_mem_alloc(strlen(at) + 2);
     if (!out->target)
         return MT_ERR_NOMEM;
-    sprintf(out->target, "%s%s", *at == '/' ? "" : "/", at);
+    snprintf(out->target, sizeof out->target, "%s%s", *at == '/' ? "" : "/", at);
     return MT_OK;
 }
 

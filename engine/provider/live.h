@@ -1,0 +1,153 @@
+/* What a cloud offers beyond reading: a live session, sending, receipts, deletion. A provider that
+ * has it points to one of these tables. Conventions as in provider.h: a verb returns at once, done
+ * is called exactly once later on the loop's thread, results live until done returns. */
+#ifndef MT_PROVIDER_LIVE_H
+#define MT_PROVIDER_LIVE_H
+
+#include "model/event.h"
+#include "provider/provider.h"
+
+struct mt_ws_client;
+
+/* ---------------------------------------------------------------- the session */
+
+struct mt_live_options {
+    struct mt_ws_client *ws; /* shared by all accounts of the process */
+    const char *device;      /* a stable name of this client among the user's devices; NULL:
+                                "moontide" */
+    int platform;           /* the custom platform number that it has of its own, so that logging in
+                               kicks nobody: 1 to 100; 0: 77 */
+    bool delivery_receipts; /* tell the senders of single chats that their messages arrived */
+};
+
+/* Events that came together, in the cloud's order. They and their strings live until done. */
+struct mt_event_batch {
+    const struct mt_event *events;
+    size_t n;
+};
+
+struct mt_live_handlers {
+    /* Never from inside a function of the provider. The cloud is told that it was received only
+     * after mt_provider_live.done: what was not done when the process died comes again. */
+    void (*batch)(void *ud, struct mt_event_batch *batch);
+    /* The session has ended for good (KICKED, or ERROR with data.ended, was in a batch before). */
+    void (*ended)(void *ud, const struct mt_fault *fault);
+};
+
+/* ---------------------------------------------------------------- sending */
+
+struct mt_outgoing {
+    struct mt_conversation_ref to;
+    enum mt_message_kind kind;
+    const char *text; /* TEXT and COMBINE */
+    size_t text_len;
+    struct mt_value body;    /* MAP with the keys of docs/messages.md for the kind; attachments are
+                                uploaded before and stand here as remote_path, secret, … */
+    struct mt_value ext;     /* MAP, or NULL type: none */
+    const char *const *only; /* directed to these members of a group or room; NULL: to all */
+    const char *device;      /* single: to this device only; NULL: all */
+    bool online_only;        /* not kept for who is offline */
+    bool wants_receipts;     /* group: ask for read receipts */
+    int priority;            /* rooms: 0 high, 1 normal, 2 low */
+};
+
+struct mt_sent {
+    uint64_t id; /* the cloud's, for receipts, recall and history */
+    int64_t time_ms;
+    struct mt_value data; /* what else the cloud answered: of an edit */
+};
+
+/* What refers to an earlier message or conversation. */
+enum mt_reference_type {
+    MT_REFER_READ,         /* message id was read; content: what a group's reader adds, or NULL */
+    MT_REFER_DELIVERED,    /* message id arrived */
+    MT_REFER_CONVERSATION, /* the conversation was read: its unread count becomes 0 */
+    MT_REFER_RECALL,       /* message id is taken back; content: told to the others, or NULL */
+    MT_REFER_EDIT,         /* message id gets new content: edit */
+};
+
+struct mt_reference {
+    enum mt_reference_type type;
+    struct mt_conversation_ref conversation;
+    uint64_t id;
+    const char *from;    /* READ and DELIVERED: the sender of the message */
+    const char *content; /* NULL: none */
+    const struct mt_outgoing *edit;
+};
+
+typedef void mt_sent_fn(void *ud, enum mt_rc rc, const struct mt_sent *sent,
+                        const struct mt_fault *fault);
+typedef void mt_done_fn(void *ud, enum mt_rc rc, const struct mt_fault *fault);
+
+/* ---------------------------------------------------------------- who has read a message */
+
+struct mt_reader_of {
+    const char *user;
+    int64_t time_ms;
+    const char *content; /* what the reader added, or NULL */
+};
+
+struct mt_readers_page {
+    const struct mt_reader_of *items;
+    size_t n;
+    uint64_t total;
+    const char *cursor; /* NULL at the end */
+};
+
+/* ---------------------------------------------------------------- the table */
+
+struct mt_provider_live {
+    /* Makes the account live and keeps it so until stop, or until the cloud ends it. One at a time:
+     * MT_ERR_STATE otherwise. */
+    enum mt_rc (*start)(struct mt_provider_account *account, const struct mt_live_options *options,
+                        const struct mt_live_handlers *handlers, void *ud, struct mt_fault *fault);
+    /* Says goodbye and closes; no handler is called any more. Sends in progress end cancelled. */
+    void (*stop)(struct mt_provider_account *account);
+    /* The batch was dealt with: the cloud may forget it. Its memory is gone. */
+    void (*done)(struct mt_provider_account *account, struct mt_event_batch *batch);
+
+    /* Faults of sending and referring: the codes of easemob.md §3.5 as fault.code "send.blocked",
+     * "send.muted", …, with the SDK's number as provider_code. A lost answer: MT_ERR_UNKNOWN
+     * "send.unknown": it may have been sent, and is never sent again by itself. Needs a live
+     * session, and waits for one that is being made. */
+    enum mt_rc (*send)(struct mt_provider_account *account, const struct mt_outgoing *message,
+                       mt_sent_fn *done, void *ud, struct mt_provider_call **out);
+    enum mt_rc (*refer)(struct mt_provider_account *account, const struct mt_reference *reference,
+                        mt_sent_fn *done, void *ud, struct mt_provider_call **out);
+
+    /* From the own view of the server's history, one-way: others keep theirs. At most delete_max
+     * ids a call. */
+    unsigned delete_max;
+    enum mt_rc (*delete_ids)(struct mt_provider_account *account,
+                             const struct mt_conversation_ref *conversation, const uint64_t *ids,
+                             size_t n, mt_done_fn *done, void *ud, struct mt_provider_call **out);
+    enum mt_rc (*delete_before)(struct mt_provider_account *account,
+                                const struct mt_conversation_ref *conversation, int64_t before_ms,
+                                mt_done_fn *done, void *ud, struct mt_provider_call **out);
+    /* The conversation leaves the list; history: its messages too. */
+    enum mt_rc (*delete_conversation)(struct mt_provider_account *account,
+                                      const struct mt_conversation_ref *conversation, bool history,
+                                      mt_done_fn *done, void *ud, struct mt_provider_call **out);
+    enum mt_rc (*pin)(struct mt_provider_account *account,
+                      const struct mt_conversation_ref *conversation, bool pinned, mt_done_fn *done,
+                      void *ud, struct mt_provider_call **out);
+    enum mt_rc (*readers)(struct mt_provider_account *account,
+                          const struct mt_conversation_ref *group, uint64_t id, const char *cursor,
+                          void (*done)(void *ud, enum mt_rc rc, const struct mt_readers_page *page,
+                                       const struct mt_fault *fault),
+                          void *ud, struct mt_provider_call **out);
+    /* Uploads a file for a conversation and puts remote_path, secret, filename and size_bytes into
+     * attachment (a MAP in arena). progress may be NULL. */
+    enum mt_rc (*upload)(struct mt_provider_account *account,
+                         const struct mt_conversation_ref *conversation, const char *path,
+                         struct mt_arena *arena, struct mt_value *attachment,
+                         void (*progress)(void *ud, int64_t done_bytes, int64_t total_bytes),
+                         mt_done_fn *done, void *ud, struct mt_provider_call **out);
+    /* Fetches what a message's body names, streamed to path (a new file). */
+    enum mt_rc (*download)(struct mt_provider_account *account, const struct mt_value *body,
+                           const char *path,
+                           void (*progress)(void *ud, int64_t done_bytes, int64_t total_bytes),
+                           mt_done_fn *done, void *ud, struct mt_provider_call **out);
+};
+
+#endif
