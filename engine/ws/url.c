@@ -98,10 +98,11 @@ enum mt_rc mt_ws_url_read(const char *text, struct mt_ws_url *out)
     if (out->port != (out->secure ? 443 : 80))
         snprintf(out->authority + n, sizeof out->authority - (size_t)n, ":%u", out->port);
     at += len;
-    out->target = mt_mem_alloc(strlen(at) + 2);
+    size_t size = strlen(at) + 2;
+    out->target = mt_mem_alloc(size);
     if (!out->target)
         return MT_ERR_NOMEM;
-    snprintf(out->target, sizeof out->target, "%s%s", *at == '/' ? "" : "/", at);
+    snprintf(out->target, size, "%s%s", *at == '/' ? "" : "/", at);
     return MT_OK;
 }
 
