@@ -77,7 +77,8 @@ static int on_conn(struct mt_ws_conn *conn, struct lws *wsi, enum lws_callback_r
         conn->wsi = wsi;
         return mt_ws_conn_established(conn);
     case LWS_CALLBACK_CLIENT_RECEIVE:
-        return mt_ws_conn_receive(conn, in, len);
+        mt_ws_conn_receive(conn, in, len);
+        return 0;
     case LWS_CALLBACK_CLIENT_RECEIVE_PONG:
         conn->heard = true;
         return 0;
@@ -120,8 +121,8 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_TIMER:
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
         link = lws_get_opaque_user_data(wsi);
-        if (!link || !link->conn) /* ended: the library's side is to go too */
-            return -1;
+        if (!link || !link->conn) /* ended, and the library's side was told to end too */
+            return reason == LWS_CALLBACK_CLIENT_ESTABLISHED ? -1 : 0;
         return on_conn(link->conn, wsi, reason, in, len);
     default:
         return 0;

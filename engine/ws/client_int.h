@@ -123,7 +123,7 @@ void mt_ws_conn_end(struct mt_ws_conn *conn);
 void mt_ws_conn_fail(struct mt_ws_conn *conn, enum mt_rc kind, const char *code, const char *fmt,
                      ...) MT_PRINTF(4, 5);
 int mt_ws_conn_established(struct mt_ws_conn *conn);
-int mt_ws_conn_receive(struct mt_ws_conn *conn, const void *p, size_t len);
+void mt_ws_conn_receive(struct mt_ws_conn *conn, const void *p, size_t len);
 int mt_ws_conn_writeable(struct mt_ws_conn *conn);
 int mt_ws_conn_say_close(struct mt_ws_conn *conn);
 void mt_ws_conn_close_came(struct mt_ws_conn *conn, const unsigned char *p, size_t len);

@@ -112,7 +112,8 @@ void mt_ws_conn_lost(struct mt_ws_conn *conn)
 
     /* The library keeps the answer to our close to itself: what ends before the deadline for it
      * counts as answered. */
-    if (conn->state == CONN_CLOSING && conn->said_code && conn->code == MT_WS_NO_CLOSE)
+    if (conn->state == CONN_CLOSING && conn->said_code && conn->code == MT_WS_NO_CLOSE &&
+        !conn->fault)
         conn->code = conn->said_code;
     if (conn->code != MT_WS_NO_CLOSE && conn->state != CONN_ENDING)
         ending(conn);
@@ -292,44 +293,44 @@ static void deliver(struct mt_ws_conn *conn, bool binary, const void *p, size_t 
         conn->handlers.message(conn->ud, conn, binary, p, len);
 }
 
-static int give_up(struct mt_ws_conn *conn, enum mt_rc rc)
+/* The close frame leaves through the library's timer callback, and what comes until then is
+ * dropped. The callback for what was received must not fail: libwebsockets 4.1 then keeps its
+ * buffer as full as it is, reads on while it closes, and writes beyond the buffer's end. */
+static void give_up(struct mt_ws_conn *conn, enum mt_rc rc)
 {
     bool too_long = rc == MT_ERR_LIMIT;
 
-    lws_close_reason(conn->wsi,
-                     too_long ? LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE
-                              : LWS_CLOSE_STATUS_UNEXPECTED_CONDITION,
-                     NULL, 0);
     note(conn, rc, too_long ? "ws.message_too_long" : "memory",
          too_long ? "a message is longer than was allowed" : "out of memory");
     conn->state = CONN_CLOSING;
+    conn->send_code =
+        too_long ? LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE : LWS_CLOSE_STATUS_UNEXPECTED_CONDITION;
     mt_timer_start(conn->timer, CLOSE_MS, 0);
-    return -1;
+    wake(conn);
 }
 
-int mt_ws_conn_receive(struct mt_ws_conn *conn, const void *p, size_t len)
+void mt_ws_conn_receive(struct mt_ws_conn *conn, const void *p, size_t len)
 {
     bool last = lws_is_final_fragment(conn->wsi) && !lws_remaining_packet_payload(conn->wsi);
     bool binary = lws_frame_is_binary(conn->wsi);
 
     if (conn->state != CONN_OPEN)
-        return 0;
+        return;
     conn->heard = true;
     if (last && !conn->in.len && len <= conn->in.max_bytes) { /* the common case: in one piece */
         deliver(conn, binary, len ? p : "", len);
-        return 0;
+        return;
     }
     enum mt_rc rc = mt_buf_append(&conn->in, p, len);
     if (rc)
-        return give_up(conn, rc);
-    if (!last)
-        return 0;
+        give_up(conn, rc);
+    if (rc || !last)
+        return;
     deliver(conn, binary, conn->in.data, conn->in.len);
     if (conn->in.cap > IN_KEPT_BYTES)
         mt_buf_deinit(&conn->in);
     else
         mt_buf_reset(&conn->in);
-    return 0;
 }
 
 /* The library answers it, then ends the connection. */

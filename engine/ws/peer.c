@@ -31,6 +31,17 @@ static void wake(struct mt_ws_peer *peer)
     lws_cancel_service(peer->conn->server->library.context);
 }
 
+static void drop_queue(struct mt_ws_peer *peer)
+{
+    while (peer->head) {
+        struct out_message *next = peer->head->next;
+        mt_mem_free(peer->head);
+        peer->head = next;
+    }
+    peer->tail = NULL;
+    peer->queued_bytes = 0;
+}
+
 int mt_ws_peer_open(struct conn *conn)
 {
     const struct mt_ws_head *head = conn->server->upgrading;
@@ -52,13 +63,18 @@ int mt_ws_peer_receive(struct conn *conn, const void *p, size_t len)
 {
     struct mt_ws_peer *peer = conn->peer;
 
+    /* This callback must not fail: libwebsockets 4.1 then keeps its buffer as full as it is, and
+     * reads on while it closes. What comes until the close frame has left is dropped. */
+    if (peer->closing || peer->cut)
+        return 0;
     if (mt_buf_append(&peer->in, p, len)) {
-        lws_close_reason(conn->wsi, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, NULL, 0);
-        return -1;
+        drop_queue(peer);
+        mt_ws_peer_close(peer, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE);
+        return 0;
     }
     if (!lws_is_final_fragment(conn->wsi) || lws_remaining_packet_payload(conn->wsi))
         return 0;
-    if (peer->opened && !peer->closing)
+    if (peer->opened)
         conn->server->handlers.message(conn->server->ud, peer, peer->ud,
                                        lws_frame_is_binary(conn->wsi),
                                        peer->in.data ? peer->in.data : "", peer->in.len);
@@ -115,11 +131,7 @@ void mt_ws_peer_gone(struct conn *conn)
         return;
     if (peer->opened && conn->server->handlers.closed)
         conn->server->handlers.closed(conn->server->ud, peer, peer->ud);
-    while (peer->head) {
-        struct out_message *next = peer->head->next;
-        mt_mem_free(peer->head);
-        peer->head = next;
-    }
+    drop_queue(peer);
     mt_buf_deinit(&peer->in);
     mt_mem_free(peer);
 }

@@ -110,7 +110,7 @@ static int on_ws(struct lws *wsi, enum lws_callback_reasons reason, void *user, 
         return mt_ws_peer_open(conn);
     case LWS_CALLBACK_RECEIVE:
         conn = lws_get_opaque_user_data(wsi);
-        return conn && conn->peer ? mt_ws_peer_receive(conn, in, len) : -1;
+        return conn && conn->peer ? mt_ws_peer_receive(conn, in, len) : 0;
     case LWS_CALLBACK_TIMER:
         conn = lws_get_opaque_user_data(wsi);
         return conn && conn->peer ? mt_ws_peer_timer(conn) : 0;
