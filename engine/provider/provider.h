@@ -12,6 +12,7 @@ struct mt_http;
 struct mt_secret;
 struct mt_provider_account;
 struct mt_provider_call;
+struct mt_provider_live;
 
 /* What the configuration says of an account. Strings are copied by open. */
 struct mt_account_config {
@@ -85,6 +86,7 @@ struct mt_check {
 
 struct mt_provider {
     const char *name;
+    const struct mt_provider_live *live; /* what it can do beyond reading (live.h); NULL: nothing */
 
     enum mt_rc (*open)(struct mt_loop *loop, struct mt_http *http,
                        const struct mt_account_config *config, struct mt_provider_account **out,

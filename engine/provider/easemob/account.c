@@ -9,6 +9,7 @@
 #include "base/secret.h"
 #include "base/str.h"
 #include "provider/easemob/conversations_int.h"
+#include "provider/easemob/live_int.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -99,10 +100,27 @@ static bool url_ok(const char *url)
            strpbrk(url, "?# \t\r\n\"\\") == NULL;
 }
 
+static bool websocket_ok(const char *url)
+{
+    return (mt_str_starts(url, "wss://") || (mt_str_starts(url, "ws://") && mt_em_loopback(url))) &&
+           strlen(url) < 280 && strpbrk(url, "?# \t\r\n\"\\") == NULL;
+}
+
 static enum mt_rc set_hosts(struct mt_provider_account *account,
                             const struct mt_account_config *config, struct mt_fault *fault)
 {
     size_t n = 0;
+
+    if (config->websocket != NULL) {
+        if (!websocket_ok(config->websocket))
+            return mt_fault_set(
+                fault, MT_ERR_INVALID, "config.websocket",
+                "websocket must be an address such as "
+                "\"wss://im-api-wechat.easemob.com/websocket\" (ws:// on loopback)");
+        account->websocket = mt_mem_strdup(config->websocket);
+        if (account->websocket == NULL)
+            return MT_ERR_NOMEM;
+    }
 
     if (config->rest != NULL) {
         if (!url_ok(config->rest))
@@ -170,6 +188,7 @@ void mt_em_account_release(struct mt_provider_account *account)
         mt_mem_free(account->discovery[i]);
     mt_mem_free(account->discovery);
     mt_mem_free(account->rest);
+    mt_mem_free(account->websocket);
     mt_mem_free(account->user_escaped);
     mt_mem_free(account->user);
     mt_mem_free(account->org_app);
@@ -237,6 +256,7 @@ static void account_close(struct mt_provider_account *account)
     if (account == NULL || account->closed)
         return;
     account->closed = true;
+    mt_em_live_stop(account);
     mt_em_session_stop(account);
     while (account->calls != NULL) {
         struct mt_provider_call *call = account->calls;
@@ -310,6 +330,11 @@ static bool account_can(const struct mt_provider_account *account, const char *c
         "conversations.pinned",
         "conversations.marks",
         "conversations.last",
+        "live",
+        "send",
+        "receipts",
+        "recall",
+        "edit",
     };
 
     (void)account;
@@ -338,8 +363,17 @@ static enum mt_rc account_decode(const struct mt_provider_account *account, cons
     return rc;
 }
 
+static const struct mt_provider_live live_verbs = {
+    .start = mt_em_live_start,
+    .stop = mt_em_live_stop,
+    .done = mt_em_live_done,
+    .send = mt_em_live_send,
+    .refer = mt_em_live_refer,
+};
+
 const struct mt_provider mt_provider_easemob = {
     .name = "easemob",
+    .live = &live_verbs,
     .open = account_open,
     .close = account_close,
     .login = mt_em_login,

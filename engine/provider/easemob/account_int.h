@@ -15,6 +15,7 @@
 struct mt_arena;
 struct mt_buf;
 struct mt_em_listing;
+struct mt_em_live;
 struct mt_map;
 
 #define MT_EM_HOSTS_MAX 8
@@ -37,6 +38,7 @@ struct mt_em_session {
     size_t discovery_at;    /* index of the base being asked */
     char hosts[MT_EM_HOSTS_MAX][300];
     size_t hosts_n;
+    char websocket[300]; /* from discovery; "" */
     size_t host_at;
     struct mt_em_token *token; /* NULL: not logged in */
     struct mt_http_call *http;
@@ -74,6 +76,8 @@ struct mt_provider_account {
     int form; /* the conversation list that this app offers (enum mt_em_form); -1: not known yet */
     struct mt_em_listing *listings;
     uint64_t listings_made;
+    char *websocket; /* as configured; NULL: discovery */
+    struct mt_em_live *live; /* NULL: not live */
     struct mt_provider_call *calls;
 };
 
@@ -132,9 +136,10 @@ bool mt_em_loopback(const char *url);
 /* session.c, called by discovery when it ended. */
 void mt_em_session_discovered(struct mt_provider_account *account, enum mt_rc rc,
                               const struct mt_fault *fault);
-/* The hosts of a server.json that can be used (§1.2); the number found. */
+/* The hosts of a server.json that can be used (§1.2); the number found. websocket is left alone when
+ * it names none. */
 size_t mt_em_discovery_parse(const char *text, size_t len, bool plain, char hosts[][300],
-                             size_t max);
+                             size_t max, char websocket[300]);
 
 /* verbs */
 enum mt_rc mt_em_login(struct mt_provider_account *account,

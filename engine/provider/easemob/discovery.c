@@ -79,8 +79,23 @@ static bool read_host(const struct mt_json *host, bool plain, char *out, size_t 
     return true;
 }
 
+/* The raw WebSocket is msync-wx; msync-ws is the SockJS of old clients (§1.2). */
+static void read_websocket(const struct mt_json *root, bool plain, char out[300])
+{
+    const struct mt_json *list = mt_json_get(mt_json_get(root, "msync-wx"), "hosts");
+    char host[280];
+
+    for (const struct mt_json *h = mt_json_child(list); h != NULL; h = mt_json_next(h)) {
+        if (!read_host(h, plain, host, sizeof host))
+            continue;
+        snprintf(out, 300, "%s%s/websocket", plain ? "ws" : "wss",
+                 host + strlen(plain ? "http" : "https"));
+        return;
+    }
+}
+
 size_t mt_em_discovery_parse(const char *text, size_t len, bool plain, char hosts[][300],
-                             size_t max)
+                             size_t max, char websocket[300])
 {
     struct mt_json *root = NULL;
     const struct mt_json *list = NULL;
@@ -92,6 +107,7 @@ size_t mt_em_discovery_parse(const char *text, size_t len, bool plain, char host
     for (const struct mt_json *h = mt_json_child(list); h != NULL && n < max; h = mt_json_next(h))
         if (read_host(h, plain, hosts[n], sizeof hosts[n]))
             n++;
+    read_websocket(root, plain, websocket);
     mt_json_free(root);
     return n;
 }
@@ -113,7 +129,7 @@ static void on_answer(void *ud, enum mt_rc rc, const struct mt_http_response *re
         bool plain = mt_str_starts(base, "http://") && mt_em_loopback(base);
 
         session->hosts_n = mt_em_discovery_parse(response->body, response->body_len, plain,
-                                                 session->hosts, MT_EM_HOSTS_MAX);
+                                                 session->hosts, MT_EM_HOSTS_MAX, session->websocket);
         if (session->hosts_n > 0) {
             session->host_at = 0;
             mt_em_account_set_api(account, session->hosts[0]);

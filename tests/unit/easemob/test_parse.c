@@ -524,15 +524,16 @@ static void hosts_of_a_discovery(void **state)
         "{\"protocol\":\"https\",\"domain\":\"a31.easemob.com\",\"port\":8443,\"ip\":\"1.2.3.4\"}]}"
         "}";
     char hosts[4][300];
+    char websocket[300] = "";
 
     (void)state;
-    assert_int_equal(mt_em_discovery_parse(text, strlen(text), false, hosts, 4), 2);
+    assert_int_equal(mt_em_discovery_parse(text, strlen(text), false, hosts, 4, websocket), 2);
     assert_string_equal(hosts[0], "https://a1.easemob.com");
     assert_string_equal(hosts[1], "https://a31.easemob.com:8443");
-    assert_int_equal(mt_em_discovery_parse(text, strlen(text), true, hosts, 4), 1);
+    assert_int_equal(mt_em_discovery_parse(text, strlen(text), true, hosts, 4, websocket), 1);
     assert_string_equal(hosts[0], "http://127.0.0.1:32813");
-    assert_int_equal(mt_em_discovery_parse("{}", 2, true, hosts, 4), 0);
-    assert_int_equal(mt_em_discovery_parse("x", 1, true, hosts, 4), 0);
+    assert_int_equal(mt_em_discovery_parse("{}", 2, true, hosts, 4, websocket), 0);
+    assert_int_equal(mt_em_discovery_parse("x", 1, true, hosts, 4, websocket), 0);
     assert_true(mt_em_loopback("http://127.0.0.1:1/x"));
     assert_true(mt_em_loopback("http://localhost"));
     assert_false(mt_em_loopback("http://localhost.evil.example"));

@@ -1,0 +1,290 @@
+/* The queues that the server keeps for this user, pulled one batch after the other (easemob.md
+ * §3.2). The key that asks for more is the only acknowledgement: it goes out when the batch was
+ * dealt with, never before. */
+#include "provider/easemob/live_int.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+#define PULLS_MAX 32 /* queues that are read at once */
+
+/* ---------------------------------------------------------------- what was dealt with */
+
+static void remember(struct mt_em_live *live, uint64_t id)
+{
+    if (!live->seen)
+        live->seen = mt_mem_calloc(MT_EM_SEEN_MAX, sizeof *live->seen);
+    if (!live->seen || !id)
+        return;
+    live->seen[live->seen_at] = id;
+    live->seen_at = (live->seen_at + 1) % MT_EM_SEEN_MAX;
+    if (live->seen_n < MT_EM_SEEN_MAX)
+        live->seen_n++;
+}
+
+static bool was_seen(const struct mt_em_live *live, uint64_t id)
+{
+    for (size_t i = 0; i < live->seen_n; i++) {
+        if (live->seen[i] == id)
+            return true;
+    }
+    return false;
+}
+
+/* Whether a batch that is in the caller's hands holds it. */
+static bool is_out(const struct mt_em_live *live, uint64_t id)
+{
+    for (const struct mt_em_batch *batch = live->batches; batch; batch = batch->next) {
+        for (size_t i = 0; i < batch->ids_n; i++) {
+            if (batch->ids[i] == id)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* ---------------------------------------------------------------- pulling */
+
+/* Field 2 is the key, field 3 the queue, unchanged. */
+static void ask(struct mt_em_live *live, struct mt_em_queue *queue, uint64_t key)
+{
+    struct mt_buf out;
+
+    mt_buf_init(&out, queue->jid_len + 64);
+    if (key) {
+        mt_buf_append_char(&out, 0x10);
+        for (; key >= 0x80; key >>= 7)
+            mt_buf_append_char(&out, (char)(key | 0x80));
+        mt_buf_append_char(&out, (char)key);
+    }
+    mt_buf_append_char(&out, 0x1a);
+    size_t len = queue->jid_len;
+    for (; len >= 0x80; len >>= 7)
+        mt_buf_append_char(&out, (char)(len | 0x80));
+    mt_buf_append_char(&out, (char)len);
+    mt_buf_append(&out, queue->jid, queue->jid_len);
+    if (!out.failed)
+        (void)mt_em_live_send_sync(live, out.data, out.len);
+    mt_buf_deinit(&out);
+}
+
+/* Queues that wait, oldest first, while there is room. */
+static void pull_more(struct mt_em_live *live)
+{
+    for (struct mt_em_queue *q = live->queues; q && live->pulls_n < PULLS_MAX; q = q->next) {
+        if (q->pulling || q->blocked || !q->again)
+            continue;
+        q->pulling = true;
+        q->again = false;
+        q->last_key = 0;
+        live->pulls_n++;
+        ask(live, q, 0);
+    }
+}
+
+static struct mt_em_queue *find(struct mt_em_live *live, const Easemob__Pb__JID *jid, bool make)
+{
+    size_t len = easemob__pb__jid__get_packed_size(jid);
+    struct mt_em_queue **at = &live->queues;
+    struct mt_em_queue *made = mt_mem_calloc(1, sizeof *made + len);
+
+    if (!made)
+        return NULL;
+    made->jid_len = easemob__pb__jid__pack(jid, made->jid);
+    for (; *at; at = &(*at)->next) {
+        if ((*at)->jid_len == made->jid_len && !memcmp((*at)->jid, made->jid, made->jid_len)) {
+            mt_mem_free(made);
+            return *at;
+        }
+    }
+    if (!make) {
+        mt_mem_free(made);
+        return NULL;
+    }
+    *at = made;
+    return made;
+}
+
+void mt_em_live_notice(struct mt_em_live *live, const Easemob__Pb__JID *jid)
+{
+    struct mt_em_queue *queue = find(live, jid, true);
+
+    if (!queue)
+        return; /* the next heartbeat names it again */
+    queue->again = true;
+    pull_more(live);
+}
+
+static void queue_remove(struct mt_em_live *live, struct mt_em_queue *queue)
+{
+    struct mt_em_queue **at = &live->queues;
+
+    while (*at != queue)
+        at = &(*at)->next;
+    *at = queue->next;
+    mt_mem_free(queue);
+}
+
+/* The chain has come to its end. */
+static void rest(struct mt_em_live *live, struct mt_em_queue *queue)
+{
+    queue->pulling = false;
+    live->pulls_n--;
+    if (!queue->again)
+        queue_remove(live, queue);
+    pull_more(live);
+}
+
+/* What follows a batch that needs no further care. */
+static void go_on(struct mt_em_live *live, struct mt_em_queue *queue, uint64_t key, bool had_metas,
+                  bool last)
+{
+    if (!key || key == queue->last_key || (!had_metas && last)) {
+        rest(live, queue);
+        return;
+    }
+    queue->last_key = key;
+    ask(live, queue, key);
+}
+
+/* ---------------------------------------------------------------- batches */
+
+void mt_em_live_batch_free(struct mt_em_batch *batch)
+{
+    mt_arena_free(batch->arena);
+    mt_mem_free(batch);
+}
+
+void mt_em_live_hand_out(struct mt_em_live *live, struct mt_em_batch *batch)
+{
+    if (live->stopped) {
+        mt_em_live_batch_free(batch);
+        return;
+    }
+    batch->live = live;
+    batch->generation = live->generation;
+    batch->next = live->batches;
+    live->batches = batch;
+    live->handlers.batch(live->ud, &batch->pub);
+}
+
+/* Metas that were not dealt with yet, moved to the front; their number. *held: some are in the
+ * caller's hands. */
+static size_t fresh(struct mt_em_live *live, Easemob__Pb__Meta **metas, size_t n, bool *held)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        uint64_t id = metas[i]->has_id ? metas[i]->id : 0;
+        if (id && is_out(live, id))
+            *held = true;
+        else if (!id || !was_seen(live, id))
+            metas[kept++] = metas[i];
+    }
+    return kept;
+}
+
+/* To acknowledge it now would acknowledge what nobody has dealt with: it is pulled again later. */
+static void block(struct mt_em_live *live, struct mt_em_queue *queue)
+{
+    queue->again = true;
+    queue->blocked = true;
+    rest(live, queue);
+}
+
+static void unblock(struct mt_em_live *live)
+{
+    for (struct mt_em_queue *q = live->queues; q; q = q->next)
+        q->blocked = false;
+    pull_more(live);
+}
+
+void mt_em_live_batch(struct mt_em_live *live, const Easemob__Pb__CommSyncDL *dl,
+                      struct mt_arena *arena)
+{
+    struct mt_em_queue *queue = dl->queue ? find(live, dl->queue, false) : NULL;
+    uint64_t key = dl->has_nextkey ? dl->nextkey : 0;
+    bool last = dl->has_islast && dl->islast;
+    bool held = false;
+    size_t n = fresh(live, dl->metas, dl->n_metas, &held);
+    struct mt_em_batch *batch = n ? mt_mem_calloc(1, sizeof *batch) : NULL;
+    enum mt_rc rc = n && !batch ? MT_ERR_NOMEM : MT_OK;
+
+    if (queue && !queue->pulling)
+        queue = NULL; /* nothing was asked for: it is not ours to acknowledge */
+    if (queue && held) {
+        block(live, queue);
+        queue = NULL;
+    }
+    if (batch) {
+        batch->ids = mt_arena_calloc(arena, n, sizeof *batch->ids);
+        rc = batch->ids ? mt_em_live_events(live, dl->metas, n, arena, &batch->pub) : MT_ERR_NOMEM;
+    }
+    if (rc == MT_ERR_NOMEM || rc == MT_ERR_LIMIT) {
+        struct mt_fault fault; /* not acknowledged: it comes again with the next connection */
+        (void)mt_fault_set(&fault, rc, "live.memory", "%s: out of memory for a batch of %zu",
+                           live->account->name, n);
+        mt_mem_free(batch);
+        mt_arena_free(arena);
+        mt_em_live_lose(live, &fault);
+        return;
+    }
+    if (rc || !batch || !batch->pub.n) { /* the session has ended, or there is nothing to tell */
+        for (size_t i = 0; i < n && !rc; i++)
+            remember(live, dl->metas[i]->has_id ? dl->metas[i]->id : 0);
+        mt_mem_free(batch);
+        bool had_metas = dl->n_metas > 0;
+        mt_arena_free(arena);
+        if (queue && !rc)
+            go_on(live, queue, key, had_metas, last);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        batch->ids[i] = dl->metas[i]->has_id ? dl->metas[i]->id : 0;
+    batch->ids_n = n;
+    batch->arena = arena;
+    batch->queue = queue;
+    batch->next_key = key;
+    batch->last = last;
+    mt_em_live_hand_out(live, batch);
+}
+
+void mt_em_live_batch_done(struct mt_em_live *live, struct mt_em_batch *batch)
+{
+    struct mt_em_batch **at = &live->batches;
+    struct mt_em_queue *queue = batch->queue;
+
+    while (*at != batch)
+        at = &(*at)->next;
+    *at = batch->next;
+    for (size_t i = 0; i < batch->ids_n; i++)
+        remember(live, batch->ids[i]);
+    if (queue && batch->generation == live->generation)
+        go_on(live, queue, batch->next_key, true, batch->last);
+    mt_em_live_batch_free(batch);
+    unblock(live);
+}
+
+/* A new connection pulls from the last key that the server was told: what was not acknowledged
+ * comes again, and is known by its ids. */
+void mt_em_live_queues_reset(struct mt_em_live *live)
+{
+    for (struct mt_em_batch *batch = live->batches; batch; batch = batch->next)
+        batch->queue = NULL;
+    mt_em_live_queues_free(live);
+}
+
+void mt_em_live_queues_free(struct mt_em_live *live)
+{
+    while (live->queues) {
+        struct mt_em_queue *queue = live->queues;
+
+        live->queues = queue->next;
+        mt_mem_free(queue);
+    }
+    live->pulls_n = 0;
+}
