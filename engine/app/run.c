@@ -9,6 +9,7 @@
 #include "loop/loop.h"
 #include "provider/reader.h"
 #include "script/script.h"
+#include "ws/client.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 struct run {
     struct mt_loop *loop;
     struct mt_accounts *accounts;
+    struct mt_ws_client *ws; /* made when an account goes live */
     struct mt_script *script;
     struct mt_progress progress;
     unsigned signals_n;
@@ -39,6 +41,20 @@ static enum mt_rc account_name(void *ud, size_t i, const char **name, struct mt_
 {
     struct run *run = ud;
     return mt_accounts_name(run->accounts, i, name, fault);
+}
+
+static enum mt_rc websockets(void *ud, struct mt_ws_client **out, struct mt_fault *fault)
+{
+    struct run *run = ud;
+
+    if (!run->ws) {
+        enum mt_rc rc =
+            mt_ws_client_new(run->loop, &(struct mt_ws_client_options){0}, &run->ws, fault);
+        if (rc)
+            return rc;
+    }
+    *out = run->ws;
+    return MT_OK;
 }
 
 static void print(void *ud, const char *line, size_t len)
@@ -172,12 +188,14 @@ int mt_app_run(const struct mt_run_options *options)
     host.budget = mt_reader_budget_new(0);
     host.resolve = resolve;
     host.account_name = account_name;
+    host.websockets = websockets;
     host.print = print;
     host.progress = progress;
     host.ud = &run;
     mt_log_sink_set(log_line, &run);
     if (run.accounts && host.budget)
         status = run_script(&run, &host, options);
+    mt_ws_client_free(run.ws);
     mt_accounts_free(run.accounts);
     mt_reader_budget_release(host.budget);
     if (mt_loop_free(run.loop))

@@ -1,5 +1,5 @@
 /* conversation: its fields, one page of its history, and its export into an archive. */
-#include "script/script_int.h"
+#include "script/live_int.h"
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -112,6 +112,7 @@ struct page_wait {
     struct mt_wait wait;
     struct mt_provider_call *call;
     const struct mt_provider *provider;
+    struct mt_provider_account *account;
     struct mt_page *page;
     char cursor[64];
     bool has_cursor;
@@ -137,6 +138,10 @@ static void page_came(void *ud, enum mt_rc rc, const struct mt_history_page *pag
 
     if (!rc) {
         w->page = mt_page_of_messages(page->items, page->n);
+        if (w->page) {
+            w->page->provider = w->provider;
+            w->page->account = w->account;
+        }
         if (!w->page)
             rc = MT_ERR_NOMEM;
         w->has_cursor = page->cursor != NULL;
@@ -191,6 +196,7 @@ int mt_lua_history_page(lua_State *L)
     mt_task_may_wait(L);
     struct page_wait *w = mt_wait_new(L, sizeof *w, page_release);
     w->provider = c->provider;
+    w->account = c->account;
     w->wait.cancel = page_cancel;
     enum mt_rc rc = c->provider->history(c->account, &query, page_came, w, &w->call);
     if (rc)
@@ -282,6 +288,8 @@ void mt_bind_conversation(lua_State *L)
     static const luaL_Reg methods[] = {{"history", mt_lua_history},
                                        {"history_page", mt_lua_history_page},
                                        {"export", mt_lua_export},
+                                       {"send", mt_lua_send},
+                                       {"mark_read", mt_lua_mark_read},
                                        {"json", conversation_json},
                                        {NULL, NULL}};
     mt_script_type(L, MT_TYPE_CONVERSATION, methods, conversation_index, conversation_gc);

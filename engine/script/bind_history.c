@@ -11,6 +11,8 @@
 
 struct history {
     struct mt_reader *reader;
+    const struct mt_provider *provider;
+    struct mt_provider_account *account;
     struct mt_page *page;   /* the one that is given out */
     struct mt_page *coming; /* the next, already there */
     size_t next;
@@ -49,6 +51,10 @@ static void page_came(void *ud, const struct mt_message *items, size_t n)
 
     h->outstanding = true;
     h->coming = mt_page_of_messages(items, n);
+    if (h->coming) {
+        h->coming->provider = h->provider;
+        h->coming->account = h->account;
+    }
     if (!h->coming)
         h->rc = mt_fault_set(&h->fault, MT_ERR_NOMEM, "memory", "out of memory");
     wake(h);
@@ -162,6 +168,8 @@ int mt_lua_history(lua_State *L)
     }
     lua_setmetatable(L, -2);
     h->left = limit;
+    h->provider = c->provider;
+    h->account = c->account;
     if (mt_reader_start(mt_script_of(L)->host->loop, c->provider, c->account, &options, page_came,
                         reading_done, h, &h->reader, &fault))
         return mt_fault_raise(L, &fault);

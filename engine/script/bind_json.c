@@ -114,6 +114,17 @@ static void encode(lua_State *L, struct encoder *e, int depth)
                         JSON_MAX_BYTES >> 20);
 }
 
+static int json_encode(lua_State *L);
+
+const char *mt_lua_json_push(lua_State *L, int index, size_t *len)
+{
+    index = lua_absindex(L, index);
+    lua_pushcfunction(L, json_encode);
+    lua_pushvalue(L, index);
+    lua_call(L, 1, 1);
+    return lua_tolstring(L, -1, len);
+}
+
 static int json_encode(lua_State *L)
 {
     struct encoder *e = NULL;

@@ -1,5 +1,5 @@
 /* A message in Lua: a userdata over the C struct. A field becomes a Lua value when it is read. */
-#include "script/script_int.h"
+#include "script/live_int.h"
 
 #include "base/str.h"
 #include "codec/time.h"
@@ -12,9 +12,10 @@ struct lua_message {
     const struct mt_message *message;
 };
 
-static const char *const fields[] = {"id",  "conversation", "from",   "to",   "direction", "time",
-                                     "at",  "kind",         "text",   "body", "ext",       "extra",
-                                     "raw", "type",         "target", "json"};
+static const char *const fields[] = {"id",   "conversation", "from",   "to",   "direction",
+                                     "time", "at",           "kind",   "text", "body",
+                                     "ext",  "extra",        "raw",    "type", "target",
+                                     "json", "mark_read",    "recall", "edit"};
 
 static struct lua_message *check(lua_State *L, int index)
 {
@@ -146,6 +147,40 @@ static bool push_text_field(lua_State *L, const struct mt_message *m, const char
     return true;
 }
 
+static int message_mark_read(lua_State *L)
+{
+    struct lua_message *m = check(L, 1);
+    return mt_lua_message_refer(L, m->page, m->message, MT_REFER_READ);
+}
+
+static int message_recall(lua_State *L)
+{
+    struct lua_message *m = check(L, 1);
+    return mt_lua_message_refer(L, m->page, m->message, MT_REFER_RECALL);
+}
+
+static int message_edit(lua_State *L)
+{
+    struct lua_message *m = check(L, 1);
+    return mt_lua_message_refer(L, m->page, m->message, MT_REFER_EDIT);
+}
+
+static bool push_method(lua_State *L, const char *key)
+{
+    static const luaL_Reg methods[] = {{"json", message_json},
+                                       {"mark_read", message_mark_read},
+                                       {"recall", message_recall},
+                                       {"edit", message_edit}};
+
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        if (strcmp(methods[i].name, key) != 0)
+            continue;
+        lua_pushcfunction(L, methods[i].func);
+        return true;
+    }
+    return false;
+}
+
 static int message_index(lua_State *L)
 {
     struct lua_message *ud = check(L, 1);
@@ -175,8 +210,8 @@ static int message_index(lua_State *L)
         push_map(L, &m->extra);
     } else if (!strcmp(key, "raw")) {
         lua_pushlstring(L, (const char *)m->raw, m->raw_len);
-    } else if (!strcmp(key, "json")) {
-        lua_pushcfunction(L, message_json);
+    } else if (push_method(L, key)) {
+        return 1;
     } else {
         const char *near = mt_str_nearest(key, fields, sizeof fields / sizeof *fields);
         return mt_fault_raisef(L, MT_ERR_INVALID, "message.field",

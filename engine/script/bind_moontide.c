@@ -1,6 +1,6 @@
 /* The C half of the module: accounts, tasks, time, log, progress. The Lua half is
  * lua/moontide/init.lua. */
-#include "script/script_int.h"
+#include "script/live_int.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -233,19 +233,47 @@ static int core_usage(lua_State *L)
     return mt_fault_raisef(L, MT_ERR_INVALID, luaL_checkstring(L, 1), "%s", luaL_checkstring(L, 2));
 }
 
+/* extend(type, methods): the half of a type that is written in Lua. */
+static int core_extend(lua_State *L)
+{
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_settop(L, 2);
+    lua_pushfstring(L, "methods of moontide.%s", luaL_checkstring(L, 1));
+    lua_gettable(L, LUA_REGISTRYINDEX);
+    lua_pushnil(L);
+    while (lua_next(L, 2)) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_settable(L, -4);
+    }
+    return 0;
+}
+
 void mt_bind_moontide(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"account", core_account}, {"accounts", core_accounts}, {"archive", mt_lua_archive_open},
-        {"verify", mt_lua_verify}, {"spawn", core_spawn},       {"sleep", core_sleep},
-        {"now", core_now},         {"ago", core_ago},           {"duration", core_duration},
-        {"time", core_time},       {"log", core_log},           {"progress", core_progress},
-        {"fault", core_fault},     {"usage", core_usage},       {NULL, NULL},
+        {"account", core_account},
+        {"accounts", core_accounts},
+        {"archive", mt_lua_archive_open},
+        {"verify", mt_lua_verify},
+        {"spawn", core_spawn},
+        {"sleep", core_sleep},
+        {"now", core_now},
+        {"ago", core_ago},
+        {"duration", core_duration},
+        {"time", core_time},
+        {"log", core_log},
+        {"progress", core_progress},
+        {"fault", core_fault},
+        {"usage", core_usage},
+        {"extend", core_extend},
+        {NULL, NULL},
     };
     static const luaL_Reg task_methods[] = {{"join", task_join}, {NULL, NULL}};
 
     mt_script_type(L, MT_TYPE_TASK, task_methods, NULL, NULL);
     luaL_newlib(L, functions);
+    mt_bind_live(L);
     mt_bind_json(L);
     lua_setfield(L, -2, "json");
 }

@@ -8,11 +8,14 @@
 struct mt_loop;
 struct mt_reader_budget;
 struct mt_script;
+struct mt_ws_client;
 
 /* What the process gives to its scripts. Must outlive them. */
 struct mt_script_host {
     struct mt_loop *loop;
     struct mt_reader_budget *budget; /* what all reads hold together; NULL: each has its own */
+    /* The process's WebSocket client, made when first asked for; NULL: no live accounts. */
+    enum mt_rc (*websockets)(void *ud, struct mt_ws_client **out, struct mt_fault *fault);
     /* An account by the configuration's name; *name NULL: the only one there is, named in *name. */
     enum mt_rc (*resolve)(void *ud, const char **name, const struct mt_provider **provider,
                           struct mt_provider_account **account, struct mt_fault *fault);

@@ -46,6 +46,7 @@ struct mt_script {
     char *name;
     char *command;
     size_t memory_bytes, memory_max_bytes;
+    struct mt_lua_live *lives; /* accounts that are online for it */
     struct mt_task *tasks;
     struct mt_task *main; /* its result is the script's status */
     struct mt_task *current;
@@ -148,6 +149,9 @@ struct mt_page {
     struct mt_message *messages;
     struct mt_conversation *conversations;
     size_t n;
+    /* Where its messages are from, for what refers to them; NULL: not known. */
+    const struct mt_provider *provider;
+    struct mt_provider_account *account;
 };
 struct mt_page *mt_page_of_messages(const struct mt_message *items, size_t n);
 struct mt_page *mt_page_of_conversations(const struct mt_conversation *items, size_t n);
@@ -174,6 +178,8 @@ MT_RAISES void mt_lua_message_push(lua_State *L, struct mt_page *page, size_t in
 MT_RAISES void mt_lua_message_push_at(lua_State *L, struct mt_page *page,
                                       const struct mt_message *message);
 MT_RAISES void mt_lua_value_push(lua_State *L, const struct mt_value *value);
+/* Pushes the value at index as JSON. */
+MT_RAISES const char *mt_lua_json_push(lua_State *L, int index, size_t *len);
 struct mt_writer;
 MT_RAISES struct mt_writer *mt_lua_archive_writer(lua_State *L, int index);
 void mt_bind_moontide(lua_State *L); /* pushes the C half of the module */

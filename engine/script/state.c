@@ -50,6 +50,9 @@ void mt_script_type(lua_State *L, const char *name, const luaL_Reg *methods, lua
     if (methods) {
         lua_newtable(L);
         luaL_setfuncs(L, methods, 0);
+        lua_pushfstring(L, "methods of %s", name);
+        lua_pushvalue(L, -2);
+        lua_settable(L, LUA_REGISTRYINDEX);
         if (index)
             lua_pushcclosure(L, index, 1);
         lua_setfield(L, -2, "__index");

@@ -1,6 +1,6 @@
 /* Tasks: coroutines that the engine knows. A completion only marks its wait and queues the task;
  * the queue is drained from the loop, and nowhere else is a coroutine resumed. */
-#include "script/script_int.h"
+#include "script/live_int.h"
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -301,6 +301,7 @@ void mt_script_free(struct mt_script *script)
     if (!script)
         return;
     mt_watch_stop(script);
+    mt_lua_live_stop_all(script);
     if (script->L)
         lua_close(script->L);
     while (script->tasks) {

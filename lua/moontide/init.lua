@@ -18,6 +18,9 @@ function moontide.try(f, ...)
   return false, core.fault(results[2])
 end
 
+local live = require "moontide.live"
+core.extend("account", { on = live.on, off = live.off })
+
 local described = {}
 
 --- Describes a script: name, summary, args, grant, run.

@@ -1,0 +1,304 @@
+/* Live accounts: the session, and the batches of events, one after the other, to the task that asks
+ * for them. Who is told of what, and in which order, is the business of lua/moontide/live.lua. */
+#include "script/live_int.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+#define TYPE_BATCH "moontide.batch"
+
+struct waiting_batch {
+    struct waiting_batch *next;
+    struct mt_event_batch *batch;
+};
+
+struct mt_lua_live {
+    struct mt_lua_live *next;
+    const struct mt_provider *provider;
+    struct mt_provider_account *account;
+    struct waiting_batch *first, *last;
+    struct waiting_batch *dropped; /* by the script: not acknowledged while the session lives */
+    struct mt_wait *wait;          /* of the task that asks for the next batch */
+    bool ended;
+    struct mt_fault fault;
+};
+
+static void wake(struct mt_lua_live *live)
+{
+    struct mt_wait *wait = live->wait;
+
+    live->wait = NULL;
+    if (wait)
+        mt_wait_wake(wait, MT_OK, NULL);
+}
+
+static void batch_came(void *ud, struct mt_event_batch *batch)
+{
+    struct mt_lua_live *live = ud;
+    struct waiting_batch *item = mt_mem_calloc(1, sizeof *item);
+
+    if (!item)
+        return; /* not dealt with: it comes again with the next connection */
+    item->batch = batch;
+    if (live->last)
+        live->last->next = item;
+    else
+        live->first = item;
+    live->last = item;
+    wake(live);
+}
+
+static void session_ended(void *ud, const struct mt_fault *fault)
+{
+    struct mt_lua_live *live = ud;
+
+    live->ended = true;
+    live->fault = *fault;
+    wake(live);
+}
+
+static struct mt_lua_live *find(struct mt_script *script, const struct mt_provider_account *account)
+{
+    struct mt_lua_live *live = script->lives;
+
+    while (live && live->account != account)
+        live = live->next;
+    return live;
+}
+
+struct mt_lua_live *mt_lua_live_want(lua_State *L, const struct mt_provider *provider,
+                                     struct mt_provider_account *account)
+{
+    static const struct mt_live_handlers handlers = {batch_came, session_ended};
+    struct mt_script *script = mt_script_of(L);
+    struct mt_lua_live *live = find(script, account);
+    struct mt_live_options options;
+    struct mt_fault fault;
+
+    if (live)
+        return live;
+    if (!provider->live || !script->host->websockets)
+        mt_fault_raisef(L, MT_ERR_UNSUPPORTED, "unsupported", "%s accounts cannot be live here",
+                        provider->name);
+    memset(&options, 0, sizeof options);
+    if (script->host->websockets(script->host->ud, &options.ws, &fault))
+        mt_fault_raise(L, &fault);
+    live = mt_mem_calloc(1, sizeof *live);
+    if (!live)
+        mt_fault_raisef(L, MT_ERR_NOMEM, "memory", "out of memory");
+    live->provider = provider;
+    live->account = account;
+    if (provider->live->start(account, &options, &handlers, live, &fault)) {
+        mt_mem_free(live);
+        mt_fault_raise(L, &fault);
+    }
+    live->next = script->lives;
+    script->lives = live;
+    return live;
+}
+
+static void list_free(struct mt_lua_live *live, struct waiting_batch *list)
+{
+    while (list) {
+        struct waiting_batch *item = list;
+        list = item->next;
+        live->provider->live->done(live->account, item->batch);
+        mt_mem_free(item);
+    }
+}
+
+/* After stop a batch that is done is only freed: nothing is acknowledged any more. */
+static void live_free(struct mt_lua_live *live)
+{
+    live->provider->live->stop(live->account);
+    list_free(live, live->first);
+    list_free(live, live->dropped);
+    mt_mem_free(live);
+}
+
+void mt_lua_live_stop_all(struct mt_script *script)
+{
+    while (script->lives) {
+        struct mt_lua_live *live = script->lives;
+        script->lives = live->next;
+        live_free(live);
+    }
+}
+
+/* ---------------------------------------------------------------- a batch in Lua */
+
+struct lua_batch {
+    const struct mt_provider *provider;
+    struct mt_provider_account *account;
+    struct mt_event_batch *batch; /* NULL: done */
+};
+
+static int batch_done(lua_State *L)
+{
+    struct lua_batch *ud = luaL_checkudata(L, 1, TYPE_BATCH);
+    struct mt_event_batch *batch = ud->batch;
+
+    ud->batch = NULL;
+    if (batch)
+        ud->provider->live->done(ud->account, batch);
+    return 0;
+}
+
+static int batch_gc(lua_State *L)
+{
+    struct lua_batch *ud = lua_touserdata(L, 1);
+    struct mt_lua_live *live = ud->batch ? find(mt_script_of(L), ud->account) : NULL;
+    struct waiting_batch *item = live ? mt_mem_calloc(1, sizeof *item) : NULL;
+
+    if (item) {
+        item->batch = ud->batch;
+        item->next = live->dropped;
+        live->dropped = item;
+    } else if (ud->batch && !live) {
+        ud->provider->live->done(ud->account, ud->batch);
+    }
+    ud->batch = NULL;
+    return 0;
+}
+
+static void push_conversation(lua_State *L, const struct mt_lua_live *live,
+                              const struct mt_event *event)
+{
+    struct mt_lua_conversation *c = mt_lua_conversation_push(L);
+    c->provider = live->provider;
+    c->account = live->account;
+    c->ref = event->conversation;
+}
+
+static void push_event(lua_State *L, const struct mt_lua_live *live, const struct mt_event *event)
+{
+    lua_createtable(L, 0, 5);
+    lua_pushstring(L, mt_event_name(event->type));
+    lua_setfield(L, -2, "type");
+    mt_lua_value_push(L, &event->data);
+    lua_setfield(L, -2, "data");
+    if (event->has_conversation) {
+        push_conversation(L, live, event);
+        lua_setfield(L, -2, "conversation");
+    }
+    if (event->type <= MT_EVENT_CONVERSATION_READ) {
+        struct mt_page *page = mt_page_of_messages(&event->message, 1);
+        if (!page)
+            mt_fault_raisef(L, MT_ERR_NOMEM, "memory", "out of memory");
+        page->provider = live->provider;
+        page->account = live->account;
+        mt_lua_message_push(L, page, 0);
+        mt_page_release(page);
+        lua_setfield(L, -2, "message");
+    }
+    if (event->fault.kind) {
+        mt_fault_push(L, &event->fault);
+        lua_setfield(L, -2, "fault");
+    }
+}
+
+/* ---------------------------------------------------------------- the next batch */
+
+struct next_wait {
+    struct mt_wait wait;
+    struct mt_provider_account *account;
+};
+
+static void next_cancel(struct mt_wait *wait)
+{
+    struct mt_lua_live *live = find(wait->task->script, ((struct next_wait *)wait)->account);
+    if (live && live->wait == wait)
+        live->wait = NULL;
+    mt_wait_wake(wait, MT_OK, NULL);
+}
+
+static int next_more(lua_State *L, int status, lua_KContext ctx)
+{
+    struct next_wait *w = (struct next_wait *)ctx;
+    struct mt_lua_live *live = NULL;
+
+    (void)status;
+    mt_wait_check(L, &w->wait);
+    live = find(mt_script_of(L), w->account);
+    if (!live)
+        return 0;
+    struct waiting_batch *item = live->first;
+    if (!item) { /* the session has ended, and all that came was handed out */
+        lua_pushnil(L);
+        mt_fault_push(L, &live->fault);
+        return 2;
+    }
+    struct lua_batch *ud = lua_newuserdatauv(L, sizeof *ud, 0);
+    *ud = (struct lua_batch){live->provider, live->account, item->batch};
+    luaL_setmetatable(L, TYPE_BATCH);
+    live->first = item->next;
+    if (!live->first)
+        live->last = NULL;
+    mt_mem_free(item);
+    lua_createtable(L, (int)ud->batch->n, 0);
+    for (size_t i = 0; i < ud->batch->n; i++) {
+        push_event(L, live, &ud->batch->events[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 2;
+}
+
+/* live_next(account): batch, events; nil and the fault when the session has ended. */
+static int core_live_next(lua_State *L)
+{
+    struct mt_lua_account *account = mt_lua_account_check(L, 1);
+    struct mt_lua_live *live = mt_lua_live_want(L, account->provider, account->account);
+
+    mt_task_may_wait(L);
+    if (live->wait)
+        return mt_fault_raisef(L, MT_ERR_STATE, "live.busy", "another task takes the events");
+    struct next_wait *w = mt_wait_new(L, sizeof *w, NULL);
+    w->account = account->account;
+    w->wait.cancel = next_cancel;
+    if (live->first || live->ended)
+        mt_wait_wake(&w->wait, MT_OK, NULL);
+    else
+        live->wait = &w->wait;
+    return mt_task_wait(L, &w->wait, next_more);
+}
+
+static int core_live_stop(lua_State *L)
+{
+    struct mt_lua_account *account = mt_lua_account_check(L, 1);
+    struct mt_script *script = mt_script_of(L);
+    struct mt_lua_live **at = &script->lives;
+
+    while (*at && (*at)->account != account->account)
+        at = &(*at)->next;
+    if (!*at)
+        return 0;
+    struct mt_lua_live *live = *at;
+    *at = live->next;
+    wake(live);
+    live_free(live);
+    return 0;
+}
+
+/* live_types(): the names of events, for account:on. */
+static int core_live_types(lua_State *L)
+{
+    lua_newtable(L);
+    for (int i = 0; i < MT_EVENT_TYPES_N; i++) {
+        lua_pushstring(L, mt_event_name((enum mt_event_type)i));
+        lua_rawseti(L, -2, i + 1);
+    }
+    return 1;
+}
+
+void mt_bind_live(lua_State *L)
+{
+    static const luaL_Reg functions[] = {{"live_next", core_live_next},
+                                         {"live_stop", core_live_stop},
+                                         {"live_types", core_live_types},
+                                         {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"done", batch_done}, {NULL, NULL}};
+
+    luaL_setfuncs(L, functions, 0);
+    mt_script_type(L, TYPE_BATCH, methods, NULL, batch_gc);
+}

@@ -1,0 +1,215 @@
+/* conversation:send and what refers to earlier messages: read, recalled, edited. */
+#include "script/live_int.h"
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "codec/json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ONLY_MAX  100
+#define ARENA_MAX ((size_t)4 << 20)
+
+struct send_wait {
+    struct mt_wait wait;
+    const struct mt_provider *provider;
+    struct mt_provider_call *call;
+    struct mt_arena *arena; /* what goes out, until it was handed over */
+    uint64_t id;
+    int64_t time_ms;
+};
+
+static void send_release(struct mt_wait *wait)
+{
+    struct send_wait *w = (struct send_wait *)wait;
+    mt_arena_free(w->arena);
+    w->arena = NULL;
+}
+
+static void send_cancel(struct mt_wait *wait)
+{
+    struct send_wait *w = (struct send_wait *)wait;
+    w->provider->cancel(w->call);
+}
+
+static void sent(void *ud, enum mt_rc rc, const struct mt_sent *result,
+                 const struct mt_fault *fault)
+{
+    struct send_wait *w = ud;
+
+    if (!rc) {
+        w->id = result->id;
+        w->time_ms = result->time_ms;
+    }
+    mt_wait_wake(&w->wait, rc, fault);
+}
+
+static int sent_more(lua_State *L, int status, lua_KContext ctx)
+{
+    struct send_wait *w = (struct send_wait *)ctx;
+    char text[24];
+
+    (void)status;
+    mt_wait_check(L, &w->wait);
+    lua_createtable(L, 0, 2);
+    snprintf(text, sizeof text, "%llu", (unsigned long long)w->id);
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, "id");
+    lua_pushinteger(L, w->time_ms);
+    lua_setfield(L, -2, "time");
+    return 1;
+}
+
+static struct send_wait *wait_new(lua_State *L, const struct mt_provider *provider)
+{
+    struct send_wait *w = mt_wait_new(L, sizeof *w, send_release);
+
+    w->wait.cancel = send_cancel;
+    w->provider = provider;
+    w->arena = mt_arena_new(ARENA_MAX);
+    if (!w->arena)
+        mt_fault_raisef(L, MT_ERR_NOMEM, "memory", "out of memory");
+    return w;
+}
+
+/* ---------------------------------------------------------------- from Lua to what goes out */
+
+/* A table of the options, as the model has it. */
+static void take_map(lua_State *L, int index, const char *key, struct mt_arena *arena,
+                     struct mt_value *out)
+{
+    struct mt_json *json = NULL;
+    size_t len = 0;
+    enum mt_rc rc = MT_OK;
+
+    if (lua_getfield(L, index, key) == LUA_TNIL) {
+        lua_pop(L, 1);
+        return;
+    }
+    const char *text = mt_lua_json_push(L, -1, &len);
+    rc = mt_json_parse(text, len, ARENA_MAX, &json, NULL);
+    if (!rc)
+        rc = mt_value_from_json(json, arena, out);
+    mt_json_free(json);
+    if (rc)
+        mt_fault_raisef(L, rc, "send.too_long", "%s is too large to be sent", key);
+    if (out->type == MT_VALUE_LIST && !out->items_n) /* {} in Lua */
+        *out = (struct mt_value){.type = MT_VALUE_MAP};
+    lua_pop(L, 2);
+}
+
+static enum mt_message_kind kind_of(lua_State *L, const char *name)
+{
+    const char *names[MT_MESSAGE_OTHER];
+
+    for (int i = 0; i < MT_MESSAGE_OTHER; i++) {
+        names[i] = mt_message_kind_name((enum mt_message_kind)i);
+        if (!strcmp(names[i], name))
+            return (enum mt_message_kind)i;
+    }
+    const char *near = mt_str_nearest(name, names, MT_MESSAGE_OTHER);
+    mt_fault_raisef(L, MT_ERR_INVALID, "send.kind", "there is no kind '%s' of message%s%s%s", name,
+                    near ? ": did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return MT_MESSAGE_TEXT; /* not reached */
+}
+
+/* The argument at index is a text or a table of options. */
+static void take_outgoing(lua_State *L, int index, const char *function, struct mt_arena *arena,
+                          const char **only, struct mt_outgoing *out)
+{
+    memset(out, 0, sizeof *out);
+    if (lua_type(L, index) == LUA_TSTRING) {
+        out->text = lua_tolstring(L, index, &out->text_len);
+        return;
+    }
+    luaL_checktype(L, index, LUA_TTABLE);
+    mt_options_check(L, index, function);
+    out->kind = kind_of(L, mt_option_string(L, index, "kind", "text"));
+    if (lua_getfield(L, index, "text") == LUA_TSTRING)
+        out->text = lua_tolstring(L, -1, &out->text_len); /* the table keeps it alive */
+    lua_pop(L, 1);
+    take_map(L, index, "body", arena, &out->body);
+    take_map(L, index, "ext", arena, &out->ext);
+    if (mt_option_list(L, index, "only", only, ONLY_MAX))
+        out->only = only;
+    out->device = mt_option_string(L, index, "device", NULL);
+    out->online_only = mt_option_boolean(L, index, "online_only", false);
+    out->wants_receipts = mt_option_boolean(L, index, "receipts", false);
+    out->priority = (int)mt_option_integer(L, index, "priority", 1);
+    if (out->kind == MT_MESSAGE_TEXT && !out->text)
+        mt_fault_raisef(L, MT_ERR_INVALID, "send.field", "%s: a text message needs text", function);
+}
+
+int mt_lua_send(lua_State *L)
+{
+    struct mt_lua_conversation *c = mt_lua_conversation_check(L, 1);
+    const char *only[ONLY_MAX + 1];
+    struct mt_outgoing message;
+
+    lua_settop(L, 2);
+    mt_task_may_wait(L);
+    (void)mt_lua_live_want(L, c->provider, c->account);
+    struct send_wait *w = wait_new(L, c->provider);
+    take_outgoing(L, 2, "conversation:send", w->arena, only, &message);
+    message.to = c->ref;
+    enum mt_rc rc = c->provider->live->send(c->account, &message, sent, w, &w->call);
+    if (rc)
+        return mt_fault_raisef(L, rc, "memory", "out of memory");
+    return mt_task_wait(L, &w->wait, sent_more);
+}
+
+/* ---------------------------------------------------------------- references */
+
+static int refer(lua_State *L, const struct mt_provider *provider,
+                 struct mt_provider_account *account, const struct mt_reference *reference,
+                 struct send_wait *w)
+{
+    enum mt_rc rc = provider->live->refer(account, reference, sent, w, &w->call);
+
+    if (rc)
+        return mt_fault_raisef(L, rc, "memory", "out of memory");
+    return mt_task_wait(L, &w->wait, sent_more);
+}
+
+int mt_lua_mark_read(lua_State *L)
+{
+    struct mt_lua_conversation *c = mt_lua_conversation_check(L, 1);
+    struct mt_reference reference;
+
+    lua_settop(L, 1);
+    mt_task_may_wait(L);
+    (void)mt_lua_live_want(L, c->provider, c->account);
+    memset(&reference, 0, sizeof reference);
+    reference.type = MT_REFER_CONVERSATION;
+    reference.conversation = c->ref;
+    return refer(L, c->provider, c->account, &reference, wait_new(L, c->provider));
+}
+
+int mt_lua_message_refer(lua_State *L, const struct mt_page *page, const struct mt_message *m,
+                         enum mt_reference_type type)
+{
+    struct mt_reference reference;
+    struct mt_outgoing edit;
+    const char *only[ONLY_MAX + 1];
+
+    if (!page->account)
+        return mt_fault_raisef(L, MT_ERR_STATE, "message.detached",
+                               "the message is not of a live account's conversation");
+    lua_settop(L, 2);
+    mt_task_may_wait(L);
+    (void)mt_lua_live_want(L, page->provider, page->account);
+    struct send_wait *w = wait_new(L, page->provider);
+    memset(&reference, 0, sizeof reference);
+    reference.type = type;
+    reference.conversation = m->conversation;
+    reference.id = m->id;
+    reference.from = m->from;
+    if (type == MT_REFER_EDIT) {
+        take_outgoing(L, 2, "message:edit", w->arena, only, &edit);
+        reference.edit = &edit;
+    } else if (!lua_isnil(L, 2)) {
+        reference.content = luaL_checkstring(L, 2);
+    }
+    return refer(L, page->provider, page->account, &reference, w);
+}

@@ -1,0 +1,24 @@
+/* A live account as a script sees it: batches that came and wait for the script. */
+#ifndef MT_SCRIPT_LIVE_INT_H
+#define MT_SCRIPT_LIVE_INT_H
+
+#include "script/script_int.h"
+
+#include "provider/live.h"
+
+struct mt_lua_live;
+
+/* Starts the session if it is not there. Raises what the provider says. */
+MT_RAISES struct mt_lua_live *mt_lua_live_want(lua_State *L, const struct mt_provider *provider,
+                                               struct mt_provider_account *account);
+/* Says goodbye on all sessions of a script that has ended. */
+void mt_lua_live_stop_all(struct mt_script *script);
+void mt_bind_live(lua_State *L); /* adds to the table of the core on top of the stack */
+
+/* bind_send.c: conversation:send and what refers to messages. */
+int mt_lua_send(lua_State *L);
+int mt_lua_mark_read(lua_State *L);
+int mt_lua_message_refer(lua_State *L, const struct mt_page *page, const struct mt_message *m,
+                         enum mt_reference_type type);
+
+#endif
