@@ -10,7 +10,10 @@
 local HISTORY = ",only=messageroaming"
 local LIST = ",only=user_channels"
 local LOGIN = ",only=token"
-local IN_TROUBLE = { { "the cloud failed: run again later", "the cloud is busy: run again later", "failed with status 50" } }
+-- The last is said where a slow machine needs all of the time for the tries.
+local IN_TROUBLE = {
+  { "the cloud failed: run again later", "the cloud is busy: run again later", "failed with status 50", "try again later" },
+}
 local AGAIN = "run the same command again"
 
 local cases = {
