@@ -20,6 +20,7 @@
 struct run {
     struct mt_loop *loop;
     struct mt_accounts *accounts;
+    bool flush_posted;
     struct mt_ws_client *ws; /* made when an account goes live */
     struct mt_script *script;
     struct mt_progress progress;
@@ -57,6 +58,15 @@ static enum mt_rc websockets(void *ud, struct mt_ws_client **out, struct mt_faul
     return MT_OK;
 }
 
+/* Whoever reads a bot's lines gets them when the script waits, not when four kilobytes are full. */
+static void flush(void *ud)
+{
+    struct run *run = ud;
+
+    run->flush_posted = false;
+    fflush(stdout);
+}
+
 static void print(void *ud, const char *line, size_t len)
 {
     struct run *run = ud;
@@ -64,6 +74,8 @@ static void print(void *ud, const char *line, size_t len)
     mt_progress_clear(&run->progress);
     fwrite(line, 1, len, stdout);
     fputc('\n', stdout);
+    if (!run->flush_posted)
+        run->flush_posted = !mt_loop_post(run->loop, flush, run);
 }
 
 static void progress(void *ud, const char *label, int64_t done, int64_t total, const char *unit,

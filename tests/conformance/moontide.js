@@ -35,6 +35,15 @@ exports.config = (ready, user, extra = '') => {
   return file;
 };
 
+/** Starts a verb; the child process. */
+exports.start = args => {
+  const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd: scratch,
+    env: { ...process.env, CONFORMANCE_PASSWORD: 'secret' } });
+  children.add(child);
+  child.once('exit', () => children.delete(child));
+  return child;
+};
+
 /** Runs a verb to its end: {status, out, err}. */
 exports.run = (args, options = {}) => new Promise(resolve => {
   const env = { ...process.env, CONFORMANCE_PASSWORD: options.password || 'secret', ...options.env };
