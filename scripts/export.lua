@@ -152,7 +152,8 @@ return moontide.script {
     local archive = moontide.archive(args.out, { account = account })
     listing:join()
     local totals, failures, fatal = work(args, archive, list)
-    archive:close { clean = not fatal }
+    local whole = not (args.conversation and #args.conversation > 0)
+    archive:close { clean = not fatal, unseen = whole and (unseen or "") or nil }
     if fatal then error(fatal, 0) end
     totals.seconds = (moontide.now() - started) / 1000
     if args.format ~= "jsonl" then totals.derived = archive:convert(args.format).path end

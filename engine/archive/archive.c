@@ -98,6 +98,7 @@ enum mt_rc mt_archive_open(const char *dir, const struct mt_archive_identity *id
         rc = make_dirs(archive->base, fault);
     if (!rc)
         rc = mt_ar_journal_load(archive, fault);
+    memcpy(archive->unseen, archive->journal.unseen, sizeof archive->unseen);
     if (!rc)
         rc = mt_ar_check_account(archive, identity, fault);
     if (!rc)
@@ -116,11 +117,18 @@ static enum mt_rc end_run(struct mt_archive *archive, struct mt_fault *fault)
 {
     enum mt_rc rc = MT_OK;
 
-    if (!archive->begun) /* nothing was written, and nothing was left open by another run */
-        return MT_OK;
+    if (!archive->begun && strcmp(archive->unseen, archive->journal.unseen) != 0)
+        rc = mt_ar_journal_begin(archive, fault);
+    if (rc || !archive->begun) /* nothing was written, and nothing was left open by another run */
+        return rc;
     if (mt_ar_journal_is_due(archive, true))
         rc = mt_ar_journal_rewrite(archive, fault);
     return rc ? rc : mt_ar_journal_end(archive, fault);
+}
+
+void mt_archive_set_unseen(struct mt_archive *archive, const char *why)
+{
+    snprintf(archive->unseen, sizeof archive->unseen, "%s", why);
 }
 
 enum mt_rc mt_archive_close(struct mt_archive *archive, bool clean, struct mt_fault *fault)

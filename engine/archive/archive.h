@@ -34,6 +34,11 @@ struct mt_archive_options {
 enum mt_rc mt_archive_open(const char *dir, const struct mt_archive_identity *identity,
                            const struct mt_archive_options *options, struct mt_archive **out,
                            struct mt_fault *fault) MT_CHECKED;
+/* Why conversations of the account may be missing altogether ("the cloud's list stops at 10"), ""
+ * when all were seen. Stands in the closing record until a later run says otherwise; verify then
+ * never says complete. Longer texts are cut. */
+#define MT_ARCHIVE_UNSEEN_MAX 200
+void mt_archive_set_unseen(struct mt_archive *archive, const char *why);
 /* clean: everything is committed and the run ended as it should; writes the closing record. Always
  * releases all. */
 enum mt_rc mt_archive_close(struct mt_archive *archive, bool clean, struct mt_fault *fault);

@@ -79,6 +79,7 @@ struct mt_ar_journal {
     uint64_t records_n;
     struct mt_ar_place place; /* of the last good record */
     char account_sha256[MT_SHA256_HEX];
+    char unseen[MT_ARCHIVE_UNSEEN_MAX]; /* as the last end says */
     struct mt_ar_manifest_head manifest;
     struct mt_sha256 *hash; /* of all bytes up to good_bytes */
 };
@@ -91,7 +92,8 @@ struct mt_archive {
     struct mt_ar_journal journal;
     int lock_fd;
     int journal_fd;
-    bool begun;            /* the begin record of this run is durable */
+    char unseen[MT_ARCHIVE_UNSEEN_MAX]; /* as the next end will say */
+    bool begun;                         /* the begin record of this run is durable */
     int64_t compact_bytes; /* the journal is rewritten when larger than this and mostly dead */
     bool broken;           /* after an I/O error nothing more is committed */
     struct mt_fault broken_fault;

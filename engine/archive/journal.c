@@ -122,6 +122,12 @@ static enum mt_rc apply_conv(const struct mt_json *record, struct mt_ar_journal 
                                                                                 : MT_ERR_DAMAGED;
 }
 
+static void take_unseen(const struct mt_json *record, struct mt_ar_journal *journal)
+{
+    const char *unseen = mt_json_str(mt_json_get(record, "unseen"));
+    snprintf(journal->unseen, sizeof journal->unseen, "%s", unseen ? unseen : "");
+}
+
 static enum mt_rc apply_begin(const struct mt_json *record, struct mt_ar_journal *journal)
 {
     char account[MT_SHA256_HEX];
@@ -130,6 +136,7 @@ static enum mt_rc apply_begin(const struct mt_json *record, struct mt_ar_journal
         (journal->records_n && strcmp(account, journal->account_sha256) != 0))
         return MT_ERR_DAMAGED;
     memcpy(journal->account_sha256, account, sizeof account);
+    take_unseen(record, journal);
     journal->clean = false;
     return MT_OK;
 }
@@ -146,6 +153,7 @@ static enum mt_rc apply_end(const struct mt_json *record, struct mt_ar_journal *
         !take_manifest(record, &journal->manifest))
         return MT_ERR_DAMAGED;
     journal->clean = true;
+    take_unseen(record, journal);
     return MT_OK;
 }
 

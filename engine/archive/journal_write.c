@@ -93,19 +93,22 @@ static enum mt_rc put_conv(const struct mt_ar_conv *conv, const struct mt_ar_pla
     return finish_record(out, &w, start);
 }
 
-static enum mt_rc put_begin(const struct mt_ar_journal *journal, const struct mt_ar_place *place,
+static enum mt_rc put_begin(const struct mt_archive *archive, const struct mt_ar_place *place,
                             struct mt_buf *out)
 {
     struct mt_jsonw w;
     size_t start = start_record(out, &w, "begin", place);
 
     mt_ar_put_i64(&w, "at", mt_clock_wall_ms());
-    mt_ar_put_str(&w, "account", journal->account_sha256);
-    put_manifest(&w, &journal->manifest);
+    mt_ar_put_str(&w, "account", archive->journal.account_sha256);
+    if (*archive->unseen) /* what a crash before the end must not forget */
+        mt_ar_put_str(&w, "unseen", archive->unseen);
+    put_manifest(&w, &archive->journal.manifest);
     return finish_record(out, &w, start);
 }
 
-static enum mt_rc put_end(const struct mt_ar_journal *journal, struct mt_buf *out)
+static enum mt_rc put_end(const struct mt_ar_journal *journal, const char *unseen,
+                          struct mt_buf *out)
 {
     struct mt_ar_place place = {journal->place.commit + 1, 0, 1};
     struct mt_jsonw w;
@@ -116,6 +119,8 @@ static enum mt_rc put_end(const struct mt_ar_journal *journal, struct mt_buf *ou
     mt_ar_put_u64(&w, "records", journal->records_n);
     mt_ar_put_str(&w, "sha256", hex);
     mt_ar_put_i64(&w, "at", mt_clock_wall_ms());
+    if (*unseen)
+        mt_ar_put_str(&w, "unseen", unseen);
     put_manifest(&w, &journal->manifest);
     return finish_record(out, &w, start);
 }
@@ -177,7 +182,7 @@ enum mt_rc mt_ar_journal_begin(struct mt_archive *archive, struct mt_fault *faul
         return MT_OK;
     mt_buf_init(&record, MT_AR_RECORD_MAX);
     rc = open_journal(archive, fault);
-    if (!rc && put_begin(&archive->journal, &place, &record))
+    if (!rc && put_begin(archive, &place, &record))
         rc = mt_ar_nomem(fault);
     if (!rc)
         rc = append(archive, &record, 1, fault);
@@ -230,7 +235,7 @@ static enum mt_rc put_all(const struct mt_archive *archive, struct mt_buf *out)
     struct mt_ar_place place = {1, 0, 1};
     struct live live = {{2, 0, mt_map_count(archive->convs)}, out};
 
-    put_begin(&archive->journal, &place, out);
+    put_begin(archive, &place, out);
     mt_map_each(archive->convs, put_live, &live);
     return out->failed;
 }
@@ -289,10 +294,12 @@ enum mt_rc mt_ar_journal_end(struct mt_archive *archive, struct mt_fault *fault)
     enum mt_rc rc = MT_OK;
 
     mt_buf_init(&record, MT_AR_RECORD_MAX);
-    rc = put_end(&archive->journal, &record) ? mt_ar_nomem(fault)
-                                             : append(archive, &record, 1, fault);
-    if (!rc)
+    rc = put_end(&archive->journal, archive->unseen, &record) ? mt_ar_nomem(fault)
+                                                              : append(archive, &record, 1, fault);
+    if (!rc) {
         archive->journal.clean = true;
+        memcpy(archive->journal.unseen, archive->unseen, sizeof archive->unseen);
+    }
     mt_buf_deinit(&record);
     return rc;
 }

@@ -203,6 +203,8 @@ static void check_all(struct mt_ar_verify *v)
     check_account(v);
     if (v->archive.journal.clean)
         check_names(v);
+    if (v->archive.journal.unseen[0])
+        mt_ar_verify_find(v, false, "conversations may be missing: %s", v->archive.journal.unseen);
     mt_ar_verify_convs(v);
 }
 

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "loop/loop.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct item {
@@ -32,6 +33,8 @@ struct mt_writer {
     struct item *gather, *gather_last;
     struct item *flight; /* in the commit on the pool */
     size_t pending_bytes;
+    char unseen[MT_ARCHIVE_UNSEEN_MAX]; /* for the pool thread that closes */
+    bool says_unseen;
     struct visit *visits, *visits_last;
     bool busy;
     bool broken;
@@ -344,6 +347,8 @@ static void close_archive(void *ud)
     struct mt_writer *writer = ud;
 
     writer->rc = MT_OK;
+    if (writer->says_unseen)
+        mt_archive_set_unseen(writer->archive, writer->unseen);
     if (writer->clean && !writer->broken)
         writer->rc = mt_archive_seal_due(writer->archive, &writer->fault);
     enum mt_rc rc = mt_archive_close(
@@ -421,6 +426,12 @@ static void turn(struct mt_writer *writer)
     }
     if (writer->closing)
         start_job(writer, close_archive, closed);
+}
+
+void mt_writer_set_unseen(struct mt_writer *writer, const char *why)
+{
+    snprintf(writer->unseen, sizeof writer->unseen, "%s", why);
+    writer->says_unseen = true;
 }
 
 void mt_writer_close(struct mt_writer *writer, bool clean,

@@ -30,6 +30,8 @@ void mt_writer_each(const struct mt_writer *writer,
  * back, seals. */
 enum mt_rc mt_writer_run(struct mt_writer *writer, void (*fn)(void *ud, struct mt_archive *archive),
                          void (*done)(void *ud), void *ud) MT_CHECKED;
+/* See mt_archive_set_unseen; before mt_writer_close. */
+void mt_writer_set_unseen(struct mt_writer *writer, const char *why);
 /* Commits what is pending, seals what is due when clean, closes; done(ud, rc, fault); the writer is
  * gone after. */
 void mt_writer_close(struct mt_writer *writer, bool clean,

@@ -125,8 +125,11 @@ static int archive_close(lua_State *L)
     lua_settop(L, 2);
     mt_options_check(L, 2, "archive:close");
     bool clean = mt_option_boolean(L, 2, "clean", true);
+    const char *unseen = mt_option_string(L, 2, "unseen", NULL);
     if (!writer)
         return 0;
+    if (unseen)
+        mt_writer_set_unseen(writer, unseen);
     mt_task_may_wait(L);
     struct mt_wait *wait = mt_wait_new(L, sizeof *wait, NULL);
     archive->writer = NULL;

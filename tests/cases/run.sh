@@ -130,6 +130,12 @@ try "$m" conversations -a it; check "the conversation list is not opened" $statu
 curl -s -o /dev/null -X POST --data 'no_list_cursor_form,no_list_page_form' "$rest/sandbox/faults"
 try "$m" conversations -a it; check "the old list's stop is said, never passed off as the whole" $status 3
 try "$m" export -a it -o part; check "an export of a cut list is done in part" $status 3 "not seen"
+try "$m" verify part; check "verify does not call it complete" $status 3 "conversations may be missing"
+try "$m" export -a it -o part --conversation bob; check "one conversation says nothing of the list" $status 0
+try "$m" verify part; check "verify still knows" $status 3 "conversations may be missing"
+curl -s -o /dev/null -X POST --data '' "$rest/sandbox/faults"
+try "$m" export -a it -o part; check "a whole list takes it back" $status 0
+try "$m" verify part; check "and verify calls it complete" $status 0 "complete:"
 kill "$sandbox_pid"
 start_sandbox --generate 100 --strict-users
 write_account it stranger 'password = env "TEST_PASSWORD"' >"$work/stranger.lua"
