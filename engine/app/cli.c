@@ -33,6 +33,8 @@ static const struct verb verbs[] = {
     {"export", "copy an account into an archive; run it again to add what is new",
      "scripts/export.lua"},
     {"verify", "check an archive: every hash, every line, every count", "scripts/verify.lua"},
+    {"unread", "list conversations with unread messages, or reset them", "scripts/unread.lua"},
+    {"send", "send a text message", "scripts/send.lua"},
     {"doctor", "check configuration, connection, token and paid features", "scripts/doctor.lua"},
     {"sandbox", "serve an IM cloud from memory on loopback", NULL},
 };

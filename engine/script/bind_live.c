@@ -67,6 +67,14 @@ static struct mt_lua_live *find(struct mt_script *script, const struct mt_provid
     return live;
 }
 
+/* Raises; what follows is never reached. */
+static struct mt_lua_live *raise_null(lua_State *L, enum mt_rc rc, const struct mt_fault *fault)
+{
+    (void)rc;
+    mt_fault_raise(L, fault);
+    return NULL;
+}
+
 struct mt_lua_live *mt_lua_live_want(lua_State *L, const struct mt_provider *provider,
                                      struct mt_provider_account *account)
 {
@@ -79,19 +87,23 @@ struct mt_lua_live *mt_lua_live_want(lua_State *L, const struct mt_provider *pro
     if (live)
         return live;
     if (!provider->live || !script->host->websockets)
-        mt_fault_raisef(L, MT_ERR_UNSUPPORTED, "unsupported", "%s accounts cannot be live here",
-                        provider->name);
+        return raise_null(L,
+                          mt_fault_set(&fault, MT_ERR_UNSUPPORTED, "unsupported",
+                                       "%s accounts cannot be live here", provider->name),
+                          &fault);
     memset(&options, 0, sizeof options);
-    if (script->host->websockets(script->host->ud, &options.ws, &fault))
-        mt_fault_raise(L, &fault);
+    enum mt_rc rc = script->host->websockets(script->host->ud, &options.ws, &fault);
+    if (rc)
+        return raise_null(L, rc, &fault);
     live = mt_mem_calloc(1, sizeof *live);
     if (!live)
-        mt_fault_raisef(L, MT_ERR_NOMEM, "memory", "out of memory");
+        return raise_null(L, mt_fault_set(&fault, MT_ERR_NOMEM, "memory", "out of memory"), &fault);
     live->provider = provider;
     live->account = account;
-    if (provider->live->start(account, &options, &handlers, live, &fault)) {
+    rc = provider->live->start(account, &options, &handlers, live, &fault);
+    if (rc) {
         mt_mem_free(live);
-        mt_fault_raise(L, &fault);
+        return raise_null(L, rc, &fault);
     }
     live->next = script->lives;
     script->lives = live;
@@ -184,8 +196,10 @@ static void push_event(lua_State *L, const struct mt_lua_live *live, const struc
     }
     if (event->type <= MT_EVENT_CONVERSATION_READ) {
         struct mt_page *page = mt_page_of_messages(&event->message, 1);
-        if (!page)
+        if (!page) {
             mt_fault_raisef(L, MT_ERR_NOMEM, "memory", "out of memory");
+            return;
+        }
         page->provider = live->provider;
         page->account = live->account;
         mt_lua_message_push(L, page, 0);

@@ -48,11 +48,34 @@
 
 ---@class moontide.options.13 @options of archive:close
 ---@field ['clean'] boolean|nil @the run ended as it should; default true
+---@field ['unseen'] string|nil @why conversations may be missing altogether, "" if none is; verify then never says complete. Absent: as it was
 
 ---@class moontide.options.16 @options of moontide.verify
 ---@field ['mode'] string|nil @default read-all
 
----@class moontide.options.25 @options of moontide.progress
+---@class moontide.options.19 @options of conversation:send
+---@field ['kind'] string|nil @text (default), command, custom, location, image, voice, video, file, combine
+---@field ['text'] string|nil @the text
+---@field ['body'] string|nil @the kind's other fields, as in docs/messages.md
+---@field ['ext'] string|nil @the app's own fields
+---@field ['only'] string[]|nil @only to these members of a group or room
+---@field ['device'] string|nil @only to this device of the user
+---@field ['online_only'] boolean|nil @not kept for who is offline
+---@field ['receipts'] boolean|nil @ask the group for read receipts
+---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
+
+---@class moontide.options.23 @options of message:edit
+---@field ['kind'] string|nil @as of conversation:send
+---@field ['text'] string|nil @the text
+---@field ['body'] string|nil @the kind's other fields
+---@field ['ext'] string|nil @the app's own fields
+---@field ['only'] string[]|nil @as of conversation:send
+---@field ['device'] string|nil @as of conversation:send
+---@field ['online_only'] boolean|nil @as of conversation:send
+---@field ['receipts'] boolean|nil @as of conversation:send
+---@field ['priority'] integer|nil @as of conversation:send
+
+---@class moontide.options.32 @options of moontide.progress
 ---@field ['label'] string|nil @what is being done
 ---@field ['done'] integer|nil @how much
 ---@field ['total'] integer|nil @of how much, if known

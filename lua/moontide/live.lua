@@ -8,7 +8,7 @@ local sessions = {} -- by the account's name
 local types = {}
 for _, name in ipairs(core.live_types()) do types[name] = true end
 
-local function nearest(word)
+local function all_types()
   local list = {}
   for name in pairs(types) do list[#list + 1] = name end
   table.sort(list)
@@ -87,7 +87,7 @@ end
 -- account:off() or its end.
 function live.on(account, name, handler)
   if not types[name] then
-    core.usage("event.unknown", ("there is no event '%s'; there are: %s"):format(tostring(name), nearest(name)))
+    core.usage("event.unknown", ("there is no event '%s'; there are: %s"):format(tostring(name), all_types()))
   end
   if type(handler) ~= "function" then core.usage("event.handler", "account:on takes a name and a function") end
   local session = session_of(account)

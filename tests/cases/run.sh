@@ -8,7 +8,7 @@ start_sandbox --generate 3000 --faults seed=5
 m="$MOONTIDE"
 try "$m" --help; check "help lists the commands" $status 0 export verify sandbox
 try "$m" --version; check "version" $status 0 "moontide 0."
-for verb in run conversations history export verify doctor sandbox; do
+for verb in run conversations history export verify unread send doctor sandbox; do
   try "$m" $verb --help
   check "$verb has help" $status 0 "usage: moontide $verb"
 done
@@ -57,6 +57,19 @@ echo 'local x = = 1' >"$work/bad.lua"
 try "$m" run bad.lua; check "a script that does not parse" $status 2 "bad.lua:1"
 try "$m" run none.lua; check "a script that is not there" $status 2 "none.lua"
 
+try "$m" unread -a it; check "unread lists" $status 0 "group:"
+before=$(wc -l <"$work/out")
+first_unread=$(head -1 "$work/out" | cut -d' ' -f1)
+try "$m" unread -a it --reset --conversation "$first_unread"; check "unread resets one" $status 0 "-> 0"
+try "$m" unread -a it; check "and leaves the others" $status 0 "group:"
+count=$((count + 1))
+if [ "$(wc -l <"$work/out")" = $((before - 1)) ]; then echo "ok $count - one fewer is unread"
+else echo "not ok $count - one fewer is unread: $before, then $(wc -l <"$work/out")"; fi
+try "$m" unread -a it --reset --json; check "unread resets all" $status 0 '"now":0'
+try "$m" unread -a it; check "nothing is unread any more" $status 0 "nothing is unread"
+try "$m" send -a it --to bob "hello from a shell"; check "send sends" $status 0 "sent 1"
+try "$m" history -a it bob --limit 1; check "and it is in the history" $status 0 "hello from a shell"
+try "$m" send -a it --to 999999999 --group x; check "send to a group" $status 0 "sent 1"
 write_account it "$owner" 'password = env "TEST_PASSWORD"' >"$work/two.lua"
 write_account other bob 'password = env "TEST_PASSWORD"' >>"$work/two.lua"
 chmod 600 "$work/two.lua"
@@ -99,7 +112,7 @@ if mount -t tmpfs -o size=1m tmpfs "$work/small" 2>/dev/null; then
   try "$m" verify small/archive; check "what is on the full disk is sound, and said to be unfinished" $status 3 unfinished
   mount -o remount,size=64m "$work/small"
   try "$m" export -a it -o small/archive; check "with room again the export goes on" $status 0 "new messages"
-  try "$m" verify small/archive; check "and is complete" $status 0 "complete: " "3000 messages"
+  try "$m" verify small/archive; check "and is complete" $status 0 "complete: " "3002 messages"
   umount "$work/small"
 else
   count=$((count + 1))

@@ -6,6 +6,7 @@ cd "$(dirname "$0")/../.."
 . tests/tools/sandbox.sh
 root=$PWD
 start_sandbox --generate 2000 --faults seed=9
+write_account guest guest 'password = env "TEST_PASSWORD"' >>"$work/moontide.lua"
 
 for file in tests/script/test_*.lua; do
   status=0

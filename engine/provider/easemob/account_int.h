@@ -76,7 +76,7 @@ struct mt_provider_account {
     int form; /* the conversation list that this app offers (enum mt_em_form); -1: not known yet */
     struct mt_em_listing *listings;
     uint64_t listings_made;
-    char *websocket; /* as configured; NULL: discovery */
+    char *websocket;         /* as configured; NULL: discovery */
     struct mt_em_live *live; /* NULL: not live */
     struct mt_provider_call *calls;
 };
@@ -136,8 +136,8 @@ bool mt_em_loopback(const char *url);
 /* session.c, called by discovery when it ended. */
 void mt_em_session_discovered(struct mt_provider_account *account, enum mt_rc rc,
                               const struct mt_fault *fault);
-/* The hosts of a server.json that can be used (§1.2); the number found. websocket is left alone when
- * it names none. */
+/* The hosts of a server.json that can be used (§1.2); the number found. websocket is left alone
+ * when it names none. */
 size_t mt_em_discovery_parse(const char *text, size_t len, bool plain, char hosts[][300],
                              size_t max, char websocket[300]);
 

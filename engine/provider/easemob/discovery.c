@@ -128,8 +128,9 @@ static void on_answer(void *ud, enum mt_rc rc, const struct mt_http_response *re
     if (rc == MT_OK && response->status == 200) {
         bool plain = mt_str_starts(base, "http://") && mt_em_loopback(base);
 
-        session->hosts_n = mt_em_discovery_parse(response->body, response->body_len, plain,
-                                                 session->hosts, MT_EM_HOSTS_MAX, session->websocket);
+        session->hosts_n =
+            mt_em_discovery_parse(response->body, response->body_len, plain, session->hosts,
+                                  MT_EM_HOSTS_MAX, session->websocket);
         if (session->hosts_n > 0) {
             session->host_at = 0;
             mt_em_account_set_api(account, session->hosts[0]);

@@ -280,29 +280,27 @@ static bool refused(struct mt_em_live *live, const Easemob__Pb__Status *status,
 {
     static const struct {
         int code;
-        const char *reason;
         enum mt_rc kind;
-        const char *name;
         int provider_code;
-        const char *text;
+        const char *reason, *name, *text;
     } refusals[] = {
-        {1, "token expired", MT_ERR_AUTH, "auth.token_expired", 56,
+        {1, MT_ERR_AUTH, 56, "token expired", "auth.token_expired",
          "the token has expired: give a new one, or a password"},
-        {1, "does not match", MT_ERR_AUTH, "auth.token_rejected", 28,
+        {1, MT_ERR_AUTH, 28, "does not match", "auth.token_rejected",
          "the token is not of this user: check user and token"},
-        {1, "user not found", MT_ERR_NOT_FOUND, "user.unknown", 204,
+        {1, MT_ERR_NOT_FOUND, 204, "user not found", "user.unknown",
          "the cloud does not know this user: check user and appkey"},
-        {1, "register", MT_ERR_DENIED, "auth.limit", 50, "the app has reached its limit of users"},
-        {7, "limit", MT_ERR_DENIED, "auth.limit", 50,
+        {1, MT_ERR_DENIED, 50, "register", "auth.limit", "the app has reached its limit of users"},
+        {7, MT_ERR_DENIED, 50, "limit", "auth.limit",
          "the app has reached its limit of active or connected users"},
-        {12, "", MT_ERR_DENIED, "auth.forbidden", 57, "the cloud has blocked this user or app"},
-        {13, "", MT_ERR_DENIED, "auth.too_many_devices", 214,
+        {12, MT_ERR_DENIED, 57, "", "auth.forbidden", "the cloud has blocked this user or app"},
+        {13, MT_ERR_DENIED, 214, "", "auth.too_many_devices",
          "the user is online on too many devices"},
-        {20, "", MT_ERR_DENIED, "auth.device_changed", 220,
+        {20, MT_ERR_DENIED, 220, "", "auth.device_changed",
          "the cloud gave this device's place to another one"},
-        {6, "", MT_ERR_AUTH, "auth.token_expired", 2,
+        {6, MT_ERR_AUTH, 2, "", "auth.token_expired",
          "the token has expired: give a new one, or a password"},
-        {4, "", MT_ERR_PROTOCOL, "live.refused", -3, "the cloud found the login frame wrong"},
+        {4, MT_ERR_PROTOCOL, -3, "", "live.refused", "the cloud found the login frame wrong"},
     };
     int code = status->has_errorcode ? (int)status->errorcode : 0;
     const char *reason = status->reason ? status->reason : "";
@@ -488,14 +486,14 @@ void mt_em_live_stop(struct mt_provider_account *account)
         mt_log(MT_LOG_WARN, "easemob", "%s: out of memory at the end of a session", account->name);
 }
 
-void mt_em_live_done(struct mt_provider_account *account, struct mt_event_batch *pub)
+void mt_em_live_done(struct mt_provider_account *account, struct mt_event_batch *batch)
 {
-    struct mt_em_batch *batch = (struct mt_em_batch *)pub;
-    struct mt_em_live *live = batch->live;
+    struct mt_em_batch *whole = (struct mt_em_batch *)batch;
+    struct mt_em_live *live = whole->live;
 
     (void)account;
     if (live)
-        mt_em_live_batch_done(live, batch);
+        mt_em_live_batch_done(live, whole);
     else
-        mt_em_live_batch_free(batch);
+        mt_em_live_batch_free(whole);
 }

@@ -41,6 +41,8 @@ static void send_frame(struct mt_em_live *live, Easemob__Pb__MSync *frame, bool 
             explicit_bzero(bytes, len);
     }
     mt_mem_free(bytes);
+    frame->encrypttype = NULL;
+    frame->n_encrypttype = 0;
 }
 
 /* "$t$TOKEN", and the same as the JSON that the newer field wants. */
@@ -75,12 +77,12 @@ static void wipe(struct mt_buf *buf)
 
 static void guid_of(struct mt_em_live *live, Easemob__Pb__JID *guid)
 {
-    static char domain[] = "easemob.com";
+    static const char domain[] = "easemob.com";
 
     easemob__pb__jid__init(guid);
     guid->appkey = live->account->appkey;
     guid->name = live->account->user;
-    guid->domain = domain;
+    guid->domain = (char *)(uintptr_t)domain;
     guid->clientresource = live->device;
 }
 

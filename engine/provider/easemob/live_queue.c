@@ -203,54 +203,79 @@ static void unblock(struct mt_em_live *live)
     pull_more(live);
 }
 
+/* A batch with the events of n metas; NULL when memory is short, *rc says why. */
+static struct mt_em_batch *batch_new(struct mt_em_live *live, Easemob__Pb__Meta *const *metas,
+                                     size_t n, struct mt_arena *arena, enum mt_rc *rc)
+{
+    struct mt_em_batch *batch = mt_mem_calloc(1, sizeof *batch);
+
+    *rc = MT_ERR_NOMEM;
+    if (!batch)
+        return NULL;
+    batch->arena = arena;
+    batch->ids = mt_arena_calloc(arena, n, sizeof *batch->ids);
+    if (batch->ids)
+        *rc = mt_em_live_events(live, metas, n, arena, &batch->pub);
+    for (size_t i = 0; !*rc && i < n; i++)
+        batch->ids[i] = metas[i]->has_id ? metas[i]->id : 0;
+    batch->ids_n = n;
+    if (!*rc)
+        return batch;
+    mt_mem_free(batch);
+    return NULL;
+}
+
+/* Not acknowledged: it comes again with the next connection. */
+static void no_memory(struct mt_em_live *live, enum mt_rc rc, size_t n)
+{
+    struct mt_fault fault;
+
+    (void)mt_fault_set(&fault, rc, "live.memory", "%s: out of memory for %zu events",
+                       live->account->name, n);
+    mt_em_live_lose(live, &fault);
+}
+
+/* The queue that the batch answers a pull of; NULL: it is not ours to acknowledge. */
+static struct mt_em_queue *queue_of(struct mt_em_live *live, const Easemob__Pb__CommSyncDL *dl,
+                                    bool held)
+{
+    struct mt_em_queue *queue = dl->queue ? find(live, dl->queue, false) : NULL;
+
+    if (!queue || !queue->pulling)
+        return NULL;
+    if (!held)
+        return queue;
+    block(live, queue);
+    return NULL;
+}
+
 void mt_em_live_batch(struct mt_em_live *live, const Easemob__Pb__CommSyncDL *dl,
                       struct mt_arena *arena)
 {
-    struct mt_em_queue *queue = dl->queue ? find(live, dl->queue, false) : NULL;
     uint64_t key = dl->has_nextkey ? dl->nextkey : 0;
     bool last = dl->has_islast && dl->islast;
+    bool had_metas = dl->n_metas > 0;
     bool held = false;
     size_t n = fresh(live, dl->metas, dl->n_metas, &held);
-    struct mt_em_batch *batch = n ? mt_mem_calloc(1, sizeof *batch) : NULL;
-    enum mt_rc rc = n && !batch ? MT_ERR_NOMEM : MT_OK;
+    struct mt_em_queue *queue = queue_of(live, dl, held);
+    enum mt_rc rc = MT_OK;
+    struct mt_em_batch *batch = n ? batch_new(live, dl->metas, n, arena, &rc) : NULL;
 
-    if (queue && !queue->pulling)
-        queue = NULL; /* nothing was asked for: it is not ours to acknowledge */
-    if (queue && held) {
-        block(live, queue);
-        queue = NULL;
-    }
-    if (batch) {
-        batch->ids = mt_arena_calloc(arena, n, sizeof *batch->ids);
-        rc = batch->ids ? mt_em_live_events(live, dl->metas, n, arena, &batch->pub) : MT_ERR_NOMEM;
-    }
-    if (rc == MT_ERR_NOMEM || rc == MT_ERR_LIMIT) {
-        struct mt_fault fault; /* not acknowledged: it comes again with the next connection */
-        (void)mt_fault_set(&fault, rc, "live.memory", "%s: out of memory for a batch of %zu",
-                           live->account->name, n);
-        mt_mem_free(batch);
-        mt_arena_free(arena);
-        mt_em_live_lose(live, &fault);
+    if (batch && batch->pub.n) {
+        batch->queue = queue;
+        batch->next_key = key;
+        batch->last = last;
+        mt_em_live_hand_out(live, batch);
         return;
     }
-    if (rc || !batch || !batch->pub.n) { /* the session has ended, or there is nothing to tell */
-        for (size_t i = 0; i < n && !rc; i++)
-            remember(live, dl->metas[i]->has_id ? dl->metas[i]->id : 0);
-        mt_mem_free(batch);
-        bool had_metas = dl->n_metas > 0;
-        mt_arena_free(arena);
-        if (queue && !rc)
-            go_on(live, queue, key, had_metas, last);
-        return;
-    }
-    for (size_t i = 0; i < n; i++)
-        batch->ids[i] = dl->metas[i]->has_id ? dl->metas[i]->id : 0;
-    batch->ids_n = n;
-    batch->arena = arena;
-    batch->queue = queue;
-    batch->next_key = key;
-    batch->last = last;
-    mt_em_live_hand_out(live, batch);
+    for (size_t i = 0; batch && i < n; i++) /* nothing to tell of these */
+        remember(live, batch->ids[i]);
+    mt_mem_free(batch);
+    mt_arena_free(arena);
+    if (rc == MT_ERR_NOMEM || rc == MT_ERR_LIMIT)
+        no_memory(live, rc, n);
+    else if (queue && !rc) /* else the session was ended by what came */
+        go_on(live, queue, key, had_metas, last);
 }
 
 void mt_em_live_batch_done(struct mt_em_live *live, struct mt_em_batch *batch)

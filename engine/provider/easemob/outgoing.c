@@ -32,7 +32,7 @@ static char *unconst(const char *s)
 static void begin(struct packing *p, const struct mt_provider_account *account,
                   struct mt_arena *arena, const struct mt_conversation_ref *to, uint64_t meta_id)
 {
-    static char users[] = "easemob.com", groups[] = "conference.easemob.com";
+    static const char users[] = "easemob.com", groups[] = "conference.easemob.com";
 
     memset(p, 0, sizeof *p);
     p->account = account;
@@ -47,7 +47,7 @@ static void begin(struct packing *p, const struct mt_provider_account *account,
     easemob__pb__key_value__init(&p->pair);
     p->to.appkey = account->appkey;
     p->to.name = unconst(to->target);
-    p->to.domain = to->kind == MT_CONVERSATION_SINGLE ? users : groups;
+    p->to.domain = unconst(to->kind == MT_CONVERSATION_SINGLE ? users : groups);
     p->body_from.name = account->user;
     p->body_to.name = unconst(to->target);
     p->meta.has_id = true;
