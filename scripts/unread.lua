@@ -36,7 +36,10 @@ local function reset(account, order, wants)
   for try = 1, TRIES do
     left = read(account, wants)
     for _, conversation in ipairs(order) do
-      if left[conversation.id] and not failed[conversation.id] and try < TRIES then moontide.sleep(PAUSE) break end
+      if left[conversation.id] and not failed[conversation.id] and try < TRIES then
+        moontide.sleep(PAUSE)
+        break
+      end
     end
     if not next(left) then break end
   end
@@ -49,7 +52,9 @@ return moontide.script {
   category = { "reads", "marks" },
   args = {
     account = moontide.arg.string { required = true, short = "a", doc = "the account, as the configuration names it" },
-    reset = moontide.arg.flag { doc = "set to zero, here and on the user's other devices; peers of single chats are told" },
+    reset = moontide.arg.flag {
+      doc = "set to zero, here and on the user's other devices; peers of single chats are told",
+    },
     conversation = moontide.arg.list { doc = "only this conversation, such as single:bob or group:1; repeatable" },
     json = moontide.arg.flag { doc = "one JSON object a line" },
   },

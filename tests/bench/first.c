@@ -90,7 +90,7 @@ int main(int argc, char **argv)
     double ms[RUNS_MAX];
     char config[1024], out[1100];
     unsigned port = 0;
-    int runs = argc > 1 ? atoi(argv[1]) : 0;
+    int runs = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 0;
 
     if (argc != 4 || runs < 1 || runs > RUNS_MAX)
         return 2;
