@@ -67,6 +67,12 @@ static void flush(void *ud)
     fflush(stdout);
 }
 
+static void flush_lines(void *ud)
+{
+    (void)ud;
+    fflush(stdout);
+}
+
 static void print(void *ud, const char *line, size_t len)
 {
     struct run *run = ud;
@@ -202,6 +208,7 @@ int mt_app_run(const struct mt_run_options *options)
     host.account_name = account_name;
     host.websockets = websockets;
     host.print = print;
+    host.flush = flush_lines;
     host.progress = progress;
     host.ud = &run;
     mt_log_sink_set(log_line, &run);

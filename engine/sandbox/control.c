@@ -2,7 +2,9 @@
 #include "sandbox/rest_int.h"
 
 #include "base/mem.h"
+#include "sandbox/msync_int.h"
 #include "sandbox/record_int.h"
+#include "ws/server.h"
 
 #include <string.h>
 
@@ -59,6 +61,46 @@ static void stats(struct mt_sb_call *call)
     mt_jsonw_object_end(json);
 }
 
+/* Every WebSocket at once, without a goodbye: what a failing network does. */
+static void cut(struct mt_sb_call *call)
+{
+    struct mt_jsonw *json = &call->json;
+    uint64_t n = 0;
+
+    for (struct mt_sb_session *s = call->sandbox->sessions; s != NULL; s = s->next, n++)
+        mt_ws_peer_cut(s->peer);
+    mt_jsonw_init(json, &call->sandbox->answer);
+    mt_jsonw_object(json);
+    number(json, "cut", n);
+    mt_jsonw_object_end(json);
+}
+
+/* The body is "USER OPERATION": the sessions of the user end as easemob.md §1.9 says. */
+static void kick(struct mt_sb_call *call)
+{
+    const struct mt_ws_request *request = call->request;
+    char *user = mt_mem_strndup(request->body_len == 0 ? "" : request->body, request->body_len);
+    char *space = user == NULL ? NULL : strchr(user, ' ');
+    uint64_t n = 0;
+
+    if (space == NULL || space[1] < '1' || space[1] > '4' || space[2] != '\0') {
+        mt_sb_reply_error(call, 400, "illegal_argument", "the body is USER and 1 to 4");
+        mt_mem_free(user);
+        return;
+    }
+    *space = '\0';
+    for (struct mt_sb_session *s = call->sandbox->sessions; s != NULL; s = s->next)
+        if (s->device != NULL && strcmp(s->device->user->name, user) == 0) {
+            mt_sb_session_kick(s, (uint32_t)(space[1] - '0'), "the sandbox was told to");
+            n++;
+        }
+    mt_jsonw_init(&call->json, &call->sandbox->answer);
+    mt_jsonw_object(&call->json);
+    number(&call->json, "kicked", n);
+    mt_jsonw_object_end(&call->json);
+    mt_mem_free(user);
+}
+
 void mt_sb_rest_control(struct mt_sb_call *call)
 {
     const char *name = call->segment[1];
@@ -73,6 +115,10 @@ void mt_sb_rest_control(struct mt_sb_call *call)
     } else if (strcmp(name, "reset-log") == 0 && post) {
         mt_sb_record_reset(call->sandbox->record);
         answer_text(call, "log", "empty");
+    } else if (strcmp(name, "cut") == 0 && post) {
+        cut(call);
+    } else if (strcmp(name, "kick") == 0 && post) {
+        kick(call);
     } else if (strcmp(name, "stats") == 0 && get) {
         stats(call);
     } else {

@@ -148,12 +148,16 @@ struct lua_batch {
 
 static int batch_done(lua_State *L)
 {
+    const struct mt_script_host *host = mt_script_of(L)->host;
     struct lua_batch *ud = luaL_checkudata(L, 1, TYPE_BATCH);
     struct mt_event_batch *batch = ud->batch;
 
     ud->batch = NULL;
-    if (batch)
-        ud->provider->live->done(ud->account, batch);
+    if (!batch)
+        return 0;
+    if (host->flush)
+        host->flush(host->ud);
+    ud->provider->live->done(ud->account, batch);
     return 0;
 }
 

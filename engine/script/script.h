@@ -23,6 +23,8 @@ struct mt_script_host {
     enum mt_rc (*account_name)(void *ud, size_t i, const char **name, struct mt_fault *fault);
     /* One line of output, without newline. */
     void (*print)(void *ud, const char *line, size_t len);
+    /* What was printed is handed on: before events are acknowledged, whose handlers printed it. */
+    void (*flush)(void *ud);
     void (*progress)(void *ud, const char *label, int64_t done, int64_t total, const char *unit,
                      const char *extra);
     void *ud;

@@ -135,7 +135,7 @@ return {
     doc = "Calls the function for every such event; the account goes online and the script goes on until account:off() or its end. Handlers of one conversation run one after the other. Events without a message are given themselves: {type, conversation, data, fault}.",
     faults = { "event.unknown" }, source = "DESIGN §5",
     example = 'account:on("message", function(message, event) event.conversation:send("got it: " .. (message.text or "")) end)' },
-  { name = "account:off", call = 'account:off()', doc = "No handler is called any more; the account says goodbye.", source = "DESIGN §5",
+  { name = "account:off", call = 'account:off()', doc = "No further handler is called; when those that run have ended, the account says goodbye.", source = "DESIGN §5",
     example = 'account:off()' },
   { name = "moontide.sleep", call = 'moontide.sleep(duration)', doc = "Waits.", source = "DESIGN §5", example = 'moontide.sleep "5s"' },
   { name = "moontide.now", call = 'moontide.now()', doc = "Now, in milliseconds since the epoch.", result = "integer", source = "DESIGN §5", example = 'print(moontide.now())' },

@@ -25,8 +25,9 @@ local function tell(handler, event)
   end
 end
 
+--- What nobody was told of when the account went off is not acknowledged.
 local function work(session, key, queue)
-  while queue.first <= queue.last do
+  while queue.first <= queue.last and not session.off do
     local item = queue[queue.first]
     queue[queue.first] = nil
     queue.first = queue.first + 1
@@ -34,6 +35,8 @@ local function work(session, key, queue)
     item.done()
   end
   session.queues[key] = nil
+  session.working = session.working - 1
+  if session.off and session.working == 0 then core.live_stop(session.account) end
 end
 
 local function dispatch(session, batch, events)
@@ -53,7 +56,10 @@ local function dispatch(session, batch, events)
     end
     queue.last = queue.last + 1
     queue[queue.last] = { event = event, done = done }
-    if fresh then core.spawn(work, session, key, queue) end
+    if fresh then
+      session.working = session.working + 1
+      core.spawn(work, session, key, queue)
+    end
   end
 end
 
@@ -76,7 +82,7 @@ end
 local function session_of(account)
   local session = sessions[account.name]
   if not session then
-    session = { handlers = {}, queues = {} }
+    session = { account = account, handlers = {}, queues = {}, working = 0, off = false }
     sessions[account.name] = session
     core.spawn(receive, session, account)
   end
@@ -95,10 +101,13 @@ function live.on(account, name, handler)
   table.insert(session.handlers[name], handler)
 end
 
---- account:off(): no handler is called any more; the account says goodbye.
+--- account:off(): no further handler is called; when those that run have ended, the account says goodbye.
 function live.off(account)
+  local session = sessions[account.name]
   sessions[account.name] = nil
-  core.live_stop(account)
+  if not session then return end
+  session.off = true
+  if session.working == 0 then core.live_stop(account) end
 end
 
 return live

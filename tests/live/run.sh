@@ -1,0 +1,80 @@
+#!/bin/sh
+# A bot that is killed at random moments loses nothing: what it had not acknowledged comes again. And what a lost
+# connection, a kick and a silent end do to it. TAP. MT_LIVE_N: kills (default 20); MT_LIVE_SEED.
+set -u
+cd "$(dirname "$0")/../.."
+. tests/tools/sandbox.sh
+root=$PWD
+kills=${MT_LIVE_N:-20}
+seed=${MT_LIVE_SEED:-$(date +%j)}
+start_sandbox --generate 100 --faults seed=9
+write_account guest guest 'password = env "TEST_PASSWORD"' >>"$work/moontide.lua"
+cd "$work" || exit 1
+
+# A number from 0 to N-1, the same for the same seed.
+random() { seed=$(((seed * 1103515245 + 12345) % 2147483648)); echo $((seed / 65536 % $1)); }
+start_bot() { "$MOONTIDE" run "$root/tests/live/bot.lua" >>bot.log 2>>bot.err & bot=$!; }
+lines() { grep -c "^$1" "$2" 2>/dev/null || true; }
+wait_for() { # FILE PATTERN COUNT: until the file has so many such lines, at most half a minute
+  tries=0
+  until [ "$(lines "$2" "$1")" -ge "$3" ]; do
+    tries=$((tries + 1))
+    [ $tries -le 600 ] || return 1
+    sleep 0.05
+  done
+}
+
+: >bot.log
+start_bot
+wait_for bot.log connected 1
+check "the bot is online" $? 0
+"$MOONTIDE" run "$root/tests/live/talker.lua" -- $((kills * 20)) >sent.log 2>&1 &
+talker=$!
+killed=0
+while [ $killed -lt "$kills" ]; do
+  online=$(lines connected bot.log)
+  sleep "0.0$(($(random 9) + 1))"
+  kill -9 "$bot" 2>/dev/null
+  wait "$bot" 2>/dev/null
+  killed=$((killed + 1))
+  start_bot
+  [ $((killed % 3)) -ne 0 ] || wait_for bot.log connected $((online + 1))
+done
+wait "$talker"
+check "the talker has sent all" $? 0
+"$MOONTIDE" send -a guest --to "$owner" end >>sent.log
+wait "$bot"
+check "the bot ends by itself" $? 0
+sed -n 's/^sent //p' sent.log | sort >want
+sed -n 's/^got \([0-9]*\) .*/\1/p' bot.log | sort >got
+lost=$(sort -u got | comm -23 want - | wc -l)
+check "$(wc -l <want) messages, $killed kills, $(uniq -d got | wc -l) handled twice: none is lost" "$lost" 0
+
+: >bot.log
+start_bot
+wait_for bot.log connected 1
+curl -s -X POST "$rest/sandbox/cut" >/dev/null
+wait_for bot.log connected 2
+check "a lost connection is made again" $? 0
+check "and was told" "$(lines disconnected bot.log)" 1
+"$MOONTIDE" send -a guest --to "$owner" end >/dev/null
+wait "$bot"
+check "and what came meanwhile is heard" $? 0
+
+: >bot.log
+: >bot.err
+start_bot
+wait_for bot.log connected 1
+curl -s -X POST --data "$owner 2" "$rest/sandbox/kick" >/dev/null
+wait "$bot"
+check "who is kicked does not come back, and says why" $? 1
+cp bot.err out
+check "in words" 1 1 "logged in on another device" "kicked.other_device"
+
+: >bot.log
+start_bot
+wait_for bot.log connected 1
+kill -TERM "$bot"
+wait "$bot"
+check "SIGTERM ends a bot" $? 130
+echo "1..$count"
