@@ -25,7 +25,7 @@ local cases = {
     ends = "complete", within = 60 },
   { name = "a limit of 60 a second", faults = "rate=60/s", hits = false, ends = "complete", within = 90 },
   { name = "429 for ever", faults = "p429=1,retry_after=1,after=10" .. HISTORY, timeout = "2s", patience = "0s",
-    ends = "fails", status = 1, says = { { "takes no more requests", "too many requests" } }, within = 40 },
+    ends = "fails", status = 1, says = { { "takes no more requests", "too many requests", "had to wait for its turn" } }, within = 40 },
   { name = "429 with an hour to wait", faults = "p429=1,retry_after=3600,after=10" .. HISTORY, timeout = "2s",
     patience = "0s", ends = "fails", status = 1, says = { "takes no more requests", "try again then" }, within = 20 },
   { name = "429 at the login", faults = "p429=1,retry_after=1,times=2" .. LOGIN, ends = "complete", within = 30 },
