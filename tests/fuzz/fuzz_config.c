@@ -27,12 +27,12 @@ static void silent(void *ud, enum mt_log_level level, const char *line)
     (void)line;
 }
 
-/* A configuration may compute for two seconds; here each look at the clock takes 20 ms, so that
+/* A configuration may compute for two seconds; here each look at the clock takes 200 ms, so that
  * inputs which do not end are not all that is tried. */
 static int64_t hurried_us(void *ud)
 {
     int64_t *now = ud;
-    return *now += 20000;
+    return *now += 200000;
 }
 
 /* What a provider may rely on. */
