@@ -86,6 +86,8 @@ enum mt_rc mt_json_parse(const char *text, size_t len, size_t max_bytes, struct 
     struct mt_buf rewritten;
     mt_buf_init(&rewritten, SIZE_MAX / 2);
     struct mt_json_scan scan = {.out = &rewritten};
+    if (!len)
+        text = ""; /* nothing at all may come as NULL */
     enum mt_rc rc = mt_json_scan(text, len, &scan);
     if (rc == MT_OK) {
         cJSON *root = scan.edited ? cJSON_ParseWithLength(rewritten.data, rewritten.len)
