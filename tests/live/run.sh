@@ -5,6 +5,8 @@ set -u
 cd "$(dirname "$0")/../.."
 . tests/tools/sandbox.sh
 root=$PWD
+bot=
+trap '[ -z "$bot" ] || kill -9 "$bot" 2>/dev/null; cleanup' EXIT
 kills=${MT_LIVE_N:-20}
 seed=${MT_LIVE_SEED:-$(date +%j)}
 start_sandbox --generate 100 --faults seed=9
