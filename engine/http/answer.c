@@ -7,6 +7,7 @@
 #include "loop/loop.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <strings.h>
 
 static const char *header(CURL *easy, const char *name)
@@ -31,6 +32,7 @@ static void fill(struct mt_http_response *response, const struct http_slot *slot
         .content_type = type ? type : "",
         .date_ms = http_date_ms(header(slot->easy, "Date")),
         .attempts = attempts,
+        .sink_sha256 = "",
     };
     const char *after = header(slot->easy, "Retry-After");
     if (after) {
@@ -110,7 +112,7 @@ static enum mt_rc status_fault(struct mt_http_call *call, const struct mt_http_r
     return rc;
 }
 
-static void follow(struct mt_http_call *call, const char *to)
+static void follow(struct mt_http_call *call, const char *to, bool leaves)
 {
     char *url = mt_mem_strdup(to);
     if (!url) {
@@ -122,9 +124,18 @@ static void follow(struct mt_http_call *call, const char *to)
     call->redirect_url = url;
     call->url = url;
     call->tls = strncasecmp(url, "https:", 6) == 0;
+    call->elsewhere = call->elsewhere || leaves;
     call->redirects++;
     call->attempts--; /* the same attempt, at another door */
     call_enter(call, true);
+}
+
+/* Another place may be asked when the request says so; it is given nothing that is secret. */
+static bool may_leave(const struct mt_http_call *call, const char *to)
+{
+    struct url_parts place = {0};
+    return call->may_leave && url_split(to, &place, NULL) == MT_OK && (place.tls || !call->tls) &&
+           (place.tls || place.loopback || call->http->allow_plain_remote);
 }
 
 /* True: the call goes on, or has failed, as a redirect; false: it is an answer like any other. */
@@ -140,13 +151,15 @@ static bool redirected(struct mt_http_call *call, const struct http_slot *slot, 
     if (!to) {
         return false;
     }
-    if (same_method && call->redirects < HTTP_REDIRECTS && url_same_place(call->url, to)) {
-        follow(call, to);
+    bool leaves = !url_same_place(call->url, to);
+    if (same_method && call->redirects < HTTP_REDIRECTS && (!leaves || may_leave(call, to))) {
+        follow(call, to, leaves);
         return true;
     }
     const char *why = !same_method ? "it would become another kind of request"
                       : call->redirects >= HTTP_REDIRECTS ? "too often"
-                                                          : "another place must not see the token";
+                      : call->may_leave ? "plain http would show the file to everybody on the way"
+                                        : "another place must not see the token";
     bool known = url_split(to, &place, NULL) == MT_OK;
     (void)mt_fault_set(&call->fault, MT_ERR_PROTOCOL, "http.redirect",
                        "%s redirects to %.*s, which is not followed: %s; is the address right?",
@@ -155,6 +168,32 @@ static bool redirected(struct mt_http_call *call, const struct http_slot *slot, 
     call->fault.http_status = status;
     call_finish(call, MT_ERR_PROTOCOL);
     return true;
+}
+
+void answer_sunk(struct mt_http_call *call)
+{
+    call_list_remove(&call->http->sinking, call);
+    if (pipe_failed(call->down)) {
+        (void)pipe_fault(call->down, &call->fault);
+        call_finish(call, call->fault.kind);
+        return;
+    }
+    call->held.sink_bytes = pipe_done(call->down);
+    call->held.sink_sha256 = pipe_sha256(call->down);
+    call_deliver(call, MT_OK, &call->held);
+}
+
+/* The answer is kept until its file is closed; the slot is not. */
+static void sink(struct mt_http_call *call, const struct mt_http_response *response)
+{
+    call->held = *response;
+    (void)snprintf(call->held_type, sizeof call->held_type, "%s", response->content_type);
+    call->held.content_type = call->held_type;
+    call->held.body = "";
+    call->held.body_len = 0;
+    call->state = CALL_SINKING;
+    call_list_push(&call->http->sinking, call);
+    pipe_finish(call->down);
 }
 
 static void take_answer(struct mt_http_call *call, const struct http_slot *slot)
@@ -175,7 +214,12 @@ static void take_answer(struct mt_http_call *call, const struct http_slot *slot)
         return;
     }
     bucket_succeeded(call->bucket, mt_clock_mono_us(), call->sent_us);
-    if (!redirected(call, slot, response.status)) {
+    if (redirected(call, slot, response.status)) {
+        return;
+    }
+    if (call->down && response.status >= 200 && response.status < 300) {
+        sink(call, &response);
+    } else {
         call_deliver(call, MT_OK, &response);
     }
 }

@@ -12,6 +12,13 @@ static size_t on_body(char *data, size_t size, size_t n, void *ud)
 {
     struct http_slot *slot = ud;
     size_t len = size * n;
+    long status = 0;
+    if (slot->call->down) {
+        (void)curl_easy_getinfo(slot->easy, CURLINFO_RESPONSE_CODE, &status);
+        if (status >= 200 && status < 300) {
+            return pipe_write(slot->call->down, data, len);
+        }
+    }
     if (len > slot->max_bytes - slot->body.len) {
         slot->body_rc = MT_ERR_LIMIT;
         return CURL_WRITEFUNC_ERROR;
@@ -110,6 +117,10 @@ void slot_give(struct http_slot *slot)
 {
     struct mt_http *http = slot->http;
     slot->call = NULL;
+    if (slot->single) {
+        slot_free(slot);
+        return;
+    }
     if (slot->body.cap > HTTP_KEEP_BODY_BYTES) {
         mt_buf_deinit(&slot->body);
     }
@@ -147,6 +158,22 @@ static CURLcode set_method(struct http_slot *slot, const struct mt_http_call *ca
     return code;
 }
 
+/* A body that curl asks for while it sends. */
+static CURLcode set_file(struct http_slot *slot, const struct mt_http_call *call)
+{
+    CURL *easy = slot->easy;
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)pipe_total(call->up));
+    (void)curl_easy_setopt(easy, CURLOPT_READFUNCTION, pipe_on_read);
+    (void)curl_easy_setopt(easy, CURLOPT_READDATA, call->up);
+    (void)curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, pipe_on_seek);
+    (void)curl_easy_setopt(easy, CURLOPT_SEEKDATA, call->up);
+    if (code == CURLE_OK && call->method == METHOD_PUT) {
+        code = curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "PUT");
+    }
+    return code;
+}
+
 static CURLcode set_connection(struct http_slot *slot, const struct mt_http_call *call)
 {
     CURLcode code = CURLE_OK;
@@ -170,10 +197,11 @@ static CURLcode set_up(struct http_slot *slot, const struct mt_http_call *call, 
     CURL *easy = slot->easy;
     CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, call->url);
     if (code == CURLE_OK) {
-        code = curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
+        code = curl_easy_setopt(easy, CURLOPT_HTTPHEADER,
+                                call->elsewhere ? call->bare_headers : call->headers);
     }
     if (code == CURLE_OK) {
-        code = set_method(slot, call);
+        code = call->up ? set_file(slot, call) : set_method(slot, call);
     }
     if (code == CURLE_OK) {
         code = set_connection(slot, call);
@@ -186,7 +214,7 @@ static CURLcode set_up(struct http_slot *slot, const struct mt_http_call *call, 
 
 static void write_authorization(struct mt_http_call *call)
 {
-    if (call->bearer) {
+    if (call->bearer && !call->elsewhere) {
         (void)snprintf(call->authorization, call->authorization_cap, "Authorization: Bearer %s",
                        mt_secret_bytes(call->bearer));
     }
@@ -210,6 +238,7 @@ enum mt_rc attempt_start(struct mt_http_call *call)
         return MT_ERR_NOMEM;
     }
     slot->call = call;
+    slot->single = call->up || call->down;
     slot->max_bytes = call->max_response_bytes;
     slot->body.max_bytes = call->max_response_bytes > HTTP_KEEP_BODY_BYTES
                                ? call->max_response_bytes
@@ -221,6 +250,12 @@ enum mt_rc attempt_start(struct mt_http_call *call)
     mt_buf_reset(&slot->body);
     slot->error[0] = '\0';
     write_authorization(call);
+    if (call->up) {
+        pipe_restart(call->up);
+    }
+    if (call->down) {
+        pipe_restart(call->down);
+    }
     CURLcode code = set_up(slot, call, left_ms < call->attempt_ms ? left_ms : call->attempt_ms);
     if (code != CURLE_OK || curl_multi_add_handle(http->multi, slot->easy) != CURLM_OK) {
         wipe_authorization(call);

@@ -73,6 +73,11 @@ static enum mt_rc check(const struct mt_http *http, const struct mt_http_request
                             "this machine only)",
                             (int)url->authority_len, url->authority);
     }
+    if (request->file && (request->body_len > 0 || request->file->length < 0 ||
+                          request->file->offset < 0 || *method == METHOD_GET)) {
+        return mt_fault_set(fault, MT_ERR_INVALID, "http.file",
+                            "a file is the whole body of a POST or PUT");
+    }
     for (size_t i = 0; request->headers && request->headers[i]; i++) {
         if (i >= HTTP_HEADERS_MAX || !header_ok(request->headers[i])) {
             return mt_fault_set(
@@ -152,6 +157,7 @@ static struct mt_http_call *build(const struct mt_http_request *request,
     char *at = block + head;
     memset(call, 0, sizeof *call);
     call->method = method;
+    call->bare_headers = node;
     call->has_body = request->body_len > 0 || method == METHOD_POST || method == METHOD_PUT;
     call->headers = link_node(node++, NULL, no_expect);
     if (call->has_body && !l.has_content_type) {
@@ -187,6 +193,28 @@ static void apply(struct mt_http_call *call, const struct mt_http_request *reque
     call->deadline_ms =
         call->start_ms + (request->deadline_ms > 0 ? request->deadline_ms : HTTP_DEADLINE_MS);
     call->retry = request->retry;
+    call->may_leave = request->elsewhere && call->method == METHOD_GET;
+    call->progress = request->progress;
+}
+
+/* What of a request is a file. False when memory is short. */
+static bool add_files(struct mt_http_call *call, const struct mt_http_request *request)
+{
+    if (request->file) {
+        call->up = pipe_reader(call, request->file);
+    }
+    if (request->sink) {
+        call->down = pipe_writer(call, request->sink);
+        if (request->max_response_bytes == 0) {
+            call->max_response_bytes = HTTP_ERROR_BYTES;
+        }
+    }
+    if ((call->up || !request->file) && (call->down || !request->sink)) {
+        return true;
+    }
+    pipe_drop(call->up, false);
+    pipe_drop(call->down, false);
+    return false;
 }
 
 enum mt_rc mt_http_start(struct mt_http *http, const struct mt_http_request *request,
@@ -207,6 +235,10 @@ enum mt_rc mt_http_start(struct mt_http *http, const struct mt_http_request *req
     }
     apply(call, request);
     call->http = http;
+    if (!add_files(call, request)) {
+        mt_mem_free(call);
+        return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "no memory for a request");
+    }
     call->bucket = request->bucket ? request->bucket : &http->open;
     call->done = done;
     call->ud = ud;
@@ -294,6 +326,9 @@ void call_detach(struct mt_http_call *call)
     case CALL_WIRE:
         attempt_abort(call);
         break;
+    case CALL_SINKING:
+        call_list_remove(&call->http->sinking, call);
+        break;
     case CALL_FINISHED:
         call_list_remove(&call->http->finished, call);
         break;
@@ -313,10 +348,14 @@ void call_finish(struct mt_http_call *call, enum mt_rc rc)
 /* The call is in no list. Calls done, and the call is gone. */
 void call_deliver(struct mt_http_call *call, enum mt_rc rc, const struct mt_http_response *response)
 {
-    struct mt_http_response none = {.body = "", .content_type = "", .attempts = call->attempts};
+    struct mt_http_response none = {
+        .body = "", .content_type = "", .attempts = call->attempts, .sink_sha256 = ""};
+    bool kept = rc == MT_OK && response && response->sink_sha256[0] != '\0';
     due_clear(call->http, call);
     call->http->calls_n--;
     call->done(call->ud, rc, response ? response : &none, rc == MT_OK ? NULL : &call->fault);
+    pipe_drop(call->up, false);
+    pipe_drop(call->down, kept);
     mt_mem_free(call->redirect_url);
     mt_mem_free(call);
 }

@@ -140,7 +140,13 @@ static enum verdict timeout_verdict(struct mt_http_call *call, const struct http
 
 static enum verdict write_verdict(struct mt_http_call *call, const struct http_slot *slot)
 {
-    if (slot->body_rc == MT_ERR_LIMIT) {
+    if (slot->body_rc == MT_ERR_IO) {
+        (void)pipe_fault(call->down, &call->fault);
+    } else if (slot->body_rc == MT_ERR_LIMIT && call->down && slot->body.len == 0) {
+        (void)mt_fault_set(&call->fault, MT_ERR_LIMIT, "http.too_large",
+                           "%s sends more than the %" PRId64 " bytes that are accepted", call->host,
+                           pipe_max(call->down));
+    } else if (slot->body_rc == MT_ERR_LIMIT) {
         (void)mt_fault_set(
             &call->fault, MT_ERR_LIMIT, "http.too_large",
             "%s answered with more than the %zu bytes that are accepted: ask for less at once",
@@ -202,6 +208,12 @@ enum verdict fault_from_curl(struct mt_http_call *call, const struct http_slot *
         return timeout_verdict(call, slot);
     case CURLE_WRITE_ERROR:
         return write_verdict(call, slot);
+    case CURLE_ABORTED_BY_CALLBACK:
+        if (call->up && pipe_failed(call->up)) {
+            (void)pipe_fault(call->up, fault);
+            return VERDICT_FINAL;
+        }
+        return lost_verdict(call, slot, code);
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:

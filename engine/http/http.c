@@ -260,6 +260,7 @@ void mt_http_free(struct mt_http *http)
     http->free_later = true;
     http_depth_enter(http);
     cancel_list(&http->wire);
+    cancel_list(&http->sinking);
     cancel_list(&http->backoff);
     cancel_list(&http->open.waiting);
     for (struct mt_http_bucket *b = http->buckets; b; b = b->next) {

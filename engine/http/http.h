@@ -54,6 +54,30 @@ enum mt_http_retry {
                             429) is */
 };
 
+/* A body that is read from a file while it is sent, on the work pool and in constant memory: head,
+ * then length bytes of the file from offset on, then tail. Head and tail are copied. A file that is
+ * not as it was (size_bytes and mtime_ms; mtime_ms 0: not compared) ends the call with MT_ERR_STATE
+ * "file.changed". */
+struct mt_http_file {
+    const char *path;
+    int64_t offset;
+    int64_t length;
+    int64_t size_bytes;
+    int64_t mtime_ms;
+    const void *head;
+    size_t head_len;
+    const void *tail;
+    size_t tail_len;
+};
+
+/* Where the body of a 2xx answer goes instead of into memory: a file that must not exist yet,
+ * written on the work pool in constant memory and fsynced before done is called. When the call does
+ * not end with MT_OK and 2xx the file is removed, soon after done. */
+struct mt_http_sink {
+    const char *path;
+    int64_t max_bytes; /* more is MT_ERR_LIMIT "http.too_large" */
+};
+
 struct mt_http_request {
     const char *method; /* "GET", "POST", "DELETE", "PUT" */
     const char *url;
@@ -69,7 +93,16 @@ struct mt_http_request {
                               given up */
     unsigned max_attempts; /* 0: 8 */
     enum mt_http_retry retry;
-    struct mt_http_bucket *bucket; /* may be NULL */
+    struct mt_http_bucket *bucket;   /* may be NULL */
+    const struct mt_http_file *file; /* instead of body; may be NULL */
+    const struct mt_http_sink *sink; /* may be NULL */
+    /* A GET may be redirected to another place (an object storage). There it goes without
+     * Authorization and without any of headers, never from https to http, and never to http on
+     * another machine. */
+    bool elsewhere;
+    /* Of file and sink: bytes so far, and of how many (0: not known). Called on the loop thread,
+     * not for every byte; a new attempt begins anew. May be NULL; may cancel. */
+    void (*progress)(void *ud, int64_t done_bytes, int64_t total_bytes);
 };
 
 struct mt_http_response {
@@ -80,6 +113,8 @@ struct mt_http_response {
     int64_t date_ms;          /* the Date header, 0 if none */
     int64_t retry_after_ms;   /* 0 if none */
     unsigned attempts;
+    int64_t sink_bytes;      /* what was written into the sink */
+    const char *sink_sha256; /* of it, 64 hexadecimal digits; "" if nothing went there */
 };
 
 /* Starts a call. done is called exactly once, on the loop thread, never before this function
@@ -88,9 +123,10 @@ struct mt_http_response {
  * retried away, whatever its status: 4xx (but 429) come back as they are, 429 and 5xx after the
  * last attempt as MT_ERR_RATE / MT_ERR_REMOTE with the response filled. A key that is blocked for
  * longer than the deadline leaves is MT_ERR_RATE at once, with retry_after_ms. Redirects are
- * followed at the same host and port only, three at most; others are MT_ERR_PROTOCOL
- * "http.redirect". A body shorter than its Content-Length, or an answer that ends in its headers,
- * counts as a network error. A request's pointers other than bearer and bucket are copied. */
+ * followed at the same host and port only (but see elsewhere), three at most; others are
+ * MT_ERR_PROTOCOL "http.redirect". A body shorter than its Content-Length, or an answer that ends
+ * in its headers, counts as a network error. A request's pointers other than bearer and bucket are
+ * copied. */
 enum mt_rc mt_http_start(struct mt_http *http, const struct mt_http_request *request,
                          void (*done)(void *ud, enum mt_rc rc,
                                       const struct mt_http_response *response,
@@ -99,8 +135,17 @@ enum mt_rc mt_http_start(struct mt_http *http, const struct mt_http_request *req
 /* done is called with MT_ERR_CANCELLED at the next turn. Must not be called after done. */
 void mt_http_cancel(struct mt_http_call *call);
 
-/* Percent-encodes for a path segment or a query value. */
+/* The frame of one file in a multipart/form-data body (RFC 7578): appends what stands before the
+ * file to head and what stands behind it to tail, and writes the value of Content-Type, with a
+ * fresh random boundary. Quotes and line ends in filename are escaped as browsers do.
+ * fields: "name", "value", …, NULL: further parts behind the file; may be NULL. */
+#define MT_HTTP_FORM_TYPE_MAX 96
 struct mt_buf;
+enum mt_rc mt_http_form(struct mt_buf *head, struct mt_buf *tail,
+                        char content_type[MT_HTTP_FORM_TYPE_MAX], const char *name,
+                        const char *filename, const char *const *fields) MT_CHECKED;
+
+/* Percent-encodes for a path segment or a query value. */
 enum mt_rc mt_http_escape(struct mt_buf *out, const char *s);
 
 #endif

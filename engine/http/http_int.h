@@ -1,11 +1,12 @@
 /* What the files of this room share.
  *
- * A call is always in exactly one list: waiting (of its bucket), backoff, wire or finished. Calls
+ * A call is always in exactly one list: waiting (of its bucket), backoff, wire, sinking (the answer
+ * is there, its file not yet closed) or finished. Calls
  * without a bucket of their own wait in the client's open bucket, which never limits. pump moves
  * calls from the buckets to the wire, one bucket after the other, as long as slots are free; a slot
  * is a reusable easy handle with its body buffer. done is called from the two dispatchers only (a
- * transfer's end; the `soon` timer for what ended elsewhere), never from inside a callback of curl.
- */
+ * transfer's end; the `soon` timer for what ended elsewhere; a sink that is closed), never from
+ * inside a callback of curl. */
 #ifndef MT_HTTP_HTTP_INT_H
 #define MT_HTTP_HTTP_INT_H
 
@@ -40,11 +41,14 @@ enum {
     HTTP_HOST_MAX = 264, /* "[" 255 bytes "]:65535" */
     HTTP_HEADERS_MAX = 64,
     HTTP_URL_MAX = 64 << 10,
+    HTTP_CHUNK_BYTES = 256 << 10, /* of a file, between disk and network; two for each transfer */
+    HTTP_ERROR_BYTES = 1 << 20,   /* of an answer that does not go into the sink */
+    HTTP_TYPE_MAX = 128,
 };
 
 enum http_method { METHOD_GET, METHOD_POST, METHOD_PUT, METHOD_DELETE };
 
-enum call_state { CALL_WAITING, CALL_BACKOFF, CALL_WIRE, CALL_FINISHED };
+enum call_state { CALL_WAITING, CALL_BACKOFF, CALL_WIRE, CALL_SINKING, CALL_FINISHED };
 
 struct call_list {
     struct mt_http_call *first;
@@ -85,12 +89,21 @@ struct mt_http_call {
     size_t body_len;
     bool has_body;
     bool tls;
-    bool fresh;            /* not on a kept connection */
+    bool fresh;                      /* not on a kept connection */
+    bool may_leave;                  /* redirects to another place are followed */
+    bool elsewhere;                  /* at another place: bare headers, no token */
+    struct curl_slist *bare_headers; /* without the caller's */
+    void (*progress)(void *ud, int64_t done_bytes, int64_t total_bytes);
+    struct http_pipe *up;         /* the body's file, or NULL */
+    struct http_pipe *down;       /* the sink, or NULL */
+    struct mt_http_response held; /* SINKING: what done will be told */
+    char held_type[HTTP_TYPE_MAX];
     enum mt_rc rc;         /* once finished; before that, of the last attempt */
     struct mt_fault fault; /* likewise */
 };
 
 struct http_slot {
+    bool single; /* set up for a file: not used again */
     struct mt_http *http;
     struct mt_http_call *call;
     struct http_slot *next; /* in the free list */
@@ -165,6 +178,7 @@ struct mt_http {
     size_t socks_n;
     struct call_list backoff;
     struct call_list wire;
+    struct call_list sinking;
     struct call_list finished;
     struct mt_http_call **due; /* binary heap by due_ms */
     size_t due_n;
@@ -211,6 +225,28 @@ void slot_free(struct http_slot *slot);
 
 /* answer.c: what a transfer's end means */
 void answer_take(struct http_slot *slot, CURLcode code);
+
+/* The sink is closed, or has failed. */
+void answer_sunk(struct mt_http_call *call);
+
+/* pipe.c: files between curl and the work pool */
+struct http_pipe *pipe_reader(struct mt_http_call *call, const struct mt_http_file *file);
+struct http_pipe *pipe_writer(struct mt_http_call *call, const struct mt_http_sink *sink);
+void pipe_restart(struct http_pipe *pipe);        /* another attempt */
+int64_t pipe_total(const struct http_pipe *pipe); /* of a reader */
+int64_t pipe_done(const struct http_pipe *pipe);
+int64_t pipe_max(const struct http_pipe *pipe); /* of a writer */
+/* curl's callbacks; ud is the pipe. */
+size_t pipe_on_read(char *to, size_t size, size_t n, void *ud);
+int pipe_on_seek(void *ud, curl_off_t offset, int origin);
+/* A part of the answer; what curl's write callback shall return. */
+size_t pipe_write(struct http_pipe *pipe, const char *data, size_t len);
+void pipe_finish(struct http_pipe *pipe); /* answer_sunk follows */
+bool pipe_failed(const struct http_pipe *pipe);
+enum mt_rc pipe_fault(const struct http_pipe *pipe, struct mt_fault *fault);
+const char *pipe_sha256(const struct http_pipe *pipe); /* after pipe_finish went well */
+/* The call is over. keep: what was written stays. NULL is fine. */
+void pipe_drop(struct http_pipe *pipe, bool keep);
 
 /* multi.c */
 enum mt_rc multi_new(struct mt_http *http) MT_CHECKED;

@@ -113,5 +113,6 @@ int main(void)
     failed += test_rate();
     failed += test_life();
     failed += test_tls();
+    failed += test_files();
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -18,6 +18,7 @@
 int test_answers(void);
 int test_bucket(void);
 int test_faults(void);
+int test_files(void);
 int test_life(void);
 int test_parse(void);
 int test_rate(void);
