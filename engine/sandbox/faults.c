@@ -67,6 +67,9 @@ static const struct key KEYS[] = {
     {"queue_single", COUNT, AT(queue_single)},
     {"queue_group", COUNT, AT(queue_group)},
     {"max_message", COUNT, AT(max_message)},
+    {"max_file", COUNT, AT(max_file)},
+    {"no_parts", FLAG, AT(no_parts)},
+    {"storage", FLAG, AT(storage)},
     {"recall_limit", DURATION, AT(recall_limit_ms)},
     {"span", DURATION, AT(span_ms)},
 };
@@ -109,6 +112,7 @@ static struct mt_sb_faults defaults(void)
         .queue_single = 500,
         .queue_group = 200,
         .max_message = 5120,
+        .max_file = 10 * 1024 * 1024,
         .recall_limit_ms = 120000,
         .span_ms = 5 * DAY_MS,
     };

@@ -61,6 +61,9 @@ struct mt_sb_faults {
     uint64_t queue_single;
     uint64_t queue_group;
     uint64_t max_message;
+    uint64_t max_file; /* bytes of an attachment */
+    bool no_parts;     /* uploads in parts are not opened */
+    bool storage;      /* downloads are redirected to the object storage */
     int64_t recall_limit_ms;
     int64_t span_ms; /* how far back generated data goes */
 

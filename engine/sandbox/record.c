@@ -79,6 +79,15 @@ static void text_member(struct mt_jsonw *json, const char *key, const char *valu
     mt_jsonw_str(json, value == NULL ? "" : value);
 }
 
+/* Only where it was sent. */
+static void header_member(struct mt_jsonw *json, const char *key,
+                          const struct mt_ws_request *request, const char *name)
+{
+    const char *value = mt_ws_request_header(request, name);
+    if (value[0] != '\0')
+        text_member(json, key, value);
+}
+
 void mt_sb_record_http(struct mt_sb_record *record, const struct mt_ws_request *request,
                        int64_t now_ms)
 {
@@ -95,6 +104,8 @@ void mt_sb_record_http(struct mt_sb_record *record, const struct mt_ws_request *
     text_member(&json, "query", request->query);
     text_member(&json, "authorization", request->authorization);
     text_member(&json, "content_type", request->content_type);
+    header_member(&json, "share_secret", request, "share-secret");
+    header_member(&json, "restrict_access", request, "restrict-access");
     mt_jsonw_key(&json, "body");
     mt_jsonw_strn(&json, request->body == NULL ? "" : request->body, len);
     mt_jsonw_key(&json, "body_len");

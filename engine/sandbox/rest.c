@@ -55,6 +55,10 @@ static const struct route ROUTES[] = {
     {"GET", "sdk/users/:/token/expires", OPEN, mt_sb_rest_expires},
     {"POST", "chatfiles", TOKEN, mt_sb_rest_file_put},
     {"GET", "chatfiles/:", TOKEN, mt_sb_rest_file_get},
+    {"POST", "sdk/chatfiles/part-upload", TOKEN, mt_sb_rest_parts_begin},
+    {"PUT", "sdk/chatfiles/part-upload/:", TOKEN, mt_sb_rest_parts_put},
+    {"POST", "sdk/chatfiles/part-upload/:", TOKEN, mt_sb_rest_parts_end},
+    {"DELETE", "sdk/chatfiles/part-upload/:", TOKEN, mt_sb_rest_parts_drop},
 };
 
 static bool match(const struct route *route, struct mt_sb_call *call)

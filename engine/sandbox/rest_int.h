@@ -13,7 +13,7 @@ struct mt_sb_reply {
     int status;
     const char *content_type;
     const char *header; /* one further header; NULL: none */
-    char header_room[96];
+    char header_room[192];
     const void *body; /* NULL: what is in sandbox->answer */
     size_t body_len;
     int64_t delay_ms;
@@ -93,7 +93,12 @@ void mt_sb_rest_metadata(struct mt_sb_call *call);
 void mt_sb_rest_resources(struct mt_sb_call *call);
 void mt_sb_rest_file_put(struct mt_sb_call *call);
 void mt_sb_rest_file_get(struct mt_sb_call *call);
-void mt_sb_rest_control(struct mt_sb_call *call); /* /sandbox/faults, log, reset-log, stats */
+void mt_sb_rest_parts_begin(struct mt_sb_call *call);
+void mt_sb_rest_parts_put(struct mt_sb_call *call);
+void mt_sb_rest_parts_end(struct mt_sb_call *call);
+void mt_sb_rest_parts_drop(struct mt_sb_call *call);
+void mt_sb_rest_files_expire(struct mt_sb_call *call); /* the control interface */
+void mt_sb_rest_control(struct mt_sb_call *call);      /* /sandbox/faults, log, reset-log, stats */
 void mt_sb_rest_sockjs_info(struct mt_sb_call *call);
 
 /* --- pieces (payload.c) --- */

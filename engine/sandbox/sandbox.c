@@ -95,6 +95,41 @@ static char *format(const char *pattern, const char *host, uint16_t port, const 
     return out;
 }
 
+/* The object storage knows no tokens: whoever brings one has shown it to a stranger. */
+static void on_storage_request(void *ud, struct mt_ws_exchange *exchange,
+                               const struct mt_ws_request *request)
+{
+    struct mt_sandbox *sandbox = ud;
+    struct mt_ws_answer answer = {.status = 404, .body = "", .content_type = "text/plain"};
+    if (sandbox->faults.log)
+        mt_sb_record_http(sandbox->record, request, mt_clock_wall_ms());
+    if (request->authorization[0] != '\0' ||
+        mt_ws_request_header(request, "share-secret")[0] != '\0')
+        answer.status = 400;
+    else
+        mt_sb_files_stored(sandbox->files, request->path, request->query, &answer);
+    mt_ws_answer(exchange, &answer);
+}
+
+static enum mt_rc listen_storage(struct mt_sandbox *sandbox, const char *host,
+                                 struct mt_fault *fault)
+{
+    struct mt_ws_server_options options = {.host = host, .max_body_bytes = 1024};
+    struct mt_ws_server_handlers handlers = {
+        .request = on_storage_request,
+        .abandoned = on_abandoned,
+    };
+    enum mt_rc rc =
+        mt_ws_server_new(sandbox->loop, &options, &handlers, sandbox, &sandbox->storage, fault);
+    if (rc != MT_OK)
+        return rc;
+    sandbox->storage_base =
+        format("http://%s:%u/bucket/", host, mt_ws_server_port(sandbox->storage), "");
+    return sandbox->storage_base != NULL
+               ? MT_OK
+               : mt_fault_set(fault, MT_ERR_NOMEM, "memory", "memory is short");
+}
+
 static enum mt_rc listen_on(struct mt_sandbox *sandbox, const struct mt_sandbox_options *options,
                             struct mt_fault *fault)
 {
@@ -125,7 +160,7 @@ static enum mt_rc listen_on(struct mt_sandbox *sandbox, const struct mt_sandbox_
                             host, sandbox->port, sandbox->owner->name);
     if (sandbox->host == NULL || sandbox->base == NULL || sandbox->ready == NULL)
         return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "memory is short");
-    return MT_OK;
+    return listen_storage(sandbox, host, fault);
 }
 
 static enum mt_rc prepare(struct mt_sandbox *sandbox, const struct mt_sandbox_options *options,
@@ -211,6 +246,7 @@ void mt_sandbox_free(struct mt_sandbox *sandbox)
     mt_timer_free(sandbox->beat);
     if (sandbox->server != NULL)
         mt_ws_server_free(sandbox->server);
+    mt_ws_server_free(sandbox->storage);
     while (sandbox->sessions !=
            NULL) /* all were closed with the server; this is for a failed start */
         mt_sb_session_free(sandbox->sessions);
@@ -222,6 +258,7 @@ void mt_sandbox_free(struct mt_sandbox *sandbox)
     mt_buf_deinit(&sandbox->answer);
     mt_mem_free(sandbox->host);
     mt_mem_free(sandbox->base);
+    mt_mem_free(sandbox->storage_base);
     mt_mem_free(sandbox->ready);
     mt_mem_free(sandbox);
 }

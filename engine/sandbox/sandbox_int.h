@@ -25,6 +25,8 @@ struct mt_sb_files;
 struct mt_sandbox {
     struct mt_loop *loop;
     struct mt_ws_server *server;
+    struct mt_ws_server *storage; /* where attachments really lie, with the fault storage */
+    char *storage_base;
     struct mt_timer *beat;
     uint16_t port;
     bool strict;

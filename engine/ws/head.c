@@ -177,6 +177,8 @@ static int read_header(char *line, size_t len, struct reading *reading)
     while (end > value && (end[-1] == ' ' || end[-1] == '\t'))
         end--;
     *end = '\0';
+    if (reading->head->fields_n < MT_WS_HEADERS_N)
+        reading->head->fields[reading->head->fields_n++] = (struct mt_ws_field){line, value};
     return take_header(line, value, reading);
 }
 

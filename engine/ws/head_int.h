@@ -4,7 +4,9 @@
 #ifndef MT_WS_HEAD_INT_H
 #define MT_WS_HEAD_INT_H
 
+#include "ws/server.h"
 #include <stdbool.h>
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +28,8 @@ struct mt_ws_head {
     bool keep_alive;
     bool expects_continue;
     bool upgrade; /* asks to become a WebSocket */
+    struct mt_ws_field fields[MT_WS_HEADERS_N];
+    size_t fields_n;
 };
 
 /* Reads text[0 … len), which must end with the first empty line ("\r\n\r\n") and be followed by a

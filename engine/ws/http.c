@@ -6,6 +6,7 @@
 #include "loop/loop.h"
 
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #define AHEAD_BYTES  ((size_t)64 << 10) /* of later requests, kept while one is in hand */
@@ -55,6 +56,14 @@ static void refuse(struct mt_ws_exchange *exchange, int status)
     mt_ws_answer(exchange, &answer);
 }
 
+const char *mt_ws_request_header(const struct mt_ws_request *request, const char *name)
+{
+    for (size_t i = 0; i < request->fields_n; i++)
+        if (!strcasecmp(request->fields[i].name, name))
+            return request->fields[i].value;
+    return "";
+}
+
 static void dispatch(struct mt_ws_exchange *exchange)
 {
     struct mt_ws_server *server = exchange->conn->server;
@@ -66,6 +75,8 @@ static void dispatch(struct mt_ws_exchange *exchange)
         .content_type = exchange->head.content_type,
         .body = exchange->body.data ? exchange->body.data : "",
         .body_len = exchange->body.len,
+        .fields = exchange->head.fields,
+        .fields_n = exchange->head.fields_n,
     };
 
     exchange->dispatched = true;

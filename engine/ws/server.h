@@ -22,6 +22,11 @@ struct mt_ws_server;
 struct mt_ws_exchange; /* one HTTP request and its answer */
 struct mt_ws_peer;     /* one WebSocket connection */
 
+struct mt_ws_field {
+    const char *name;
+    const char *value;
+};
+
 struct mt_ws_request {
     const char *method;
     const char *path;          /* as received: neither decoded nor normalised; without the query */
@@ -30,7 +35,11 @@ struct mt_ws_request {
     const char *content_type;
     const void *body;
     size_t body_len;
+    const struct mt_ws_field *fields; /* all headers, in their order */
+    size_t fields_n;
 };
+/* The first header of that name, whatever its case; "" if there is none. */
+const char *mt_ws_request_header(const struct mt_ws_request *request, const char *name);
 
 struct mt_ws_server_handlers {
     /* A complete request. Answer now or later with mt_ws_answer; the request's strings live until
