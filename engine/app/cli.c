@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/version.h"
+#include "script/grant.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +43,8 @@ static const struct verb verbs[] = {
 #define VERBS_N (sizeof verbs / sizeof *verbs)
 
 static const char run_help[] =
-    "usage: moontide run SCRIPT.lua [-a ACCOUNT]... [-c FILE] [-- ARG...]\n"
+    "usage: moontide run SCRIPT.lua [-a ACCOUNT]... [-c FILE] [--grant LIST] [--apply] [-- "
+    "ARG...]\n"
     "\n"
     "Runs a script until its tasks have ended. A described script (moontide.script) takes the "
     "arguments after --,\n"
@@ -51,6 +53,11 @@ static const char run_help[] =
     "  -a, --account NAME  only this account may be used; repeatable. moontide.account() without a "
     "name is the\n"
     "                      only one there is\n"
+    "      --grant LIST    what it may do, instead of what it declares (a plain chunk: "
+    "read,mark_read,send). Of: read,\n"
+    "                      mark_read, send, organise, delete, delete:N (messages a run), http, "
+    "http:HOST\n"
+    "      --apply         what deletes may do so; without it nothing is deleted\n"
     "  -c, --config FILE   the configuration (default ./moontide.lua, then the user's)\n"
     "  -v, --verbose       log more; twice for everything\n"
     "  -h, --help          this text\n";
@@ -89,6 +96,8 @@ struct parsed {
     const char *script;                     /* run */
     const char *accounts[ACCOUNTS_MAX + 1]; /* run -a */
     size_t accounts_n;
+    const char *grant; /* run --grant */
+    bool apply;        /* run --apply */
     unsigned verbose;
     bool help;
 };
@@ -141,6 +150,29 @@ static int take_account(int argc, char **argv, int i, struct parsed *out)
     return taken;
 }
 
+/* --grant and --apply of `moontide run`, as take_common. */
+static int take_rights(int argc, char **argv, int i, struct parsed *out)
+{
+    const char *word = argv[i];
+
+    if (!strcmp(word, "--apply")) {
+        out->apply = true;
+        return 1;
+    }
+    if (mt_str_starts(word, "--grant=")) {
+        out->grant = word + strlen("--grant=");
+        return 1;
+    }
+    if (strcmp(word, "--grant") != 0)
+        return 0;
+    if (i + 1 == argc) {
+        fprintf(stderr, "moontide run: --grant needs a list, such as read,send\n");
+        return -1;
+    }
+    out->grant = argv[i + 1];
+    return 2;
+}
+
 /* A word of `moontide run` in front of --. */
 static int take_run_word(const char *word, struct parsed *out)
 {
@@ -170,6 +202,8 @@ static int parse(int argc, char **argv, bool is_run, struct parsed *out)
         int taken = rest ? 0 : take_common(argc, argv, i, out);
         if (!taken && is_run && !rest)
             taken = take_account(argc, argv, i, out);
+        if (!taken && is_run && !rest)
+            taken = take_rights(argc, argv, i, out);
         int status = MT_EXIT_DONE;
         if (taken < 0)
             return MT_EXIT_USAGE;
@@ -194,12 +228,17 @@ static int parse(int argc, char **argv, bool is_run, struct parsed *out)
 static int run_file(const struct parsed *parsed)
 {
     struct mt_run_options options;
+    struct mt_grant grant;
     struct mt_fault fault;
     char command[4200];
     char *text = NULL;
     size_t len = 0;
     const char *name = strrchr(parsed->script, '/');
 
+    if (parsed->grant && mt_grant_parse(parsed->grant, &grant, &fault)) {
+        fprintf(stderr, "moontide run: %s\n", fault.message);
+        return MT_EXIT_USAGE;
+    }
     int err = mt_fs_read_all(parsed->script, SCRIPT_MAX_BYTES, &text, &len);
     if (err) {
         mt_fs_fault(&fault, err, "read", parsed->script);
@@ -215,6 +254,8 @@ static int run_file(const struct parsed *parsed)
     options.args = parsed->args;
     options.config = parsed->config;
     options.accounts = parsed->accounts_n ? parsed->accounts : NULL;
+    options.grant = parsed->grant ? &grant : NULL;
+    options.apply = parsed->apply;
     int status = mt_app_run(&options);
     mt_mem_free(text);
     return status;

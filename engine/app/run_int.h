@@ -3,16 +3,21 @@
 #ifndef MT_APP_RUN_INT_H
 #define MT_APP_RUN_INT_H
 
+#include <stdbool.h>
 #include <stddef.h>
+
+struct mt_grant;
 
 struct mt_run_options {
     const char *name;    /* "export" */
     const char *command; /* "moontide export" */
     const char *text;
     size_t text_len;
-    const char *const *args;     /* NULL-terminated */
-    const char *config;          /* -c, or NULL */
-    const char *const *accounts; /* -a, NULL-terminated, or NULL */
+    const char *const *args;      /* NULL-terminated */
+    const char *config;           /* -c, or NULL */
+    const char *const *accounts;  /* -a, NULL-terminated, or NULL */
+    const struct mt_grant *grant; /* --grant, or NULL */
+    bool apply;
 };
 
 int mt_app_run(const struct mt_run_options *options);

@@ -13,11 +13,6 @@ struct mt_ws_client;
 
 struct mt_live_options {
     struct mt_ws_client *ws; /* shared by all accounts of the process */
-    const char *device;      /* a stable name of this client among the user's devices; NULL:
-                                "moontide" */
-    int platform;           /* the custom platform number that it has of its own, so that logging in
-                               kicks nobody: 1 to 100; 0: 77 */
-    bool delivery_receipts; /* tell the senders of single chats that their messages arrived */
 };
 
 /* Events that came together, in the cloud's order. They and their strings live until done. */
@@ -83,16 +78,18 @@ typedef void mt_done_fn(void *ud, enum mt_rc rc, const struct mt_fault *fault);
 
 struct mt_reader_of {
     const char *user;
-    int64_t time_ms;
-    const char *content; /* what the reader added, or NULL */
+    int64_t time_ms; /* 0: the cloud does not say */
 };
 
 struct mt_readers_page {
     const struct mt_reader_of *items;
     size_t n;
-    uint64_t total;
+    int64_t total;      /* who has read it so far, on all pages; -1: the cloud does not say */
     const char *cursor; /* NULL at the end */
 };
+
+typedef void mt_readers_fn(void *ud, enum mt_rc rc, const struct mt_readers_page *page,
+                           const struct mt_fault *fault);
 
 /* ---------------------------------------------------------------- the table */
 
@@ -116,26 +113,35 @@ struct mt_provider_live {
                         mt_sent_fn *done, void *ud, struct mt_provider_call **out);
 
     /* From the own view of the server's history, one-way: others keep theirs. At most delete_max
-     * ids a call. */
+     * ids a call, none of them 0. Ids that are not there are no fault: the cloud does not tell. */
     unsigned delete_max;
     enum mt_rc (*delete_ids)(struct mt_provider_account *account,
                              const struct mt_conversation_ref *conversation, const uint64_t *ids,
                              size_t n, mt_done_fn *done, void *ud, struct mt_provider_call **out);
+    /* Whatever the cloud received before that time; 0 < before_ms. */
     enum mt_rc (*delete_before)(struct mt_provider_account *account,
                                 const struct mt_conversation_ref *conversation, int64_t before_ms,
                                 mt_done_fn *done, void *ud, struct mt_provider_call **out);
-    /* The conversation leaves the list; history: its messages too. */
+    /* The conversation leaves the list; history: its messages too, those that came meanwhile
+     * included. Never repeated by itself: a lost answer is "delete.unknown". */
     enum mt_rc (*delete_conversation)(struct mt_provider_account *account,
                                       const struct mt_conversation_ref *conversation, bool history,
                                       mt_done_fn *done, void *ud, struct mt_provider_call **out);
+    /* Every conversation and every message of the user. As delete_conversation. */
+    enum mt_rc (*delete_all)(struct mt_provider_account *account, mt_done_fn *done, void *ud,
+                             struct mt_provider_call **out);
     enum mt_rc (*pin)(struct mt_provider_account *account,
                       const struct mt_conversation_ref *conversation, bool pinned, mt_done_fn *done,
                       void *ud, struct mt_provider_call **out);
+    /* Sets or takes away one of the marks 0 to 19 that an app gives its own meanings. */
+    enum mt_rc (*mark)(struct mt_provider_account *account,
+                       const struct mt_conversation_ref *conversation, int mark, bool on,
+                       mt_done_fn *done, void *ud, struct mt_provider_call **out);
+    /* Who has read a group's message that asked for receipts. cursor NULL: from the start; limit 0:
+     * the largest page. */
     enum mt_rc (*readers)(struct mt_provider_account *account,
                           const struct mt_conversation_ref *group, uint64_t id, const char *cursor,
-                          void (*done)(void *ud, enum mt_rc rc, const struct mt_readers_page *page,
-                                       const struct mt_fault *fault),
-                          void *ud, struct mt_provider_call **out);
+                          int limit, mt_readers_fn *done, void *ud, struct mt_provider_call **out);
     /* Uploads a file for a conversation and puts remote_path, secret, filename and size_bytes into
      * attachment (a MAP in arena). progress may be NULL. */
     enum mt_rc (*upload)(struct mt_provider_account *account,

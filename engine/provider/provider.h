@@ -29,6 +29,12 @@ struct mt_account_config {
     double rate_per_s;  /* < 0: the provider's default; 0: none until the cloud states one */
     int64_t timeout_ms; /* one answer may take so long, and with its retries twice that; 0: the HTTP
                            client's default, 60 s */
+    /* Of live accounts. */
+    const char
+        *device;  /* a stable name of this client among the user's devices; NULL: "moontide" */
+    int platform; /* the custom platform number that it has of its own, so that logging in
+                     kicks nobody: 1 to 100; 0: 77 */
+    bool delivery_receipts; /* tell the senders of single chats that their messages arrived */
 };
 
 struct mt_conversations_query {

@@ -64,6 +64,7 @@ static void delete_ids(struct mt_sb_call *call, bool group)
         }
     }
     settle(view);
+    mt_sb_notice_deleted(call, view, ids, n, 0);
     mt_sb_reply_result(call, "success");
 }
 
@@ -82,6 +83,7 @@ static void delete_time(struct mt_sb_call *call, bool group)
     if (behind > 0)
         mt_sb_view_forget_until(view, view->thread->messages[behind - 1].id);
     settle(view);
+    mt_sb_notice_deleted(call, view, NULL, 0, (int64_t)until);
     mt_sb_reply_result(call, "success");
 }
 
@@ -115,8 +117,12 @@ static void forget_all(struct mt_sb_view *view)
 
 void mt_sb_rest_delete_all(struct mt_sb_call *call)
 {
-    for (size_t i = 0; i < call->user->view_n; i++)
+    for (size_t i = 0; i < call->user->view_n; i++) {
+        bool listed = mt_sb_view_listed(call->user->views[i]);
         forget_all(call->user->views[i]);
+        if (listed)
+            mt_sb_notice_changed(call, call->user->views[i], "del", NULL);
+    }
     mt_sb_reply_result(call, "ok");
 }
 
@@ -142,6 +148,8 @@ void mt_sb_rest_delete_conversation(struct mt_sb_call *call)
             forget_all(view);
         else if (view != NULL)
             mt_sb_view_hide(view);
+        if (view != NULL)
+            mt_sb_notice_changed(call, view, "del", NULL);
         mt_sb_reply_result(call, "ok");
     }
     mt_json_free(body);

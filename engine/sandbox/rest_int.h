@@ -101,6 +101,14 @@ void mt_sb_rest_files_expire(struct mt_sb_call *call); /* the control interface 
 void mt_sb_rest_control(struct mt_sb_call *call);      /* /sandbox/faults, log, reset-log, stats */
 void mt_sb_rest_sockjs_info(struct mt_sb_call *call);
 
+/* --- told to the user's other devices (notices.c) --- */
+/* ids were deleted; without ids, all up to that time. */
+void mt_sb_notice_deleted(struct mt_sb_call *call, struct mt_sb_view *view, const uint64_t *ids,
+                          size_t n, int64_t until_ms);
+/* op: "del", "top", "not_top", "mark", "mark_delete"; ext may be NULL. */
+void mt_sb_notice_changed(struct mt_sb_call *call, struct mt_sb_view *view, const char *op,
+                          const char *ext);
+
 /* --- pieces (payload.c) --- */
 /* The "meta" object of the conversation lists: {} when there is no last message. */
 enum mt_rc mt_sb_payload_write(const struct mt_sb_message *message,

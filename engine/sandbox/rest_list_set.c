@@ -59,6 +59,7 @@ void mt_sb_rest_pin(struct mt_sb_call *call)
     }
     /* each pin has its own time, so that a cursor can stand between any two */
     view->pinned_ms = call->now_ms > newest ? call->now_ms : newest + 1;
+    mt_sb_notice_changed(call, view, "top", NULL);
     write_top(call, view);
 }
 
@@ -74,6 +75,7 @@ void mt_sb_rest_unpin(struct mt_sb_call *call)
         return;
     }
     view->pinned_ms = 0;
+    mt_sb_notice_changed(call, view, "not_top", NULL);
     write_top(call, view);
 }
 
@@ -98,6 +100,8 @@ static void set_marks(struct mt_sb_call *call, bool on)
         if (view == NULL || !mt_sb_view_listed(view))
             continue;
         view->marks = on ? view->marks | 1U << mark : view->marks & ~(1U << mark);
+        mt_sb_notice_changed(call, view, on ? "mark" : "mark_delete",
+                             mt_json_str(mt_json_get(body, "mark")));
     }
     mt_sb_reply_result(call, "ok");
 out:

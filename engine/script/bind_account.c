@@ -1,5 +1,5 @@
 /* account: the conversations of an account, page after page, and the doctor. */
-#include "script/script_int.h"
+#include "script/live_int.h"
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -309,6 +309,7 @@ void mt_bind_account(lua_State *L)
                                        {"conversation", account_conversation},
                                        {"can", account_can},
                                        {"doctor", mt_lua_doctor},
+                                       {"delete_everything", mt_lua_delete_everything},
                                        {NULL, NULL}};
     mt_script_type(L, MT_TYPE_ACCOUNT, methods, account_index, NULL);
 }

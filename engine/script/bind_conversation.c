@@ -9,9 +9,11 @@
 
 #define KINDS_MAX 16
 
-static const char *const fields[] = {"id",     "kind",   "target",       "unread",
-                                     "pinned", "marks",  "last",         "history",
-                                     "json",   "export", "history_page", "pinned_time"};
+static const char *const fields[] = {
+    "id",           "kind",        "target",  "unread",    "pinned",
+    "marks",        "last",        "history", "json",      "export",
+    "history_page", "pinned_time", "send",    "mark_read", "delete_messages",
+    "delete",       "pin",         "mark"};
 
 struct mt_lua_conversation *mt_lua_conversation_push(lua_State *L)
 {
@@ -290,6 +292,10 @@ void mt_bind_conversation(lua_State *L)
                                        {"export", mt_lua_export},
                                        {"send", mt_lua_send},
                                        {"mark_read", mt_lua_mark_read},
+                                       {"delete_messages", mt_lua_delete_messages},
+                                       {"delete", mt_lua_delete_conversation},
+                                       {"pin", mt_lua_pin},
+                                       {"mark", mt_lua_mark},
                                        {"json", conversation_json},
                                        {NULL, NULL}};
     mt_script_type(L, MT_TYPE_CONVERSATION, methods, conversation_index, conversation_gc);

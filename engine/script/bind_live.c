@@ -266,8 +266,9 @@ static int next_more(lua_State *L, int status, lua_KContext ctx)
 static int core_live_next(lua_State *L)
 {
     struct mt_lua_account *account = mt_lua_account_check(L, 1);
-    struct mt_lua_live *live = mt_lua_live_want(L, account->provider, account->account);
 
+    mt_grant_check(L, "read", "account:on");
+    struct mt_lua_live *live = mt_lua_live_want(L, account->provider, account->account);
     mt_task_may_wait(L);
     if (live->wait)
         return mt_fault_raisef(L, MT_ERR_STATE, "live.busy", "another task takes the events");

@@ -12,10 +12,10 @@ struct lua_message {
     const struct mt_message *message;
 };
 
-static const char *const fields[] = {"id",   "conversation", "from",   "to",   "direction",
-                                     "time", "at",           "kind",   "text", "body",
-                                     "ext",  "extra",        "raw",    "type", "target",
-                                     "json", "mark_read",    "recall", "edit"};
+static const char *const fields[] = {
+    "id",     "conversation", "from",      "to",     "direction", "time",    "at",
+    "kind",   "text",         "body",      "ext",    "extra",     "raw",     "type",
+    "target", "json",         "mark_read", "recall", "edit",      "readers", "readers_page"};
 
 static struct lua_message *check(lua_State *L, int index)
 {
@@ -165,20 +165,10 @@ static int message_edit(lua_State *L)
     return mt_lua_message_refer(L, m->page, m->message, MT_REFER_EDIT);
 }
 
-static bool push_method(lua_State *L, const char *key)
+static int message_readers_page(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"json", message_json},
-                                       {"mark_read", message_mark_read},
-                                       {"recall", message_recall},
-                                       {"edit", message_edit}};
-
-    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
-        if (strcmp(methods[i].name, key) != 0)
-            continue;
-        lua_pushcfunction(L, methods[i].func);
-        return true;
-    }
-    return false;
+    struct lua_message *m = check(L, 1);
+    return mt_lua_message_readers(L, m->page, m->message);
 }
 
 static int message_index(lua_State *L)
@@ -210,9 +200,7 @@ static int message_index(lua_State *L)
         push_map(L, &m->extra);
     } else if (!strcmp(key, "raw")) {
         lua_pushlstring(L, (const char *)m->raw, m->raw_len);
-    } else if (push_method(L, key)) {
-        return 1;
-    } else {
+    } else if (lua_getfield(L, lua_upvalueindex(1), key) == LUA_TNIL) {
         const char *near = mt_str_nearest(key, fields, sizeof fields / sizeof *fields);
         return mt_fault_raisef(L, MT_ERR_INVALID, "message.field",
                                "a message has no field '%s'%s%s%s", key,
@@ -233,7 +221,11 @@ static int message_tostring(lua_State *L)
 
 void mt_bind_message(lua_State *L)
 {
-    mt_script_type(L, MT_TYPE_MESSAGE_UD, NULL, message_index, message_gc);
+    static const luaL_Reg methods[] = {
+        {"json", message_json}, {"mark_read", message_mark_read},       {"recall", message_recall},
+        {"edit", message_edit}, {"readers_page", message_readers_page}, {NULL, NULL}};
+
+    mt_script_type(L, MT_TYPE_MESSAGE_UD, methods, message_index, message_gc);
     luaL_getmetatable(L, MT_TYPE_MESSAGE_UD);
     lua_pushcfunction(L, message_tostring);
     lua_setfield(L, -2, "__tostring");

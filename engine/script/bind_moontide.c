@@ -227,10 +227,40 @@ static int core_fault(lua_State *L)
     return 1;
 }
 
-/* raise(code, message): a fault of wrong use. */
+/* raise(kind, code, message): a fault of what the world did. */
+static int core_raise(lua_State *L)
+{
+    static const char *const kinds[] = {"protocol", "timeout", "state", NULL};
+    static const enum mt_rc rcs[] = {MT_ERR_PROTOCOL, MT_ERR_TIMEOUT, MT_ERR_STATE};
+
+    return mt_fault_raisef(L, rcs[luaL_checkoption(L, 1, NULL, kinds)], luaL_checkstring(L, 2),
+                           "%s", luaL_checkstring(L, 3));
+}
+
+/* usage(code, message): a fault of wrong use. */
 static int core_usage(lua_State *L)
 {
     return mt_fault_raisef(L, MT_ERR_INVALID, luaL_checkstring(L, 1), "%s", luaL_checkstring(L, 2));
+}
+
+/* grant(declared, name): from now on the script may do no more than that. Returns whether what
+ * deletes may do so. */
+static int core_grant(lua_State *L)
+{
+    struct mt_script *script = mt_script_of(L);
+    const char *name = luaL_checkstring(L, 2);
+    struct mt_grant declared;
+    struct mt_fault fault;
+
+    lua_settop(L, 2);
+    mt_grant_take(L, 1, &declared);
+    if (!script->grant_stated)
+        script->grant = declared;
+    else if (mt_grant_narrow(&script->grant, &declared, name, &fault))
+        return mt_fault_raise(L, &fault);
+    script->grant_stated = true;
+    lua_pushboolean(L, script->apply);
+    return 1;
 }
 
 /* extend(type, methods): the half of a type that is written in Lua. */
@@ -252,22 +282,12 @@ static int core_extend(lua_State *L)
 void mt_bind_moontide(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"account", core_account},
-        {"accounts", core_accounts},
-        {"archive", mt_lua_archive_open},
-        {"verify", mt_lua_verify},
-        {"spawn", core_spawn},
-        {"sleep", core_sleep},
-        {"now", core_now},
-        {"ago", core_ago},
-        {"duration", core_duration},
-        {"time", core_time},
-        {"log", core_log},
-        {"progress", core_progress},
-        {"fault", core_fault},
-        {"usage", core_usage},
-        {"extend", core_extend},
-        {NULL, NULL},
+        {"account", core_account}, {"accounts", core_accounts}, {"archive", mt_lua_archive_open},
+        {"verify", mt_lua_verify}, {"spawn", core_spawn},       {"sleep", core_sleep},
+        {"now", core_now},         {"ago", core_ago},           {"duration", core_duration},
+        {"time", core_time},       {"log", core_log},           {"progress", core_progress},
+        {"fault", core_fault},     {"usage", core_usage},       {"raise", core_raise},
+        {"grant", core_grant},     {"extend", core_extend},     {NULL, NULL},
     };
     static const luaL_Reg task_methods[] = {{"join", task_join}, {NULL, NULL}};
 

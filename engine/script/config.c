@@ -33,7 +33,7 @@
 
 struct account {
     struct mt_account_config view;
-    char *name, *provider, *appkey, *user, *rest, *websocket;
+    char *name, *provider, *appkey, *user, *rest, *websocket, *device;
     char *discovery[DISCOVERY_MAX + 1];
     struct mt_secret *token, *password;
     char *missing; /* the environment variable that is not set */
@@ -56,9 +56,10 @@ struct secret_box {
 
 /* ---------------------------------------------------------------- options of an account */
 
-static const char *const account_keys[] = {"provider", "appkey",    "user",      "token",
-                                           "password", "rest",      "websocket", "navigators",
-                                           "rate",     "discovery", "timeout",   NULL};
+static const char *const account_keys[] = {
+    "provider",   "appkey", "user",      "token",   "password", "rest",     "websocket",
+    "navigators", "rate",   "discovery", "timeout", "device",   "platform", "delivery_receipts",
+    NULL};
 
 static const char *option_string(lua_State *L, const char *account, const char *key)
 {
@@ -184,6 +185,22 @@ static void copy_timeout(lua_State *L, struct account *a)
     a->view.timeout_ms = ms;
 }
 
+static void copy_device(lua_State *L, struct account *a)
+{
+    int is_number = 1;
+
+    a->device = copy_option(L, a->name, "device");
+    if (lua_getfield(L, 2, "platform") != LUA_TNIL) {
+        lua_Integer platform = lua_tointegerx(L, -1, &is_number);
+        if (!is_number || platform < 1 || platform > 100)
+            luaL_error(L, "account '%s': platform is a whole number from 1 to 100", a->name);
+        a->view.platform = (int)platform;
+    }
+    if (lua_getfield(L, 2, "delivery_receipts") != LUA_TNIL && !lua_isboolean(L, -1))
+        luaL_error(L, "account '%s': delivery_receipts is true or false", a->name);
+    a->view.delivery_receipts = lua_toboolean(L, -1);
+}
+
 /* ---------------------------------------------------------------- the words of the language */
 
 static struct mt_config *builder(lua_State *L)
@@ -240,6 +257,7 @@ static int account_body(lua_State *L)
     copy_secret(L, config, a, "password", &a->password);
     copy_discovery(L, a);
     copy_timeout(L, a);
+    copy_device(L, a);
     if (!a->provider)
         luaL_error(L, "account '%s': provider is missing; this version has: %s", name,
                    mt_provider_names());
@@ -439,6 +457,7 @@ static void make_views(struct mt_config *config)
         a->view.password = a->password;
         a->view.rest = a->rest;
         a->view.websocket = a->websocket;
+        a->view.device = a->device;
         a->view.discovery = a->discovery[0] ? (const char *const *)a->discovery : NULL;
     }
 }
@@ -509,6 +528,7 @@ void mt_config_free(struct mt_config *config)
         mt_mem_free(a->user);
         mt_mem_free(a->rest);
         mt_mem_free(a->websocket);
+        mt_mem_free(a->device);
         mt_mem_free(a->missing);
         for (size_t k = 0; a->discovery[k]; k++)
             mt_mem_free(a->discovery[k]);

@@ -5,6 +5,7 @@
 
 #include "provider/provider.h"
 
+struct mt_grant;
 struct mt_loop;
 struct mt_reader_budget;
 struct mt_script;
@@ -36,10 +37,12 @@ struct mt_script_options {
     size_t text_len;
     const char *const
         *args; /* NULL-terminated; a described script parses them, a plain chunk gets them as ... */
-    const char *const *accounts; /* those named with -a, NULL-terminated, or NULL: the first is the
-                                    "account" of a described script that has such an argument */
-    size_t memory_bytes;         /* quota of the state; 0: 64 MiB */
-    int64_t cpu_ms;              /* one slice between two waits; 0: 1000 */
+    const char *const *accounts;  /* those named with -a, NULL-terminated, or NULL: the first is the
+                                     "account" of a described script that has such an argument */
+    size_t memory_bytes;          /* quota of the state; 0: 64 MiB */
+    int64_t cpu_ms;               /* one slice between two waits; 0: 1000 */
+    const struct mt_grant *grant; /* what it may do; NULL: what it declares, or the default */
+    bool apply;                   /* what deletes may do so; else it raises delete.dry_run */
     const char
         *command; /* how help names the call: "moontide export"; NULL: "moontide run NAME --" */
 };

@@ -3,6 +3,7 @@
 #ifndef MT_SCRIPT_SCRIPT_INT_H
 #define MT_SCRIPT_SCRIPT_INT_H
 
+#include "script/grant.h"
 #include "script/script.h"
 
 #include <lauxlib.h>
@@ -47,6 +48,10 @@ struct mt_script {
     char *command;
     size_t memory_bytes, memory_max_bytes;
     struct mt_lua_live *lives; /* accounts that are online for it */
+    struct mt_grant grant;     /* in force */
+    bool grant_stated;         /* by whoever runs it, or by the script: from then on only less */
+    bool apply;                /* what deletes may do so */
+    int64_t deleted_n;         /* messages of this run */
     struct mt_task *tasks;
     struct mt_task *main; /* its result is the script's status */
     struct mt_task *current;
@@ -113,6 +118,20 @@ void mt_fault_push(lua_State *L, const struct mt_fault *fault);
 void mt_fault_from_lua(lua_State *L, struct mt_fault *out);
 void mt_fault_open(lua_State *L);
 
+/* grant.c */
+/* What the table at index declares; nothing: read. Raises for names that are none. */
+MT_RAISES void mt_grant_take(lua_State *L, int index, struct mt_grant *out);
+/* DENIED "grant.missing" when it wants more than there is. */
+enum mt_rc mt_grant_narrow(struct mt_grant *grant, const struct mt_grant *to, const char *name,
+                           struct mt_fault *fault) MT_CHECKED;
+/* Raise "grant.denied" and its kin. function: for the message. */
+MT_RAISES void mt_grant_check(lua_State *L, const char *what, const char *function);
+MT_RAISES void mt_grant_check_host(lua_State *L, const char *host, const char *function);
+/* messages: how many are about to be deleted; -1: nobody knows. Counts them. */
+MT_RAISES void mt_grant_check_delete(lua_State *L, int64_t messages, const char *function);
+/* The function, under the check of its API record's grant if it has one. */
+void mt_grant_push_function(lua_State *L, const char *name, lua_CFunction function);
+
 /* options.c: one table of options, checked against the API record of the function. */
 struct mt_api_param {
     const char *name;
@@ -123,6 +142,7 @@ struct mt_api_param {
 };
 struct mt_api_record {
     const char *name;
+    const char *grant; /* NULL: needs none */
     const struct mt_api_param *params;
     size_t params_n;
 };

@@ -49,7 +49,12 @@ void mt_script_type(lua_State *L, const char *name, const luaL_Reg *methods, lua
     }
     if (methods) {
         lua_newtable(L);
-        luaL_setfuncs(L, methods, 0);
+        for (const luaL_Reg *method = methods; method->name; method++) {
+            char full[96];
+            snprintf(full, sizeof full, "%s:%s", name + strlen("moontide."), method->name);
+            mt_grant_push_function(L, full, method->func);
+            lua_setfield(L, -2, method->name);
+        }
         lua_pushfstring(L, "methods of %s", name);
         lua_pushvalue(L, -2);
         lua_settable(L, LUA_REGISTRYINDEX);

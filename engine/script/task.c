@@ -273,6 +273,9 @@ enum mt_rc mt_script_start(const struct mt_script_host *host,
     script->cpu_ms = options->cpu_ms ? options->cpu_ms : 1000;
     script->done = done;
     script->ud = ud;
+    script->grant = options->grant ? *options->grant : mt_grant_default();
+    script->grant_stated = options->grant != NULL;
+    script->apply = options->apply;
     snprintf(command, sizeof command, "moontide run %s --", options->name);
     script->name = mt_mem_strdup(options->name);
     script->command = mt_mem_strdup(options->command ? options->command : command);

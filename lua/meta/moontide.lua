@@ -75,7 +75,18 @@
 ---@field ['receipts'] boolean|nil @as of conversation:send
 ---@field ['priority'] integer|nil @as of conversation:send
 
----@class moontide.options.32 @options of moontide.progress
+---@class moontide.options.24 @options of conversation:delete_messages
+---@field ['ids'] string[]|nil @message ids, as message.id gives them
+---@field ['before'] string|integer|nil @everything that the cloud received before this time; it must not lie in the future
+
+---@class moontide.options.25 @options of conversation:delete
+---@field ['history'] boolean|nil @its messages too; default false
+
+---@class moontide.options.30 @options of message:readers_page
+---@field ['limit'] integer|nil @page size; default 500
+---@field ['cursor'] string|nil @the cursor of the page before
+
+---@class moontide.options.39 @options of moontide.progress
 ---@field ['label'] string|nil @what is being done
 ---@field ['done'] integer|nil @how much
 ---@field ['total'] integer|nil @of how much, if known

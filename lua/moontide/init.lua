@@ -21,6 +21,24 @@ end
 local live = require "moontide.live"
 core.extend("account", { on = live.on, off = live.off })
 
+--- message:readers(): all of them, page by page.
+local function readers(message)
+  local page, at, cursors = nil, 0, {}
+  return function()
+    while not page or at == #page.readers do
+      if page and not page.cursor then return nil end
+      if page and cursors[page.cursor] then
+        core.raise("protocol", "readers.stuck", "the cloud gives the same page of readers again")
+      end
+      if page then cursors[page.cursor] = true end
+      page, at = message:readers_page { cursor = page and page.cursor }, 0
+    end
+    at = at + 1
+    return page.readers[at].user, page.readers[at].time
+  end
+end
+core.extend("message", { readers = readers })
+
 local described = {}
 
 --- Describes a script: name, summary, args, grant, run.

@@ -1,5 +1,6 @@
 -- What every script runs in: a plain chunk is run as it is; a described script has its arguments parsed and checked
 -- before its run is called.
+local core = ...
 local moontide = require "moontide"
 local args = require "moontide.args"
 
@@ -17,5 +18,6 @@ return function(chunk, words, command, account)
     print(args.help(result, command))
     return 0
   end
-  return result.run { args = parsed } or 0
+  local apply = core.grant(result.grant, result.name)
+  return result.run { args = parsed, apply = apply } or 0
 end

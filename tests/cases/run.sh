@@ -82,6 +82,15 @@ try "$m" run -c two.lua which.lua; check "which of two accounts is asked for" $s
 try "$m" run -c two.lua -a other which.lua; check "run -a names the account" $status 0 "other	other"
 echo 'require "moontide".account "it"' >"$work/it.lua"
 try "$m" run -c two.lua -a other it.lua; check "an account that was not named may not be used" $status 1 "not named with -a"
+try "$m" run which.lua --grant raed; check "a grant that is none names the nearest" $status 2 "did you mean 'read'"
+try "$m" run which.lua --grant read:3; check "only delete takes a number" $status 2 "only delete takes a number"
+cat >"$work/wants.lua" <<'END'
+return require("moontide").script { name = "wants", summary = "Wants to delete.", grant = { read = true, delete = { max_per_run = 2 } },
+  run = function(job) print("apply", job.apply) end }
+END
+try "$m" run wants.lua; check "a described script gets what it declares" $status 0 "apply	false"
+try "$m" run wants.lua --apply; check "and knows of --apply" $status 0 "apply	true"
+try "$m" run wants.lua --grant read; check "it does not start with less" $status 1 "needs what it was not granted: delete" "grant.missing"
 try "$m" run -a; check "run -a without a name" $status 2 "-a needs the name"
 cp scripts/conversations.lua "$work/list.lua"
 try "$m" run -c two.lua -a it list.lua; check "a described script gets the account of -a" $status 0 "single:"

@@ -7,10 +7,14 @@ cd "$(dirname "$0")/../.."
 root=$PWD
 start_sandbox --generate 2000 --faults seed=9
 write_account guest guest 'password = env "TEST_PASSWORD"' >>"$work/moontide.lua"
+write_account tablet "$owner" 'password = env "TEST_PASSWORD"' ', device = "tablet", delivery_receipts = true' \
+  >>"$work/moontide.lua"
 
 for file in tests/script/test_*.lua; do
   status=0
-  (cd "$work" && timeout 120 "$MOONTIDE" run "$root/$file") >"$work/out" 2>&1 || status=$?
+  rights=$(sed -n '1s/^-- run: //p' "$file")
+  # shellcheck disable=SC2086 # several words
+  (cd "$work" && timeout 120 "$MOONTIDE" run "$root/$file" $rights) >"$work/out" 2>&1 || status=$?
   while IFS= read -r line; do
     case $line in
       "pass "*) count=$((count + 1)); echo "ok $count - $(basename "$file"): ${line#pass }" ;;

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "provider/easemob/conversations_int.h"
 #include "provider/easemob/live_int.h"
+#include "provider/easemob/manage_int.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 
 /* The documented limit is 100 requests a second for an app, shared with its live users
  * (easemob-service.md §3.3). */
+#define DEFAULT_PLATFORM   77
 #define DEFAULT_RATE_PER_S 80.0
 #define WARNED_MAX         256
 
@@ -193,6 +195,7 @@ void mt_em_account_release(struct mt_provider_account *account)
     mt_mem_free(account->user);
     mt_mem_free(account->org_app);
     mt_mem_free(account->appkey);
+    mt_mem_free(account->device);
     mt_mem_free(account->name);
     mt_mem_free(account);
 }
@@ -205,6 +208,25 @@ void mt_em_account_set_api(struct mt_provider_account *account, const char *api)
     if (rate < 0)
         rate = mt_em_loopback(api) ? 0 : DEFAULT_RATE_PER_S;
     account->bucket = mt_http_bucket_shared(account->http, account->appkey, rate, rate);
+}
+
+/* The name is part of addresses (easemob.md §1.1): it keeps to what needs no escape there. */
+static enum mt_rc set_device(struct mt_provider_account *account,
+                             const struct mt_account_config *config, struct mt_fault *fault)
+{
+    const char *device = config->device == NULL ? "moontide" : config->device;
+    size_t len = strlen(device);
+
+    if (len == 0 || len >= MT_EM_DEVICE_MAX || config->platform < 0 || config->platform > 100 ||
+        strspn(device, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") != len)
+        return mt_fault_set(fault, MT_ERR_INVALID, "config.device",
+                            "account '%s': device is a name of up to %d letters, digits, '_', '-' "
+                            "and '.', platform a number from 1 to 100",
+                            account->name, MT_EM_DEVICE_MAX - 1);
+    account->device = mt_mem_strdup(device);
+    account->platform = config->platform == 0 ? DEFAULT_PLATFORM : config->platform;
+    account->delivery_receipts = config->delivery_receipts;
+    return account->device == NULL ? MT_ERR_NOMEM : MT_OK;
 }
 
 static enum mt_rc account_open(struct mt_loop *loop, struct mt_http *http,
@@ -234,6 +256,8 @@ static enum mt_rc account_open(struct mt_loop *loop, struct mt_http *http,
         rc = set_hosts(account, config, fault);
     if (rc == MT_OK)
         rc = set_secrets(account, config, fault);
+    if (rc == MT_OK)
+        rc = set_device(account, config, fault);
     if (rc != MT_OK) {
         if (rc == MT_ERR_NOMEM)
             (void)mt_fault_set(fault, rc, "memory", "out of memory");
@@ -335,6 +359,13 @@ static bool account_can(const struct mt_provider_account *account, const char *c
         "receipts",
         "recall",
         "edit",
+        "delete.ids",
+        "delete.before",
+        "delete.conversation",
+        "delete.all",
+        "pin",
+        "mark",
+        "readers",
     };
 
     (void)account;
@@ -369,6 +400,14 @@ static const struct mt_provider_live live_verbs = {
     .done = mt_em_live_done,
     .send = mt_em_live_send,
     .refer = mt_em_live_refer,
+    .delete_max = MT_EM_DELETE_MAX,
+    .delete_ids = mt_em_delete_ids,
+    .delete_before = mt_em_delete_before,
+    .delete_conversation = mt_em_delete_conversation,
+    .delete_all = mt_em_delete_all,
+    .pin = mt_em_pin,
+    .mark = mt_em_mark,
+    .readers = mt_em_readers,
 };
 
 const struct mt_provider mt_provider_easemob = {

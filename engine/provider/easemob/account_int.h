@@ -66,6 +66,9 @@ struct mt_provider_account {
     size_t discovery_n;
     double rate_per_s;  /* as configured; < 0: the default for the host */
     int64_t timeout_ms; /* as configured; 0: the default */
+    char *device;       /* of live sessions */
+    int platform;
+    bool delivery_receipts;
     struct mt_secret *configured_token;
     struct mt_secret *password;
     char api[300]; /* "https://a1.easemob.com"; "" until known */
@@ -95,6 +98,7 @@ struct mt_provider_call {
     void (*finish)(struct mt_provider_call *call, enum mt_rc rc, const struct mt_fault *fault);
     void (*release)(struct mt_provider_call *call); /* frees what the verb added; may be NULL */
     enum mt_em_feature feature;                     /* for the words of its faults */
+    enum mt_http_retry retry;                       /* default: safe */
     struct mt_http_call *http;
     struct mt_em_token *token; /* of the request on the wire */
     bool linked, waiting, renewed, posted, ended, telling, cancelled;

@@ -220,7 +220,7 @@ void mt_em_call_send(struct mt_provider_call *call, const char *method, const ch
         .body_len = body != NULL ? body->len : 0,
         .attempt_ms = account->timeout_ms,
         .deadline_ms = 2 * account->timeout_ms,
-        .retry = MT_HTTP_RETRY_SAFE, /* reading only */
+        .retry = call->retry,
         .bucket = account->bucket,
     };
     enum mt_rc rc = MT_OK;

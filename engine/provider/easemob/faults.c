@@ -70,6 +70,13 @@ static const struct rule rules[] = {
      "there is no such group"},
     {400, 602, "The user not in this group", NO_NUMBER, MT_ERR_DENIED, "group.not_member",
      "the user is not a member of this group"},
+    {ANY, 505, "group ack not open", NO_NUMBER, MT_ERR_UNSUPPORTED, "receipts.not_opened",
+     "read receipts of groups: " OPEN_FEATURE},
+    {ANY, 603, "group ack msg permission denied", NO_NUMBER, MT_ERR_DENIED, "receipts.denied",
+     "only who sent the message, asking for receipts, may see who has read it"},
+    {ANY, 17, "group ack msg not found", NO_NUMBER, MT_ERR_NOT_FOUND, "receipts.unknown",
+     "the cloud knows no receipts of this message: they last three days, and only for messages "
+     "that asked for them"},
     {400, 602, "are not members of this group", NO_NUMBER, MT_ERR_DENIED, "group.not_member",
      "the user is not a member of this group"},
     {400, -3, "Request body not readable", NO_NUMBER, MT_ERR_INVALID, "request.malformed",
@@ -195,6 +202,10 @@ static const char *name_feature(const struct rule *rule, enum mt_em_feature feat
     if (feature == MT_EM_FEATURE_HISTORY) {
         *remedy = "message roaming: " OPEN_FEATURE;
         return "history.not_opened";
+    }
+    if (feature == MT_EM_FEATURE_READERS) {
+        *remedy = "read receipts of groups: " OPEN_FEATURE;
+        return "receipts.not_opened";
     }
     return rule->code;
 }

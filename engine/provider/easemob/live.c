@@ -444,10 +444,7 @@ enum mt_rc mt_em_live_start(struct mt_provider_account *account,
     live->handlers = *handlers;
     live->ud = ud;
     live->ws = options->ws;
-    live->delivery_receipts = options->delivery_receipts;
-    live->platform = options->platform > 0 && options->platform <= 100 ? options->platform : 77;
-    snprintf(live->device, sizeof live->device, "%s",
-             options->device && *options->device ? options->device : "moontide");
+    snprintf(live->device, sizeof live->device, "%s", account->device);
     account->live = live;
     mt_timer_start(live->beat, BEAT_MS, BEAT_MS);
     enter(live);

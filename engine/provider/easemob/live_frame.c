@@ -120,7 +120,7 @@ void mt_em_live_send_provision(struct mt_em_live *live)
         provision.has_ostype = true;
         provision.ostype = EASEMOB__PB__PROVISION__OS_TYPE__OS_CUSTOM;
         provision.has_oscustomvalue = true;
-        provision.oscustomvalue = (uint32_t)live->platform;
+        provision.oscustomvalue = (uint32_t)live->account->platform;
         provision.version = version;
         provision.compresstype = &plain;
         provision.n_compresstype = 1;

@@ -58,8 +58,6 @@ struct mt_em_live {
     struct mt_live_handlers handlers;
     void *ud;
     struct mt_ws_client *ws;
-    bool delivery_receipts;
-    int platform;
     char device[MT_EM_DEVICE_MAX]; /* then the resource that the server gave us */
     char session_id[32];
     enum mt_em_live_stage stage;

@@ -278,6 +278,30 @@ void mt_em_live_batch(struct mt_em_live *live, const Easemob__Pb__CommSyncDL *dl
         go_on(live, queue, key, had_metas, last);
 }
 
+static void nothing_more(void *ud, enum mt_rc rc, const struct mt_sent *sent,
+                         const struct mt_fault *fault)
+{
+    (void)ud, (void)rc, (void)sent, (void)fault;
+}
+
+/* The senders of single chats are told that their messages arrived (§3.3): when they were dealt
+ * with, not before. One that gets lost is not sent again, as the official SDK does not either. */
+static void tell_senders(struct mt_em_live *live, const struct mt_event_batch *batch)
+{
+    for (size_t i = 0; i < batch->n; i++) {
+        const struct mt_event *event = &batch->events[i];
+        struct mt_reference reference = {.type = MT_REFER_DELIVERED,
+                                         .conversation = event->conversation,
+                                         .id = event->message.id,
+                                         .from = event->message.from};
+
+        if (event->type == MT_EVENT_MESSAGE && !event->message.sent &&
+            event->conversation.kind == MT_CONVERSATION_SINGLE &&
+            mt_em_live_refer(live->account, &reference, nothing_more, NULL, NULL))
+            return;
+    }
+}
+
 void mt_em_live_batch_done(struct mt_em_live *live, struct mt_em_batch *batch)
 {
     struct mt_em_batch **at = &live->batches;
@@ -286,6 +310,8 @@ void mt_em_live_batch_done(struct mt_em_live *live, struct mt_em_batch *batch)
     while (*at != batch)
         at = &(*at)->next;
     *at = batch->next;
+    if (live->account->delivery_receipts)
+        tell_senders(live, &batch->pub);
     for (size_t i = 0; i < batch->ids_n; i++)
         remember(live, batch->ids[i]);
     if (queue && batch->generation == live->generation)

@@ -111,7 +111,8 @@ static struct mt_em_send *send_new(struct mt_provider_account *account, mt_sent_
 static enum mt_rc start(struct mt_provider_account *account, struct mt_em_send *send, enum mt_rc rc,
                         const struct mt_fault *fault, struct mt_provider_call **out)
 {
-    *out = &send->call;
+    if (out)
+        *out = &send->call;
     return rc ? mt_em_call_fail(account, &send->call, rc, fault)
               : mt_em_call_start(account, &send->call);
 }

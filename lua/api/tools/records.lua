@@ -19,7 +19,7 @@ local function make_c()
   end
   put "const struct mt_api_record mt_api_records[] = {"
   for i, record in ipairs(records) do
-    put('    {"%s", %s, %d},', record.name, record.params and "params_" .. i or "0", record.params and #record.params or 0)
+    put('    {"%s", %s, %s, %d},', record.name, record.grant and ('"%s"'):format(record.grant) or "0", record.params and "params_" .. i or "0", record.params and #record.params or 0)
   end
   put "};"
   put("const size_t mt_api_records_n = %d;", #records)

@@ -1,0 +1,114 @@
+/* What a user does on one device, told to the user's other devices (easemob.md §3.6). */
+#include "sandbox/msync_int.h"
+#include "sandbox/rest_int.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+#define JSON_MAX ((size_t)16 * 1024)
+
+/* Queues a Meta from the user to the user, for all devices but the one with that resource. */
+static void tell(struct mt_sb_call *call, struct mt_sb_view *view, const struct mt_buf *json)
+{
+    struct mt_sb_store *store = &call->sandbox->store;
+    struct mt_sb_wire w = {.p = store->scratch, .cap = MT_SB_SCRATCH};
+    struct mt_sb_entry entry = {.only_user = call->user->index + 1};
+    char resource[MT_SB_RESOURCE_MAX];
+    const struct mt_sb_device *author = NULL;
+
+    if (mt_sb_query(call, "resource", resource, sizeof resource))
+        author = mt_sb_device_find(call->user, resource);
+    entry.id = mt_sb_store_next_id(store, call->now_ms);
+    mt_sb_wire_varint(&w, 1, entry.id);
+    mt_sb_wire_jid(&w, 2, store->appkey, call->user->name, MT_SB_DOMAIN_USER, NULL);
+    mt_sb_wire_jid(&w, 3, store->appkey, call->user->name, MT_SB_DOMAIN_USER, NULL);
+    mt_sb_wire_varint(&w, 4, (uint64_t)call->now_ms);
+    mt_sb_wire_varint(&w, 5, EASEMOB__PB__META__NAME_SPACE__NOTIFY);
+    mt_sb_wire_bytes(&w, 6, json->data, json->len);
+    entry.meta = w.full || json->failed ? NULL : mt_mem_alloc(w.len);
+    if (entry.meta == NULL)
+        return; /* what was asked for is done all the same */
+    memcpy(entry.meta, w.p, w.len);
+    entry.meta_len = (uint32_t)w.len;
+    if (mt_sb_publish(call->sandbox, view->thread, author, &entry) != MT_OK)
+        call->reply->status = 500; /* memory is short */
+}
+
+static const char *type_of(const struct mt_sb_view *view)
+{
+    return view->thread->chat == MT_SB_SINGLE  ? "chat"
+           : view->thread->chat == MT_SB_GROUP ? "groupchat"
+                                               : "chatroom";
+}
+
+static void member(struct mt_jsonw *json, const char *key, const char *value)
+{
+    mt_jsonw_key(json, key);
+    mt_jsonw_str(json, value);
+}
+
+static void open_notice(struct mt_jsonw *json, struct mt_buf *out, const char *type)
+{
+    mt_buf_init(out, JSON_MAX);
+    mt_jsonw_init(json, out);
+    mt_jsonw_object(json);
+    member(json, "type", type);
+    mt_jsonw_key(json, "data");
+    mt_jsonw_object(json);
+}
+
+static void resource_member(struct mt_sb_call *call, struct mt_jsonw *json, const char *key)
+{
+    char resource[MT_SB_RESOURCE_MAX];
+
+    member(json, key, mt_sb_query(call, "resource", resource, sizeof resource) ? resource : "");
+}
+
+void mt_sb_notice_deleted(struct mt_sb_call *call, struct mt_sb_view *view, const uint64_t *ids,
+                          size_t n, int64_t until_ms)
+{
+    struct mt_jsonw json;
+    struct mt_buf out;
+
+    open_notice(&json, &out, "roaming_delete");
+    member(&json, "to", view->id);
+    member(&json, "chatType", type_of(view));
+    resource_member(call, &json, "resource");
+    if (n > 0) {
+        mt_jsonw_key(&json, "msgIdList");
+        mt_jsonw_array(&json);
+        for (size_t i = 0; i < n; i++)
+            mt_jsonw_u64_str(&json, ids[i]);
+        mt_jsonw_array_end(&json);
+    } else {
+        mt_jsonw_key(&json, "deleteTime");
+        mt_jsonw_i64(&json, until_ms);
+    }
+    mt_jsonw_object_end(&json);
+    mt_jsonw_object_end(&json);
+    tell(call, view, &out);
+    mt_buf_deinit(&out);
+}
+
+void mt_sb_notice_changed(struct mt_sb_call *call, struct mt_sb_view *view, const char *op,
+                          const char *ext)
+{
+    struct mt_jsonw json;
+    struct mt_buf out;
+
+    open_notice(&json, &out, "conv");
+    member(&json, "op", op);
+    member(&json, "id", view->id);
+    member(&json, "type", type_of(view));
+    mt_jsonw_key(&json, "ts");
+    mt_jsonw_i64(&json, call->now_ms);
+    resource_member(call, &json, "res");
+    member(&json, "from", call->user->name);
+    if (ext != NULL)
+        member(&json, "ext", ext);
+    mt_jsonw_object_end(&json);
+    mt_jsonw_object_end(&json);
+    tell(call, view, &out);
+    mt_buf_deinit(&out);
+}

@@ -1,0 +1,376 @@
+/* What a script does with an account's own view of the server: deleting, pins, marks; and who has
+ * read a message. */
+#include "script/live_int.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define IDS_MAX 10000000
+
+/* ---------------------------------------------------------------- one request */
+
+struct manage_wait {
+    struct mt_wait wait;
+    const struct mt_provider *provider;
+    const struct mt_provider_live *live;
+    struct mt_provider_account *account;
+    struct mt_conversation_ref ref;
+    struct mt_provider_call *call;
+    uint64_t *ids; /* delete_messages { ids }: all of them */
+    size_t n, at;
+    unsigned calls_n;
+};
+
+static void manage_release(struct mt_wait *wait)
+{
+    struct manage_wait *w = (struct manage_wait *)wait;
+
+    mt_mem_free(w->ids);
+    w->ids = NULL;
+}
+
+static void manage_cancel(struct mt_wait *wait)
+{
+    struct manage_wait *w = (struct manage_wait *)wait;
+
+    w->provider->cancel(w->call);
+}
+
+static void managed(void *ud, enum mt_rc rc, const struct mt_fault *fault)
+{
+    struct manage_wait *w = ud;
+
+    mt_wait_wake(&w->wait, rc, fault);
+}
+
+static int managed_more(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)status;
+    mt_wait_check(L, (struct mt_wait *)ctx);
+    return 0;
+}
+
+static struct manage_wait *wait_new(lua_State *L, const struct mt_provider *provider,
+                                    struct mt_provider_account *account)
+{
+    struct manage_wait *w = mt_wait_new(L, sizeof *w, manage_release);
+
+    w->wait.cancel = manage_cancel;
+    w->provider = provider;
+    w->account = account;
+    return w;
+}
+
+static int wait_for(lua_State *L, struct manage_wait *w, enum mt_rc rc)
+{
+    if (rc)
+        return mt_fault_raisef(L, rc, "memory", "out of memory");
+    return mt_task_wait(L, &w->wait, managed_more);
+}
+
+/* What the cloud can do; raises when it is nothing. */
+static const struct mt_provider_live *live_of(lua_State *L, const struct mt_provider *provider,
+                                              const char *function)
+{
+    static const struct mt_provider_live none; /* never looked into: raising does not return */
+
+    if (provider->live)
+        return provider->live;
+    mt_fault_raisef(L, MT_ERR_UNSUPPORTED, "unsupported", "%s: %s accounts cannot do that",
+                    function, provider->name);
+    return &none;
+}
+
+/* ---------------------------------------------------------------- deleting messages */
+
+static void next_ids(void *ud, enum mt_rc rc, const struct mt_fault *fault);
+
+static enum mt_rc start_ids(struct manage_wait *w)
+{
+    const struct mt_provider_live *live = w->live;
+    size_t n = w->n - w->at < live->delete_max ? w->n - w->at : live->delete_max;
+    const uint64_t *ids = w->ids + w->at;
+
+    w->at += n;
+    w->calls_n++;
+    return live->delete_ids(w->account, &w->ref, ids, n, next_ids, w, &w->call);
+}
+
+static void next_ids(void *ud, enum mt_rc rc, const struct mt_fault *fault)
+{
+    struct manage_wait *w = ud;
+    size_t before = (w->calls_n - 1) * (size_t)w->live->delete_max;
+    struct mt_fault told;
+
+    if (!rc && w->at < w->n) {
+        rc = start_ids(w);
+        if (!rc)
+            return;
+        (void)mt_fault_set(&told, rc, "memory", "out of memory");
+        fault = &told;
+    }
+    if (rc && before) {
+        told = *fault;
+        (void)snprintf(told.message, sizeof told.message, "after the first %zu of %zu: %.380s",
+                       before, w->n, fault->message);
+        fault = &told;
+    }
+    mt_wait_wake(&w->wait, rc, fault);
+}
+
+static int ids_more(lua_State *L, int status, lua_KContext ctx)
+{
+    struct manage_wait *w = (struct manage_wait *)ctx;
+
+    (void)status;
+    mt_wait_check(L, &w->wait);
+    lua_createtable(L, 0, 2);
+    lua_pushinteger(L, (lua_Integer)w->n);
+    lua_setfield(L, -2, "ids");
+    lua_pushinteger(L, w->calls_n);
+    lua_setfield(L, -2, "calls");
+    return 1;
+}
+
+static uint64_t id_at(lua_State *L, lua_Integer i)
+{
+    uint64_t id = 0;
+
+    if (lua_rawgeti(L, -1, i) != LUA_TSTRING || !mt_str_u64(lua_tostring(L, -1), &id) || !id)
+        mt_fault_raisef(L, MT_ERR_INVALID, "delete.ids",
+                        "conversation:delete_messages: ids[%lld] is no message id: it must be a "
+                        "string of digits, as message.id is",
+                        (long long)i);
+    lua_pop(L, 1);
+    return id;
+}
+
+static int delete_by_ids(lua_State *L, struct mt_lua_conversation *c,
+                         const struct mt_provider_live *live)
+{
+    lua_getfield(L, 2, "ids");
+    lua_Integer n = luaL_len(L, -1);
+
+    if (n < 1 || n > IDS_MAX)
+        return mt_fault_raisef(L, MT_ERR_INVALID, "delete.ids",
+                               "conversation:delete_messages: 1 to %d ids, not %lld", IDS_MAX,
+                               (long long)n);
+    for (lua_Integer i = 1; i <= n; i++) /* nothing is deleted when one of them is no id */
+        (void)id_at(L, i);
+    mt_grant_check_delete(L, n, "conversation:delete_messages");
+    struct manage_wait *w = wait_new(L, c->provider, c->account);
+    w->live = live;
+    w->ref = c->ref;
+    w->ids = mt_mem_alloc((size_t)n * sizeof *w->ids);
+    if (!w->ids)
+        return mt_fault_raisef(L, MT_ERR_NOMEM, "memory", "out of memory");
+    lua_pushvalue(L, -2); /* the ids again, over the wait */
+    for (; w->n < (size_t)n; w->n++)
+        w->ids[w->n] = id_at(L, (lua_Integer)w->n + 1);
+    lua_pop(L, 1);
+    enum mt_rc rc = start_ids(w);
+    if (rc)
+        return mt_fault_raisef(L, rc, "memory", "out of memory");
+    return mt_task_wait(L, &w->wait, ids_more);
+}
+
+static int delete_by_time(lua_State *L, struct mt_lua_conversation *c,
+                          const struct mt_provider_live *live)
+{
+    int64_t before_ms = mt_option_time(L, 2, "before", 0);
+
+    if (before_ms > mt_clock_wall_ms())
+        return mt_fault_raisef(L, MT_ERR_INVALID, "delete.future",
+                               "conversation:delete_messages: before lies in the future: what "
+                               "comes meanwhile would be deleted unseen");
+    mt_grant_check_delete(L, -1, "conversation:delete_messages");
+    struct manage_wait *w = wait_new(L, c->provider, c->account);
+    return wait_for(L, w,
+                    live->delete_before(c->account, &c->ref, before_ms, managed, w, &w->call));
+}
+
+int mt_lua_delete_messages(lua_State *L)
+{
+    struct mt_lua_conversation *c = mt_lua_conversation_check(L, 1);
+
+    lua_settop(L, 2);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    mt_options_check(L, 2, "conversation:delete_messages");
+    const struct mt_provider_live *live = live_of(L, c->provider, "conversation:delete_messages");
+    mt_task_may_wait(L);
+    bool ids = lua_getfield(L, 2, "ids") != LUA_TNIL;
+    bool before = lua_getfield(L, 2, "before") != LUA_TNIL;
+    lua_pop(L, 2);
+    if (ids == before)
+        return mt_fault_raisef(L, MT_ERR_INVALID, "delete.which",
+                               "conversation:delete_messages takes either ids or before");
+    return ids ? delete_by_ids(L, c, live) : delete_by_time(L, c, live);
+}
+
+/* ---------------------------------------------------------------- conversations */
+
+int mt_lua_delete_conversation(lua_State *L)
+{
+    struct mt_lua_conversation *c = mt_lua_conversation_check(L, 1);
+
+    lua_settop(L, 2);
+    mt_options_check(L, 2, "conversation:delete");
+    bool history = mt_option_boolean(L, 2, "history", false);
+    const struct mt_provider_live *live = live_of(L, c->provider, "conversation:delete");
+    mt_task_may_wait(L);
+    mt_grant_check_delete(L, history ? -1 : 0, "conversation:delete");
+    struct manage_wait *w = wait_new(L, c->provider, c->account);
+    return wait_for(L, w,
+                    live->delete_conversation(c->account, &c->ref, history, managed, w, &w->call));
+}
+
+int mt_lua_delete_everything(lua_State *L)
+{
+    struct mt_lua_account *account = mt_lua_account_check(L, 1);
+
+    const struct mt_provider_live *live =
+        live_of(L, account->provider, "account:delete_everything");
+    mt_task_may_wait(L);
+    mt_grant_check_delete(L, -1, "account:delete_everything");
+    struct manage_wait *w = wait_new(L, account->provider, account->account);
+    return wait_for(L, w, live->delete_all(account->account, managed, w, &w->call));
+}
+
+int mt_lua_pin(lua_State *L)
+{
+    struct mt_lua_conversation *c = mt_lua_conversation_check(L, 1);
+    bool pinned = lua_isnoneornil(L, 2) || lua_toboolean(L, 2);
+
+    const struct mt_provider_live *live = live_of(L, c->provider, "conversation:pin");
+    mt_task_may_wait(L);
+    struct manage_wait *w = wait_new(L, c->provider, c->account);
+    return wait_for(L, w, live->pin(c->account, &c->ref, pinned, managed, w, &w->call));
+}
+
+int mt_lua_mark(lua_State *L)
+{
+    struct mt_lua_conversation *c = mt_lua_conversation_check(L, 1);
+    lua_Integer mark = luaL_checkinteger(L, 2);
+    bool on = lua_isnoneornil(L, 3) || lua_toboolean(L, 3);
+
+    const struct mt_provider_live *live = live_of(L, c->provider, "conversation:mark");
+    mt_task_may_wait(L);
+    struct manage_wait *w = wait_new(L, c->provider, c->account);
+    return wait_for(L, w,
+                    live->mark(c->account, &c->ref, mark < 0 || mark > 1000 ? -1 : (int)mark, on,
+                               managed, w, &w->call));
+}
+
+/* ---------------------------------------------------------------- who has read a message */
+
+struct readers_wait {
+    struct mt_wait wait;
+    const struct mt_provider *provider;
+    struct mt_provider_call *call;
+    struct mt_reader_of *items; /* one allocation with its strings */
+    size_t n;
+    int64_t total;
+    char *cursor;
+};
+
+static void readers_release(struct mt_wait *wait)
+{
+    struct readers_wait *w = (struct readers_wait *)wait;
+
+    mt_mem_free(w->items);
+    mt_mem_free(w->cursor);
+    w->items = NULL;
+    w->cursor = NULL;
+}
+
+static void readers_cancel(struct mt_wait *wait)
+{
+    struct readers_wait *w = (struct readers_wait *)wait;
+
+    w->provider->cancel(w->call);
+}
+
+static enum mt_rc keep_readers(struct readers_wait *w, const struct mt_readers_page *page)
+{
+    size_t text = 0;
+
+    for (size_t i = 0; i < page->n; i++)
+        text += strlen(page->items[i].user) + 1;
+    w->items = mt_mem_alloc(page->n * sizeof *w->items + text + 1);
+    w->cursor = page->cursor ? mt_mem_strdup(page->cursor) : NULL;
+    if (!w->items || (page->cursor && !w->cursor))
+        return MT_ERR_NOMEM;
+    char *at = (char *)(w->items + page->n);
+    for (size_t i = 0; i < page->n; i++) {
+        size_t len = strlen(page->items[i].user) + 1;
+        w->items[i] = page->items[i];
+        w->items[i].user = memcpy(at, page->items[i].user, len);
+        at += len;
+    }
+    w->n = page->n;
+    w->total = page->total;
+    return MT_OK;
+}
+
+static void readers_came(void *ud, enum mt_rc rc, const struct mt_readers_page *page,
+                         const struct mt_fault *fault)
+{
+    struct readers_wait *w = ud;
+
+    if (!rc)
+        rc = keep_readers(w, page);
+    mt_wait_wake(&w->wait, rc, fault);
+}
+
+static int readers_more(lua_State *L, int status, lua_KContext ctx)
+{
+    struct readers_wait *w = (struct readers_wait *)ctx;
+
+    (void)status;
+    mt_wait_check(L, &w->wait);
+    lua_createtable(L, 0, 3);
+    lua_createtable(L, (int)w->n, 0);
+    for (size_t i = 0; i < w->n; i++) {
+        lua_createtable(L, 0, 2);
+        lua_pushstring(L, w->items[i].user);
+        lua_setfield(L, -2, "user");
+        if (w->items[i].time_ms) {
+            lua_pushinteger(L, w->items[i].time_ms);
+            lua_setfield(L, -2, "time");
+        }
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    lua_setfield(L, -2, "readers");
+    if (w->total >= 0) {
+        lua_pushinteger(L, w->total);
+        lua_setfield(L, -2, "total");
+    }
+    lua_pushstring(L, w->cursor);
+    lua_setfield(L, -2, "cursor");
+    return 1;
+}
+
+int mt_lua_message_readers(lua_State *L, const struct mt_page *page, const struct mt_message *m)
+{
+    lua_settop(L, 2);
+    mt_options_check(L, 2, "message:readers_page");
+    if (!page->account)
+        return mt_fault_raisef(L, MT_ERR_STATE, "message.detached",
+                               "the message is not of a live account's conversation");
+    const char *cursor = mt_option_string(L, 2, "cursor", NULL);
+    int limit = (int)mt_option_integer(L, 2, "limit", 0);
+    const struct mt_provider_live *live = live_of(L, page->provider, "message:readers_page");
+    mt_task_may_wait(L);
+    struct readers_wait *w = mt_wait_new(L, sizeof *w, readers_release);
+    w->wait.cancel = readers_cancel;
+    w->provider = page->provider;
+    enum mt_rc rc = live->readers(page->account, &m->conversation, m->id, cursor, limit,
+                                  readers_came, w, &w->call);
+    if (rc)
+        return mt_fault_raisef(L, rc, "memory", "out of memory");
+    return mt_task_wait(L, &w->wait, readers_more);
+}
