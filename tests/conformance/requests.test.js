@@ -40,7 +40,15 @@ async function reset(ready) { await fetch(ready.easemob.rest + '/sandbox/reset-l
 
 const LISTS = /user_channels/;
 const HISTORY = /messageroaming/;
-// call name, what the SDK does, what moontide's script does, which requests are looked at
+const ROAMING = /message\/roaming/;
+const CHANNEL = /user_channel/;
+const GROUP = '93734273351681';
+const ROOM = '193734273351681';
+const IDS = ['1200000000000000001', '1200000000000000002'];
+const MANAGE = ['--grant', 'read,send,organise,delete', '--apply'];
+const onMark = (c, on, type, id) => c[on ? 'addConversationMark' : 'removeConversationMark'](
+  { conversations: [{ conversationId: id, conversationType: type }], mark: 7 });
+// call name, what the SDK does, what moontide's script does, which requests are looked at, the rights of the script
 const CALLS = [
   ['getSessionList', c => c.getSessionList(), 'for _ in account:conversations { form = "old" } do end', LISTS],
   ['getConversationlist', c => c.getConversationlist(), 'for _ in account:conversations { form = "old" } do end', LISTS],
@@ -82,7 +90,58 @@ const CALLS = [
   ['getSessionList 3.6.3', (c, old) => old.getSessionList(), 'for _ in account:conversations { form = "old" } do end', LISTS],
   ['fetchHistoryMessages 3.6.3', (c, old) => old.fetchHistoryMessages({ queue: 'peer', count: 10 }),
     'account:conversation "peer":history_page { limit = 20 }', HISTORY],
+  ['removeHistoryMessages ids', c => c.removeHistoryMessages({ targetId: 'peer', chatType: 'singleChat', messageIds: IDS }),
+    `account:conversation "peer":delete_messages { ids = { "${IDS.join('", "')}" } }`, ROAMING, MANAGE],
+  ['removeHistoryMessages ids group', c => c.removeHistoryMessages({ targetId: GROUP, chatType: 'groupChat', messageIds: IDS }),
+    `account:conversation "group:${GROUP}":delete_messages { ids = { "${IDS.join('", "')}" } }`, ROAMING, MANAGE],
+  ['removeHistoryMessages ids room', c => c.removeHistoryMessages({ targetId: ROOM, chatType: 'chatRoom', messageIds: IDS }),
+    `account:conversation "room:${ROOM}":delete_messages { ids = { "${IDS.join('", "')}" } }`, ROAMING, MANAGE],
+  // The cloud deletes what is at delTime too; our before does not.
+  ['removeHistoryMessages time', c => c.removeHistoryMessages(
+    { targetId: 'peer', chatType: 'singleChat', beforeTimeStamp: 1700000003000 }),
+  'account:conversation "peer":delete_messages { before = 1700000003001 }', ROAMING, MANAGE],
+  ['removeHistoryMessages time group', c => c.removeHistoryMessages(
+    { targetId: GROUP, chatType: 'groupChat', beforeTimeStamp: 1700000003000 }),
+  `account:conversation "group:${GROUP}":delete_messages { before = 1700000003001 }`, ROAMING, MANAGE],
+  ['pinConversation', c => c.pinConversation({ conversationId: 'peer', conversationType: 'singleChat', isPinned: true }),
+    'account:conversation "peer":pin()', CHANNEL, MANAGE],
+  ['pinConversation off', c => c.pinConversation({ conversationId: 'peer', conversationType: 'singleChat', isPinned: false }),
+    'account:conversation "peer":pin(false)', CHANNEL, MANAGE],
+  ['pinConversation group', c => c.pinConversation({ conversationId: GROUP, conversationType: 'groupChat', isPinned: true }),
+    `account:conversation "group:${GROUP}":pin()`, CHANNEL, MANAGE],
+  ['pinConversation group off', c => c.pinConversation(
+    { conversationId: GROUP, conversationType: 'groupChat', isPinned: false }),
+  `account:conversation "group:${GROUP}":pin(false)`, CHANNEL, MANAGE],
+  ['addConversationMark', c => onMark(c, true, 'singleChat', 'peer'), 'account:conversation "peer":mark(7)', CHANNEL, MANAGE],
+  ['addConversationMark group', c => onMark(c, true, 'groupChat', GROUP), `account:conversation "group:${GROUP}":mark(7)`,
+    CHANNEL, MANAGE],
+  ['removeConversationMark', c => onMark(c, false, 'singleChat', 'peer'), 'account:conversation "peer":mark(7, false)',
+    CHANNEL, MANAGE],
+  ['removeConversationMark group', c => onMark(c, false, 'groupChat', GROUP),
+    `account:conversation "group:${GROUP}":mark(7, false)`, CHANNEL, MANAGE],
+  ['getServerConversationsByFilter', c => c.getServerConversationsByFilter(
+    { pageSize: 10, cursor: '', filter: { mark: 7 } }), 'account:conversations { limit = 10, mark = 7 }()', CHANNEL],
+  ['getGroupMsgReadUser', (c, old, asked) => c.getGroupMsgReadUser({ msgId: asked.id, groupId: asked.group }),
+    asked => `account:conversation "group:${asked.group}":history_page { limit = 1 }.messages[1]:readers_page {}`, /acks/, MANAGE],
+  ['deleteConversation', c => c.deleteConversation({ channel: 'peer', chatType: 'singleChat', deleteRoam: false }),
+    'account:conversation "peer":delete()', CHANNEL, MANAGE],
+  ['deleteConversation roam', c => c.deleteConversation({ channel: 'peer', chatType: 'singleChat', deleteRoam: true }),
+    'account:conversation "peer":delete { history = true }', CHANNEL, MANAGE],
+  ['deleteConversation group', c => c.deleteConversation({ channel: GROUP, chatType: 'groupChat', deleteRoam: false }),
+    `account:conversation "group:${GROUP}":delete { history = false }`, CHANNEL, MANAGE],
+  ['deleteAllMessagesAndConversations', c => c.deleteAllMessagesAndConversations(), 'account:delete_everything()', ROAMING,
+    MANAGE],
 ];
+
+/** A message of the owner in a group that asks for receipts. */
+async function asksForReceipts(connection) {
+  const made = await connection.createGroup({ data: { groupname: 'requests', desc: '', members: ['peer'], public: true,
+    approval: false, allowinvites: true } });
+  const group = made.data.groupid;
+  const id = await sdk.send(connection, { type: 'txt', chatType: 'groupChat', to: group, msg: 'read me',
+    msgConfig: { allowGroupAck: true } });
+  return { id, group };
+}
 
 tap.run(async () => {
   const sandbox = await moontide.sandbox('--faults', 'log=on');
@@ -92,15 +151,17 @@ tap.run(async () => {
   const old = await sdk3.login(ready, 'agent');
   await sdk.send(peer, { type: 'txt', chatType: 'singleChat', to: 'agent', msg: 'hello' });
   const config = moontide.config(ready, 'agent');
-  for (const [name, ask, script, wanted] of CALLS) {
+  const asked = await asksForReceipts(connection);
+  for (const [name, ask, does, wanted, rights] of CALLS) {
+    const script = typeof does === 'function' ? does(asked) : does;
     await reset(ready);
-    await ask(connection, old).catch(() => {}); // an answer that is a refusal is a request all the same
+    await ask(connection, old, asked).catch(() => {}); // an answer that is a refusal is a request all the same
     const [theirs] = await recorded(ready, wanted);
     await reset(ready);
     const file = path.join(moontide.scratch, 'ask.lua');
     fs.writeFileSync(file, `local moontide = require "moontide"\nlocal account = moontide.account "it"\n` +
       `moontide.try(function() ${/^for/.test(script) ? script : 'local _ = ' + script} end)\n`);
-    const run = await moontide.run(['run', '-c', config, file]);
+    const run = await moontide.run(['run', '-c', config, file, ...(rights || [])]);
     const [ours] = await recorded(ready, wanted);
     if (!tap.ok(theirs && ours, `${name}: both ask`, run.err)) continue;
     const wrong = [...new Set([...Object.keys(theirs), ...Object.keys(ours)])]
