@@ -82,7 +82,7 @@ struct mt_http_request {
     const char *method; /* "GET", "POST", "DELETE", "PUT" */
     const char *url;
     const char *const
-        *headers; /* "Name: value" strings, NULL-terminated; may be NULL. Never secrets */
+        *headers; /* "Name: value" strings, NULL-terminated; may be NULL. Never tokens */
     const struct mt_secret
         *bearer;      /* sent as Authorization: Bearer …; may be NULL; must live until done */
     const void *body; /* copied */

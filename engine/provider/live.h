@@ -7,6 +7,8 @@
 #include "model/event.h"
 #include "provider/provider.h"
 
+struct mt_arena;
+struct mt_buf;
 struct mt_ws_client;
 
 /* ---------------------------------------------------------------- the session */
@@ -91,6 +93,34 @@ struct mt_readers_page {
 typedef void mt_readers_fn(void *ud, enum mt_rc rc, const struct mt_readers_page *page,
                            const struct mt_fault *fault);
 
+/* ---------------------------------------------------------------- attachments */
+
+/* Bytes from a file, or (path NULL) from memory. Everything is copied. */
+struct mt_upload {
+    const char *path;
+    const void *data;
+    size_t len;
+    const char *filename;                  /* NULL: the last part of path */
+    int thumbnail_width, thumbnail_height; /* of the thumbnail that the cloud makes; 0: its own */
+};
+
+struct mt_download {
+    const struct mt_value *body; /* of a message: remote_path or url, secret, size_bytes */
+    const char *path;            /* of the new file */
+    bool thumbnail;              /* that instead */
+    bool any_size;               /* also when it has not the size that the message says */
+    int64_t max_bytes;           /* 0: 4 GiB */
+};
+
+struct mt_downloaded {
+    int64_t bytes;
+    const char *sha256; /* of the file, 64 hexadecimal digits */
+};
+
+typedef void mt_progress_fn(void *ud, int64_t done_bytes, int64_t total_bytes);
+typedef void mt_downloaded_fn(void *ud, enum mt_rc rc, const struct mt_downloaded *downloaded,
+                              const struct mt_fault *fault);
+
 /* ---------------------------------------------------------------- the table */
 
 struct mt_provider_live {
@@ -142,18 +172,27 @@ struct mt_provider_live {
     enum mt_rc (*readers)(struct mt_provider_account *account,
                           const struct mt_conversation_ref *group, uint64_t id, const char *cursor,
                           int limit, mt_readers_fn *done, void *ud, struct mt_provider_call **out);
-    /* Uploads a file for a conversation and puts remote_path, secret, filename and size_bytes into
-     * attachment (a MAP in arena). progress may be NULL. */
+    /* Uploads for a conversation and puts remote_path, secret, filename and size_bytes into
+     * attachment (a MAP in arena). Faults: file.missing, file.empty, file.kind, file.changed,
+     * upload.too_large. progress may be NULL; it counts what was sent. */
     enum mt_rc (*upload)(struct mt_provider_account *account,
-                         const struct mt_conversation_ref *conversation, const char *path,
-                         struct mt_arena *arena, struct mt_value *attachment,
-                         void (*progress)(void *ud, int64_t done_bytes, int64_t total_bytes),
-                         mt_done_fn *done, void *ud, struct mt_provider_call **out);
-    /* Fetches what a message's body names, streamed to path (a new file). */
-    enum mt_rc (*download)(struct mt_provider_account *account, const struct mt_value *body,
-                           const char *path,
-                           void (*progress)(void *ud, int64_t done_bytes, int64_t total_bytes),
-                           mt_done_fn *done, void *ud, struct mt_provider_call **out);
+                         const struct mt_conversation_ref *conversation,
+                         const struct mt_upload *what, struct mt_arena *arena,
+                         struct mt_value *attachment, mt_progress_fn *progress, mt_done_fn *done,
+                         void *ud, struct mt_provider_call **out);
+    /* Fetches what a message's body names into a new file, which is there, whole and durable, when
+     * done says MT_OK, and is not there otherwise. Faults: download.expired, download.forbidden,
+     * download.gone, download.foreign (not in the cloud's own storage), download.none (the body
+     * names nothing), download.size, file.exists. */
+    enum mt_rc (*download)(struct mt_provider_account *account, const struct mt_download *what,
+                           mt_progress_fn *progress, mt_downloaded_fn *done, void *ud,
+                           struct mt_provider_call **out);
+    /* The file of a COMBINE message, made of the cloud's own bytes of messages (mt_message.raw);
+     * level is how deeply combined messages are nested then. LIMIT "combine.too_many",
+     * "combine.too_deep"; INVALID "combine.raw". Does not wait. */
+    enum mt_rc (*combine)(struct mt_provider_account *account,
+                          const struct mt_message *const *messages, size_t n, struct mt_buf *out,
+                          int *level, struct mt_fault *fault);
 };
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/secret.h"
 #include "base/str.h"
 #include "provider/easemob/conversations_int.h"
+#include "provider/easemob/files_int.h"
 #include "provider/easemob/live_int.h"
 #include "provider/easemob/manage_int.h"
 
@@ -366,6 +367,7 @@ static bool account_can(const struct mt_provider_account *account, const char *c
         "pin",
         "mark",
         "readers",
+        "attachments",
     };
 
     (void)account;
@@ -408,6 +410,9 @@ static const struct mt_provider_live live_verbs = {
     .pin = mt_em_pin,
     .mark = mt_em_mark,
     .readers = mt_em_readers,
+    .upload = mt_em_upload,
+    .download = mt_em_download,
+    .combine = mt_em_combine,
 };
 
 const struct mt_provider mt_provider_easemob = {

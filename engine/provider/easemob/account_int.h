@@ -97,8 +97,10 @@ struct mt_provider_call {
     /* Tells the caller of the verb; called once. */
     void (*finish)(struct mt_provider_call *call, enum mt_rc rc, const struct mt_fault *fault);
     void (*release)(struct mt_provider_call *call); /* frees what the verb added; may be NULL */
-    enum mt_em_feature feature;                     /* for the words of its faults */
-    enum mt_http_retry retry;                       /* default: safe */
+    void (*work)(struct mt_provider_call *call);    /* on the pool: mt_em_call_work */
+    void (*worked)(struct mt_provider_call *call);
+    enum mt_em_feature feature; /* for the words of its faults */
+    enum mt_http_retry retry;   /* default: safe */
     struct mt_http_call *http;
     struct mt_em_token *token; /* of the request on the wire */
     bool linked, waiting, renewed, posted, ended, telling, cancelled;
@@ -122,6 +124,13 @@ enum mt_rc mt_em_call_fail(struct mt_provider_account *account, struct mt_provid
 /* path stands behind {api}/{org}/{app}; body NULL for none. A failure to send ends the call. */
 void mt_em_call_send(struct mt_provider_call *call, const char *method, const char *path,
                      const struct mt_buf *body);
+/* As send, for a request whose url, bearer and bucket are not set yet (and its times, unless they
+ * are). A path that begins with '/' stands behind {api}. progress gets the call. */
+void mt_em_call_request(struct mt_provider_call *call, const char *path,
+                        struct mt_http_request *request);
+/* Runs work(call) on the pool, then worked(call) on the loop, unless the call was cancelled. */
+void mt_em_call_work(struct mt_provider_call *call, void (*work)(struct mt_provider_call *call),
+                     void (*worked)(struct mt_provider_call *call));
 void mt_em_call_end(struct mt_provider_call *call, enum mt_rc rc, const struct mt_fault *fault);
 void mt_em_call_resume(struct mt_provider_call *call, enum mt_rc rc, const struct mt_fault *fault);
 void mt_em_call_cancel(struct mt_provider_call *call);

@@ -203,35 +203,29 @@ static void on_http(void *ud, enum mt_rc rc, const struct mt_http_response *resp
     mt_em_token_release(token);
 }
 
-void mt_em_call_send(struct mt_provider_call *call, const char *method, const char *path,
-                     const struct mt_buf *body)
+void mt_em_call_request(struct mt_provider_call *call, const char *path,
+                        struct mt_http_request *request)
 {
-    static const char *const headers[] = {"Content-Type: application/json", NULL};
     struct mt_provider_account *account = call->account;
     struct mt_fault fault = {.kind = MT_OK};
     char url[MT_EM_URL_MAX];
-    int len = snprintf(url, sizeof url, "%s/%s/%s", account->api, account->org_app, path);
-    struct mt_http_request request = {
-        .method = method,
-        .url = url,
-        .headers = headers,
-        .bearer = account->session.token->secret,
-        .body = body != NULL ? body->data : NULL,
-        .body_len = body != NULL ? body->len : 0,
-        .attempt_ms = account->timeout_ms,
-        .deadline_ms = 2 * account->timeout_ms,
-        .retry = call->retry,
-        .bucket = account->bucket,
-    };
+    int len = path[0] == '/'
+                  ? snprintf(url, sizeof url, "%s%s", account->api, path)
+                  : snprintf(url, sizeof url, "%s/%s/%s", account->api, account->org_app, path);
     enum mt_rc rc = MT_OK;
 
+    request->url = url;
+    request->bearer = account->session.token->secret;
+    request->bucket = account->bucket;
+    if (request->attempt_ms == 0) {
+        request->attempt_ms = account->timeout_ms;
+        request->deadline_ms = 2 * account->timeout_ms;
+    }
     if (len < 0 || (size_t)len >= sizeof url)
         rc = mt_fault_set(&fault, MT_ERR_INVALID, "request.too_long",
                           "the request's address is too long");
-    else if (body != NULL && body->failed != MT_OK)
-        rc = mt_fault_set(&fault, body->failed, "memory", "the request could not be built");
     else
-        rc = mt_http_start(account->http, &request, on_http, call, &call->http, &fault);
+        rc = mt_http_start(account->http, request, on_http, call, &call->http, &fault);
     if (rc != MT_OK) {
         call->http = NULL;
         post_end(call, rc, &fault);
@@ -239,6 +233,65 @@ void mt_em_call_send(struct mt_provider_call *call, const char *method, const ch
     }
     call->token = account->session.token;
     call->token->refs++;
+}
+
+void mt_em_call_send(struct mt_provider_call *call, const char *method, const char *path,
+                     const struct mt_buf *body)
+{
+    static const char *const headers[] = {"Content-Type: application/json", NULL};
+    struct mt_fault fault = {.kind = MT_OK};
+    struct mt_http_request request = {
+        .method = method,
+        .headers = headers,
+        .body = body != NULL ? body->data : NULL,
+        .body_len = body != NULL ? body->len : 0,
+        .retry = call->retry,
+    };
+
+    if (body != NULL && body->failed != MT_OK) {
+        enum mt_rc rc =
+            mt_fault_set(&fault, body->failed, "memory", "the request could not be built");
+        post_end(call, rc, &fault);
+        return;
+    }
+    mt_em_call_request(call, path, &request);
+}
+
+/* ---------------------------------------------------------------- work on the pool */
+
+static void on_pool(void *ud)
+{
+    struct mt_provider_call *call = ud;
+    call->work(call);
+}
+
+/* While the pool works, the call counts as posted: nothing frees it. */
+static void on_worked(void *ud, bool cancelled)
+{
+    struct mt_provider_call *call = ud;
+
+    call->posted = false;
+    if (call->ended)
+        maybe_free(call);
+    else if (call->cancelled || cancelled)
+        mt_em_call_end(call, MT_ERR_CANCELLED, NULL);
+    else
+        call->worked(call);
+}
+
+void mt_em_call_work(struct mt_provider_call *call, void (*work)(struct mt_provider_call *call),
+                     void (*worked)(struct mt_provider_call *call))
+{
+    struct mt_fault fault;
+
+    call->work = work;
+    call->worked = worked;
+    call->posted = true;
+    if (mt_work_start(call->account->loop, on_pool, on_worked, call, NULL) == MT_OK)
+        return;
+    call->posted = false;
+    (void)mt_fault_set(&fault, MT_ERR_NOMEM, "memory", "out of memory");
+    post_end(call, MT_ERR_NOMEM, &fault);
 }
 
 void mt_em_call_cancel(struct mt_provider_call *call)

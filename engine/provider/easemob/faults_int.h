@@ -15,6 +15,7 @@ enum mt_em_feature {
     MT_EM_FEATURE_HISTORY,
     MT_EM_FEATURE_MANAGE,  /* deleting, pins, marks */
     MT_EM_FEATURE_READERS, /* receipts of groups */
+    MT_EM_FEATURE_FILES,
 };
 
 /* The fault for an answer that is not 200, or for a call that http gave up (rc, cause). Returns its
