@@ -16,6 +16,7 @@ static const char *const names[MT_EVENT_TYPES_N] = {
     [MT_EVENT_MESSAGE_PINNED] = "message_pinned",
     [MT_EVENT_STATISTIC] = "statistic",
     [MT_EVENT_NOTICE] = "notice",
+    [MT_EVENT_GAP] = "gap",
     [MT_EVENT_CONNECTED] = "connected",
     [MT_EVENT_DISCONNECTED] = "disconnected",
     [MT_EVENT_KICKED] = "kicked",

@@ -18,11 +18,14 @@ enum mt_event_type {
     MT_EVENT_MESSAGE_PINNED,       /* or unpinned; data.id, data.pinned */
     MT_EVENT_STATISTIC,            /* read counts of group messages, after being away: data */
     MT_EVENT_NOTICE,               /* any other: data.type is the cloud's own name for it */
-    MT_EVENT_CONNECTED,            /* the first time, and after each absence; data.away_ms */
-    MT_EVENT_DISCONNECTED,         /* fault says why; the session is being made again */
-    MT_EVENT_KICKED,               /* fault says by whom; the session has ended */
-    MT_EVENT_TOKEN_EXPIRING,       /* data.expires */
-    MT_EVENT_ERROR,                /* fault; the session has ended if data.ended */
+    MT_EVENT_GAP,            /* messages may be missing: data.since, data.until; fault says why they
+                                cannot be had from history; without a conversation: anywhere */
+    MT_EVENT_CONNECTED,      /* the first time, and after each absence; data.away_ms; data.since:
+                                the cloud's queue could not hold all that came since then */
+    MT_EVENT_DISCONNECTED,   /* fault says why; the session is being made again */
+    MT_EVENT_KICKED,         /* fault says by whom; the session has ended */
+    MT_EVENT_TOKEN_EXPIRING, /* data.expires */
+    MT_EVENT_ERROR,          /* fault; the session has ended if data.ended */
     MT_EVENT_TYPES_N
 };
 

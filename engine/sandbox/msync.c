@@ -70,25 +70,8 @@ void mt_sb_session_send(struct mt_sb_session *session, uint32_t command, const v
 
 void mt_sb_session_kick(struct mt_sb_session *session, uint32_t operation, const char *reason)
 {
-    uint8_t body_room[1200];
-    uint8_t meta_room[1400];
-    uint8_t sync_room[2048];
-    struct mt_sb_wire body = {.p = body_room, .cap = sizeof body_room};
-    struct mt_sb_wire meta = {.p = meta_room, .cap = sizeof meta_room};
-    struct mt_sb_wire sync = {.p = sync_room, .cap = sizeof sync_room};
     struct mt_sb_store *store = &session->sandbox->store;
-    int64_t now_ms = mt_clock_wall_ms();
-    mt_sb_wire_varint(&body, 1, operation);
-    if (reason != NULL)
-        mt_sb_wire_str(&body, 10, reason);
-    mt_sb_wire_varint(&meta, 1, mt_sb_store_next_id(store, now_ms));
-    mt_sb_wire_varint(&meta, 4, (uint64_t)now_ms);
-    mt_sb_wire_varint(&meta, 5, 0); /* STATISTIC */
-    mt_sb_wire_bytes(&meta, 6, body.p, body.full ? 0 : body.len);
-    mt_sb_wire_bytes(&sync, 4, meta.p, meta.len);
-    mt_sb_wire_jid(&sync, 6, store->appkey, "statistic", MT_SB_DOMAIN_USER, NULL);
-    mt_sb_wire_varint(&sync, 7, 1);
-    mt_sb_session_send(session, EASEMOB__PB__MSYNC__COMMAND__SYNC, sync.p, sync.len);
+    mt_sb_session_statistic(session, operation, reason, NULL);
     if (session->device != NULL)
         mt_sb_device_offline(store, session->device);
     session->device = NULL;
@@ -114,6 +97,12 @@ static void on_sync(struct mt_sb_session *session, const Easemob__Pb__MSync *fra
     easemob__pb__comm_sync_ul__free_unpacked(sync, NULL);
 }
 
+static void on_unread(struct mt_sb_session *session)
+{
+    mt_sb_msync_unread(session);
+    mt_sb_msync_readers(session);
+}
+
 void mt_sb_session_frame(struct mt_sb_session *session, const void *p, size_t len)
 {
     if (session->leaving || len > MT_SB_FRAME_MAX)
@@ -130,7 +119,7 @@ void mt_sb_session_frame(struct mt_sb_session *session, const void *p, size_t le
     else if (session->device == NULL)
         mt_ws_peer_close(session->peer, 1008); /* nobody speaks before he has logged in */
     else if (frame->command == EASEMOB__PB__MSYNC__COMMAND__UNREAD)
-        mt_sb_msync_unread(session);
+        on_unread(session);
     else if (frame->command == EASEMOB__PB__MSYNC__COMMAND__LOGOUT)
         mt_sb_msync_logout(session, frame);
     else if (frame->command == EASEMOB__PB__MSYNC__COMMAND__SYNC)

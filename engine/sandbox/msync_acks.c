@@ -37,6 +37,15 @@ static void single_ack(struct mt_sb_uplink *uplink)
     pass_on(uplink, uplink->body, &entry);
 }
 
+static bool is_online(const struct mt_sb_user *user)
+{
+    for (size_t i = 0; i < user->device_n; i++) {
+        if (user->devices[i]->session != NULL)
+            return true;
+    }
+    return false;
+}
+
 /* Told to the author alone, with the number of readers as JSON in ext[0] (easemob.md §3.3). */
 static void group_ack(struct mt_sb_uplink *uplink)
 {
@@ -45,7 +54,6 @@ static void group_ack(struct mt_sb_uplink *uplink)
     struct mt_sb_entry entry = {0};
     char key[] = "group_read_count";
     char counts[64];
-    size_t count = 0;
     struct mt_sb_view *view = NULL;
     const struct mt_sb_message *message =
         mt_sb_uplink_message(uplink, uplink->body->ackmessageid, &view);
@@ -57,11 +65,21 @@ static void group_ack(struct mt_sb_uplink *uplink)
         mt_sb_uplink_refuse(uplink, 1, "group ack msg permission denied");
         return;
     }
-    if (mt_sb_readers_add(store, message->id, user->index, uplink->now_ms, &count) != MT_OK) {
+    struct mt_sb_readers *readers =
+        mt_sb_readers_add(store, message->id, user->index, uplink->now_ms);
+    if (readers == NULL) {
         mt_sb_uplink_refuse(uplink, 1, "memory is short");
         return;
     }
-    (void)snprintf(counts, sizeof counts, "{\"%" PRIu64 "\":%zu}", message->id, count);
+    if (!is_online(store->user_list[message->from])) { /* told all at once when it comes (§1.9) */
+        readers->author = message->from;
+        readers->untold = true;
+        store->user_list[message->from]->readers_untold = true;
+        mt_sb_uplink_answer(uplink, NULL, mt_sb_store_next_id(store, uplink->now_ms),
+                            uplink->now_ms, NULL);
+        return;
+    }
+    (void)snprintf(counts, sizeof counts, "{\"%" PRIu64 "\":%zu}", message->id, readers->n);
     Easemob__Pb__KeyValue kv = EASEMOB__PB__KEY_VALUE__INIT;
     Easemob__Pb__KeyValue *list[] = {&kv};
     kv.key = key;

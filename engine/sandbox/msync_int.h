@@ -32,6 +32,11 @@ void mt_sb_session_send(struct mt_sb_session *session, uint32_t command, const v
                         size_t len);
 /* Ends the session with a StatisticsBody (easemob.md §1.9), then closes. */
 void mt_sb_session_kick(struct mt_sb_session *session, uint32_t operation, const char *reason);
+/* A StatisticsBody (easemob.md §1.9); reason and location may be NULL. */
+void mt_sb_session_statistic(struct mt_sb_session *session, uint32_t operation, const char *reason,
+                             const char *location);
+/* Who has read the user's group messages while the user was away. */
+void mt_sb_msync_readers(struct mt_sb_session *session);
 /* A JID of a conversation or user of this app, as a field. */
 void mt_sb_queue_jid(struct mt_sb_wire *w, uint32_t field, const struct mt_sb_view *view);
 

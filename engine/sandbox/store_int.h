@@ -129,6 +129,7 @@ struct mt_sb_user {
     char *name;
     char *password; /* NULL: none yet, the first one used stays */
     bool registered;
+    bool readers_untold; /* of some messages */
     struct mt_sb_view **views;
     size_t view_n;
     size_t view_cap;
@@ -290,9 +291,11 @@ struct mt_sb_readers {
     size_t n;
     size_t cap;
     int64_t last_ms;
+    uint32_t author;
+    bool untold; /* the author was away when somebody read it */
 };
-enum mt_rc mt_sb_readers_add(struct mt_sb_store *store, uint64_t id, uint32_t user, int64_t now_ms,
-                             size_t *count) MT_CHECKED;
+struct mt_sb_readers *mt_sb_readers_add(struct mt_sb_store *store, uint64_t id, uint32_t user,
+                                        int64_t now_ms); /* NULL: memory is short */
 const struct mt_sb_readers *mt_sb_readers_get(const struct mt_sb_store *store, uint64_t id);
 
 /* Grows an array of `size`-byte members to hold one more. */

@@ -13,8 +13,8 @@ const struct mt_sb_readers *mt_sb_readers_get(const struct mt_sb_store *store, u
     return mt_map_get(store->readers, key);
 }
 
-enum mt_rc mt_sb_readers_add(struct mt_sb_store *store, uint64_t id, uint32_t user, int64_t now_ms,
-                             size_t *count)
+struct mt_sb_readers *mt_sb_readers_add(struct mt_sb_store *store, uint64_t id, uint32_t user,
+                                        int64_t now_ms)
 {
     char key[24];
     (void)snprintf(key, sizeof key, "%" PRIu64, id);
@@ -22,21 +22,19 @@ enum mt_rc mt_sb_readers_add(struct mt_sb_store *store, uint64_t id, uint32_t us
     if (readers == NULL) {
         readers = mt_mem_calloc(1, sizeof *readers);
         if (readers == NULL)
-            return MT_ERR_NOMEM;
+            return NULL;
         if (mt_map_put(store->readers, key, readers) != MT_OK) {
             mt_mem_free(readers);
-            return MT_ERR_NOMEM;
+            return NULL;
         }
     }
-    *count = readers->n;
     for (size_t i = 0; i < readers->n; i++) {
         if (readers->users[i] == user)
-            return MT_OK;
+            return readers;
     }
     if (mt_sb_grow(&readers->users, readers->n, &readers->cap, sizeof(uint32_t)) != MT_OK)
-        return MT_ERR_NOMEM;
+        return NULL;
     readers->users[readers->n++] = user;
     readers->last_ms = now_ms;
-    *count = readers->n;
-    return MT_OK;
+    return readers;
 }

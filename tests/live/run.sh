@@ -79,4 +79,9 @@ wait_for bot.log connected 1
 kill -TERM "$bot"
 wait "$bot"
 check "SIGTERM ends a bot" $? 130
+# Who reads a group's message while its sender is away is told when the sender comes back.
+try "$MOONTIDE" run "$root/tests/live/readers.lua" -- join; check "the reader joins the group" $status 0
+try "$MOONTIDE" run "$root/tests/live/readers.lua" -- ask; check "the sender asks for receipts and goes" $status 0
+try "$MOONTIDE" run "$root/tests/live/readers.lua" -- read; check "it is read meanwhile" $status 0
+try "$MOONTIDE" run "$root/tests/live/readers.lua" -- return; check "the sender comes back and hears how many" $status 0 "read by 1"
 echo "1..$count"

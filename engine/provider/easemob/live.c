@@ -85,7 +85,7 @@ static int64_t rest_ms(unsigned attempts)
 
 void mt_em_live_lose(struct mt_em_live *live, const struct mt_fault *fault)
 {
-    bool was_online = live->stage == MT_EM_LIVE_ONLINE;
+    bool was_online = live->stage == MT_EM_LIVE_ONLINE && live->announced;
 
     if (live->stage == MT_EM_LIVE_ENDED || live->stage == MT_EM_LIVE_RESTING)
         return;
@@ -97,7 +97,7 @@ void mt_em_live_lose(struct mt_em_live *live, const struct mt_fault *fault)
                fault->message);
         return;
     }
-    live->lost_ms = mt_clock_wall_ms();
+    live->lost_ms = live->heard_wall_ms; /* who slept meanwhile notices the loss late */
     (void)mt_em_live_tell(live, MT_EVENT_DISCONNECTED, NULL, fault);
 }
 
@@ -138,6 +138,7 @@ static void on_message(void *ud, struct mt_ws_conn *conn, bool binary, const voi
     if (live->conn != conn || !binary)
         return;
     live->heard_ms = mt_clock_mono_ms();
+    live->heard_wall_ms = mt_clock_wall_ms();
     mt_em_live_frame(live, p, len);
 }
 
@@ -323,8 +324,6 @@ void mt_em_live_provisioned(struct mt_em_live *live, const Easemob__Pb__Provisio
 {
     static const Easemob__Pb__Status none = EASEMOB__PB__STATUS__INIT;
     const Easemob__Pb__Status *status = answer->status ? answer->status : &none;
-    struct mt_field away = {.key = "away_ms", .value = {.type = MT_VALUE_INT}};
-    struct mt_value data = {.type = MT_VALUE_MAP, .fields = &away, .fields_n = 1};
     struct mt_fault fault;
 
     if (live->stage != MT_EM_LIVE_PROVISIONING)
@@ -344,14 +343,51 @@ void mt_em_live_provisioned(struct mt_em_live *live, const Easemob__Pb__Provisio
     live->warn_ms = 0;
     live->stage = MT_EM_LIVE_ONLINE;
     live->attempts = 0;
-    live->beat_ms = 0;
+    live->announced = false;
     mt_timer_stop(live->timer);
-    away.value.i = live->lost_ms ? mt_clock_wall_ms() - live->lost_ms : 0;
-    (void)mt_em_live_tell(live, MT_EVENT_CONNECTED, &data, NULL);
-    if (live->stage != MT_EM_LIVE_ONLINE)
-        return;
     mt_em_live_flush(live);
+    live->beat_ms = mt_clock_mono_ms(); /* its answer is waited for like a heartbeat's */
     mt_em_live_send_unread(live);
+}
+
+/* The offline queue keeps so much of a user for so long, and drops the oldest (easemob-service.md
+ * §3.2). A queue at its bound, or an absence as long, may have lost messages. */
+#define QUEUE_SINGLE  500
+#define QUEUE_GROUP   200
+#define QUEUE_KEPT_MS ((int64_t)6 * 24 * 3600 * 1000) /* 7 days, and one to spare */
+
+static bool overflowed(const Easemob__Pb__CommUnreadDL *dl, int64_t away_ms)
+{
+    uint64_t singles = 0;
+    uint64_t groups = 0;
+
+    for (size_t i = 0; i < dl->n_unread; i++) {
+        const Easemob__Pb__JID *queue = dl->unread[i]->queue;
+        uint64_t n = dl->unread[i]->has_n ? dl->unread[i]->n : 0;
+
+        if (queue && queue->domain && !strncmp(queue->domain, "conference.", 11))
+            groups += n;
+        else
+            singles += n;
+    }
+    return away_ms >= QUEUE_KEPT_MS || singles >= QUEUE_SINGLE || groups >= QUEUE_GROUP;
+}
+
+void mt_em_live_announce(struct mt_em_live *live, const Easemob__Pb__CommUnreadDL *dl)
+{
+    struct mt_field fields[2] = {{.key = "away_ms", .value = {.type = MT_VALUE_INT}},
+                                 {.key = "since", .value = {.type = MT_VALUE_INT}}};
+    struct mt_value data = {.type = MT_VALUE_MAP, .fields = fields, .fields_n = 1};
+
+    if (live->announced)
+        return;
+    live->announced = true;
+    if (live->lost_ms) {
+        fields[0].value.i = mt_clock_wall_ms() - live->lost_ms;
+        fields[1].value.i = live->lost_ms;
+        data.fields_n = overflowed(dl, fields[0].value.i) ? 2 : 1;
+    }
+    (void)mt_em_live_tell(live, MT_EVENT_CONNECTED, &data, NULL);
 }
 
 /* ---------------------------------------------------------------- clocks */

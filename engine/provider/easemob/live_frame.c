@@ -219,6 +219,7 @@ static void on_unread(struct mt_em_live *live, ProtobufCAllocator *allocator,
         return;
     }
     live->beat_ms = 0;
+    mt_em_live_announce(live, dl);
     for (size_t i = 0; i < dl->n_unread && live->stage == MT_EM_LIVE_ONLINE; i++) {
         if (dl->unread[i]->queue)
             mt_em_live_notice(live, dl->unread[i]->queue);

@@ -68,9 +68,9 @@ struct mt_em_live {
     bool stopped;
     unsigned generation; /* counts connections */
     unsigned attempts;   /* since the last time online */
-    bool was_online;
-    int64_t lost_ms; /* when it was lost; 0: never */
-    int64_t heard_ms, beat_ms;
+    bool announced;      /* of this connection it was told that it is there */
+    int64_t lost_ms;     /* when the last announced one was lost; 0: never */
+    int64_t heard_ms, heard_wall_ms, beat_ms;
     int64_t expires_ms;     /* of the token; 0: not known */
     int64_t warn_ms;        /* when to say so; 0: not reckoned yet */
     struct mt_timer *timer; /* deadline of the stage, or the rest before the next attempt */
@@ -99,6 +99,8 @@ void mt_em_live_end(struct mt_em_live *live, enum mt_event_type type, const stru
 bool mt_em_live_tell(struct mt_em_live *live, enum mt_event_type type, const struct mt_value *data,
                      const struct mt_fault *fault);
 void mt_em_live_provisioned(struct mt_em_live *live, const Easemob__Pb__Provision *answer);
+/* The first list of queues of a connection came: what waits there, and that it is online. */
+void mt_em_live_announce(struct mt_em_live *live, const Easemob__Pb__CommUnreadDL *dl);
 
 /* live_frame.c */
 void mt_em_live_send_provision(struct mt_em_live *live);
