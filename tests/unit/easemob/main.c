@@ -3,6 +3,7 @@ int test_account(void);
 int test_decode(void);
 int test_faults(void);
 int test_golden(void);
+int test_manage(void);
 int test_parse(void);
 int test_sandbox(void);
 int test_verbs(void);
@@ -17,6 +18,7 @@ int main(void)
     failed += test_faults();
     failed += test_account();
     failed += test_verbs();
+    failed += test_manage();
     failed += test_sandbox();
     return failed;
 }

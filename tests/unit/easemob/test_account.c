@@ -551,7 +551,8 @@ static void addresses_are_folded(void **state)
     assert_int_equal(mt_provider_easemob.normalise(world.account, &ref, &changed, &fault),
                      MT_ERR_UNSUPPORTED);
     assert_true(mt_provider_easemob.can(world.account, "history.until"));
-    assert_false(mt_provider_easemob.can(world.account, "delete.before"));
+    assert_true(mt_provider_easemob.can(world.account, "delete.before"));
+    assert_false(mt_provider_easemob.can(world.account, "translate"));
     assert_ptr_equal(mt_provider_find("easemob"), &mt_provider_easemob);
     assert_null(mt_provider_find("other"));
     world_deinit(&world);
