@@ -163,6 +163,8 @@ static CURLcode set_file(struct http_slot *slot, const struct mt_http_call *call
 {
     CURL *easy = slot->easy;
     CURLcode code = curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    /* The handle may have sent a body from memory before. */
+    (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)pipe_total(call->up));
     (void)curl_easy_setopt(easy, CURLOPT_READFUNCTION, pipe_on_read);
     (void)curl_easy_setopt(easy, CURLOPT_READDATA, call->up);

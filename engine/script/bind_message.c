@@ -22,6 +22,13 @@ static struct lua_message *check(lua_State *L, int index)
     return luaL_checkudata(L, index, MT_TYPE_MESSAGE_UD);
 }
 
+const struct mt_message *mt_lua_message_check(lua_State *L, int index, struct mt_page **page)
+{
+    struct lua_message *m = check(L, index);
+    *page = m->page;
+    return m->message;
+}
+
 void mt_lua_message_push_at(lua_State *L, struct mt_page *page, const struct mt_message *message)
 {
     struct lua_message *m = lua_newuserdatauv(L, sizeof *m, 0);

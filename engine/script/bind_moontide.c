@@ -294,6 +294,7 @@ void mt_bind_moontide(lua_State *L)
     mt_script_type(L, MT_TYPE_TASK, task_methods, NULL, NULL);
     luaL_newlib(L, functions);
     mt_bind_live(L);
+    mt_bind_files(L);
     mt_bind_json(L);
     lua_setfield(L, -2, "json");
 }

@@ -13,7 +13,12 @@ MT_RAISES struct mt_lua_live *mt_lua_live_want(lua_State *L, const struct mt_pro
                                                struct mt_provider_account *account);
 /* Says goodbye on all sessions of a script that has ended. */
 void mt_lua_live_stop_all(struct mt_script *script);
-void mt_bind_live(lua_State *L); /* adds to the table of the core on top of the stack */
+void mt_bind_live(lua_State *L);  /* adds to the table of the core on top of the stack */
+void mt_bind_files(lua_State *L); /* likewise */
+
+/* bind_message.c: valid as long as the userdata is; page: where it is from. */
+MT_RAISES const struct mt_message *mt_lua_message_check(lua_State *L, int index,
+                                                        struct mt_page **page);
 
 /* bind_send.c: conversation:send and what refers to messages. */
 int mt_lua_send(lua_State *L);

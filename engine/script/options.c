@@ -99,6 +99,10 @@ static void check_value(lua_State *L, const char *function, const struct mt_api_
               "a time: RFC 3339, a date, an age such as \"90d\", or milliseconds");
     else if ((!strcmp(type, "list") || !strcmp(type, "table")) && !lua_istable(L, -1))
         wrong(L, function, param->name, "a table");
+    else if (!strcmp(type, "function") && !lua_isfunction(L, -1))
+        wrong(L, function, param->name, "a function");
+    else if (!strcmp(type, "number") && lua_type(L, -1) != LUA_TNUMBER)
+        wrong(L, function, param->name, "a number");
     else if (mt_str_starts(type, "choice:"))
         check_choice(L, function, param);
 }

@@ -13,6 +13,33 @@ local function with(...)
   return out
 end
 
+-- of everything that sends a message
+local sending = {
+  { name = "ext", type = "table", doc = "the app's own fields" },
+  { name = "only", type = "list", doc = "only to these members of a group or room" },
+  { name = "device", type = "string", doc = "only to this device of the user" },
+  { name = "online_only", type = "boolean", doc = "not kept for who is offline" },
+  { name = "receipts", type = "boolean", doc = "ask the group for read receipts" },
+  { name = "priority", type = "integer", min = 0, max = 2, doc = "chat rooms: 0 high, 1 normal, 2 low" },
+}
+local progress = { name = "progress", type = "function", doc = "called with the bytes that are there, and of how many (0: not known)" }
+local thumbnails = {
+  { name = "thumbnail_width", type = "integer", min = 1, max = 10000, doc = "of the thumbnail that the cloud makes" },
+  { name = "thumbnail_height", type = "integer", min = 1, max = 10000, doc = "likewise" },
+}
+local attaching = {
+  { name = "path", type = "string", doc = "the file to upload" },
+  { name = "url", type = "string", doc = "instead of path: an address that is sent as it is, and not looked at" },
+  { name = "filename", type = "string", doc = "the name that the receiver sees; default: the last part of path" },
+  { name = "size", type = "integer", min = 0, doc = "with url: how many bytes it has, if known" },
+  progress,
+}
+local dimensions = {
+  { name = "width", type = "integer", min = 0, doc = "pixels" }, { name = "height", type = "integer", min = 0, doc = "pixels" },
+}
+local duration = { { name = "duration", type = "duration", doc = "how long it plays" } }
+local upload_faults = { "file.missing", "file.empty", "file.kind", "upload.too_large" }
+
 return {
   { name = "moontide.account", call = 'moontide.account(name)', doc = "The account of that name in the configuration; without a name, the only one there is (moontide run -a names it). It connects when first needed.",
     result = "account", faults = { "config.no_account", "config.no_secret", "account.which", "account.not_named" }, source = "DESIGN §5",
@@ -111,6 +138,68 @@ return {
     },
     result = "{id, time}", faults = { "send.unknown", "send.offline", "send.blocked", "send.not_member", "send.muted" },
     grant = "send", source = "seed 004", example = 'account:conversation "bob":send "hello"' },
+  { name = "conversation:send_image", call = 'conversation:send_image(path) or conversation:send_image { … }',
+    doc = "Uploads a picture and sends it, or sends the address of one.",
+    params = with(attaching, dimensions, { { name = "gif", type = "boolean", doc = "it is an animated GIF" } }, thumbnails, sending),
+    result = "{id, time}", grant = "send", faults = upload_faults, source = "seed 004 (sendPrivateImg, sendPrivateUrlImg)",
+    example = 'account:conversation "bob":send_image { path = "cat.png", width = 640, height = 480 }' },
+  { name = "conversation:send_voice", call = 'conversation:send_voice { … }', doc = "Uploads a recording and sends it.",
+    params = with(attaching, duration, sending), result = "{id, time}", grant = "send", faults = upload_faults, source = "seed 004",
+    example = 'account:conversation "bob":send_voice { path = "hello.amr", duration = "7s" }' },
+  { name = "conversation:send_video", call = 'conversation:send_video { … }', doc = "Uploads a film and sends it.",
+    params = with(attaching, dimensions, duration,
+      { { name = "thumbnail", type = "string", doc = "a picture to upload as its still; default: one that the cloud makes" } }, thumbnails, sending),
+    result = "{id, time}", grant = "send", faults = upload_faults, source = "seed 004",
+    example = 'account:conversation "bob":send_video { path = "party.mp4", duration = "9s" }' },
+  { name = "conversation:send_file", call = 'conversation:send_file(path) or conversation:send_file { … }', doc = "Uploads a file and sends it.",
+    params = with(attaching, sending), result = "{id, time}", grant = "send", faults = upload_faults, source = "seed 004",
+    example = 'account:conversation "bob":send_file { path = "report.pdf", progress = print }' },
+  { name = "conversation:send_location", call = 'conversation:send_location { … }', doc = "Sends a place.",
+    params = with({
+      { name = "latitude", type = "number", required = true, doc = "degrees" }, { name = "longitude", type = "number", required = true, doc = "degrees" },
+      { name = "address", type = "string", doc = "in words" }, { name = "building", type = "string", doc = "its name" },
+    }, sending),
+    result = "{id, time}", grant = "send", source = "seed 004",
+    example = 'account:conversation "bob":send_location { latitude = 39.9, longitude = 116.4, address = "Beijing" }' },
+  { name = "conversation:send_command", call = 'conversation:send_command(action) or conversation:send_command { … }',
+    doc = "Sends an instruction to the receiver's app, which people do not see.",
+    params = with({ { name = "action", type = "string", required = true, doc = "a word of your choice" } }, sending),
+    result = "{id, time}", grant = "send", source = "seed 004", example = 'account:conversation "bob":send_command "refresh"' },
+  { name = "conversation:send_custom", call = 'conversation:send_custom { … }', doc = "Sends a message of the app's own kind.",
+    params = with({
+      { name = "event", type = "string", required = true, doc = "the name of your event" },
+      { name = "fields", type = "table", doc = "your fields" },
+    }, sending),
+    result = "{id, time}", grant = "send", source = "seed 004", example = 'account:conversation "bob":send_custom { event = "gift", fields = { name = "rose" } }' },
+  { name = "conversation:send_combine", call = 'conversation:send_combine { … }',
+    doc = "Sends several messages as one: their file is written, uploaded and sent. At most 300, in each other at most 10 deep.",
+    params = with({
+      { name = "messages", type = "table", required = true, doc = "a list of messages, as history and events give them" },
+      { name = "title", type = "string", doc = "what stands above it" }, { name = "summary", type = "string", doc = "what stands below the title" },
+      { name = "text", type = "string", doc = "what old clients show instead" }, progress,
+    }, sending),
+    result = "{id, time}", grant = "send", faults = { "combine.too_many", "combine.too_deep", "combine.raw" }, source = "easemob.md §4.9",
+    example = 'local list = {} for message in account:conversation "bob":history { limit = 3 } do list[#list + 1] = message end' },
+  { name = "conversation:upload", call = 'conversation:upload(path) or conversation:upload { … }',
+    doc = "Uploads a file for the conversation and sends nothing. The result is what conversation:send wants in body.",
+    params = with({
+      { name = "path", type = "string", required = true, doc = "the file" },
+      { name = "filename", type = "string", doc = "its name for others; default: the last part of path" }, progress,
+    }, thumbnails),
+    result = "{remote_path, secret, filename, size_bytes}", grant = "send", faults = upload_faults, source = "easemob.md §4.9",
+    example = 'local body = account:conversation "bob":upload "report.pdf"' },
+  { name = "message:download", call = 'message:download(path) or message:download { … }',
+    doc = "Fetches the message's attachment into a new file. A path that ends with / is a folder: the file gets the message's filename, made safe.",
+    params = {
+      { name = "path", type = "string", required = true, doc = "the new file, or a folder and /" },
+      { name = "thumbnail", type = "boolean", doc = "the thumbnail instead" },
+      { name = "any_size", type = "boolean", doc = "also when it has not the size that the message says" },
+      { name = "max_size", type = "integer", min = 1, doc = "refuse more than this many bytes" }, progress,
+    },
+    result = "{path, size, sha256}", grant = "read",
+    faults = { "download.expired", "download.forbidden", "download.gone", "download.foreign", "download.none", "download.size",
+      "download.too_large", "file.exists" }, source = "easemob.md §3.3, §4.9",
+    example = 'account:on("message", function(message) if message.kind == "image" then message:download "pictures/" end end)' },
   { name = "conversation:mark_read", call = 'conversation:mark_read()',
     doc = "The conversation was read: its unread count becomes 0, here and on the user's other devices. In a single chat the peer is told.",
     result = "{id, time}", grant = "mark_read", source = "seed 004", example = 'account:conversation "bob":mark_read()' },

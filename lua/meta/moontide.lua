@@ -64,7 +64,129 @@
 ---@field ['receipts'] boolean|nil @ask the group for read receipts
 ---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
 
----@class moontide.options.23 @options of message:edit
+---@class moontide.options.20 @options of conversation:send_image
+---@field ['path'] string|nil @the file to upload
+---@field ['url'] string|nil @instead of path: an address that is sent as it is, and not looked at
+---@field ['filename'] string|nil @the name that the receiver sees; default: the last part of path
+---@field ['size'] integer|nil @with url: how many bytes it has, if known
+---@field ['progress'] string|nil @called with the bytes that are there, and of how many (0: not known)
+---@field ['width'] integer|nil @pixels
+---@field ['height'] integer|nil @pixels
+---@field ['gif'] boolean|nil @it is an animated GIF
+---@field ['thumbnail_width'] integer|nil @of the thumbnail that the cloud makes
+---@field ['thumbnail_height'] integer|nil @likewise
+---@field ['ext'] string|nil @the app's own fields
+---@field ['only'] string[]|nil @only to these members of a group or room
+---@field ['device'] string|nil @only to this device of the user
+---@field ['online_only'] boolean|nil @not kept for who is offline
+---@field ['receipts'] boolean|nil @ask the group for read receipts
+---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
+
+---@class moontide.options.21 @options of conversation:send_voice
+---@field ['path'] string|nil @the file to upload
+---@field ['url'] string|nil @instead of path: an address that is sent as it is, and not looked at
+---@field ['filename'] string|nil @the name that the receiver sees; default: the last part of path
+---@field ['size'] integer|nil @with url: how many bytes it has, if known
+---@field ['progress'] string|nil @called with the bytes that are there, and of how many (0: not known)
+---@field ['duration'] string|integer|nil @how long it plays
+---@field ['ext'] string|nil @the app's own fields
+---@field ['only'] string[]|nil @only to these members of a group or room
+---@field ['device'] string|nil @only to this device of the user
+---@field ['online_only'] boolean|nil @not kept for who is offline
+---@field ['receipts'] boolean|nil @ask the group for read receipts
+---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
+
+---@class moontide.options.22 @options of conversation:send_video
+---@field ['path'] string|nil @the file to upload
+---@field ['url'] string|nil @instead of path: an address that is sent as it is, and not looked at
+---@field ['filename'] string|nil @the name that the receiver sees; default: the last part of path
+---@field ['size'] integer|nil @with url: how many bytes it has, if known
+---@field ['progress'] string|nil @called with the bytes that are there, and of how many (0: not known)
+---@field ['width'] integer|nil @pixels
+---@field ['height'] integer|nil @pixels
+---@field ['duration'] string|integer|nil @how long it plays
+---@field ['thumbnail'] string|nil @a picture to upload as its still; default: one that the cloud makes
+---@field ['thumbnail_width'] integer|nil @of the thumbnail that the cloud makes
+---@field ['thumbnail_height'] integer|nil @likewise
+---@field ['ext'] string|nil @the app's own fields
+---@field ['only'] string[]|nil @only to these members of a group or room
+---@field ['device'] string|nil @only to this device of the user
+---@field ['online_only'] boolean|nil @not kept for who is offline
+---@field ['receipts'] boolean|nil @ask the group for read receipts
+---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
+
+---@class moontide.options.23 @options of conversation:send_file
+---@field ['path'] string|nil @the file to upload
+---@field ['url'] string|nil @instead of path: an address that is sent as it is, and not looked at
+---@field ['filename'] string|nil @the name that the receiver sees; default: the last part of path
+---@field ['size'] integer|nil @with url: how many bytes it has, if known
+---@field ['progress'] string|nil @called with the bytes that are there, and of how many (0: not known)
+---@field ['ext'] string|nil @the app's own fields
+---@field ['only'] string[]|nil @only to these members of a group or room
+---@field ['device'] string|nil @only to this device of the user
+---@field ['online_only'] boolean|nil @not kept for who is offline
+---@field ['receipts'] boolean|nil @ask the group for read receipts
+---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
+
+---@class moontide.options.24 @options of conversation:send_location
+---@field ['latitude'] string @degrees
+---@field ['longitude'] string @degrees
+---@field ['address'] string|nil @in words
+---@field ['building'] string|nil @its name
+---@field ['ext'] string|nil @the app's own fields
+---@field ['only'] string[]|nil @only to these members of a group or room
+---@field ['device'] string|nil @only to this device of the user
+---@field ['online_only'] boolean|nil @not kept for who is offline
+---@field ['receipts'] boolean|nil @ask the group for read receipts
+---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
+
+---@class moontide.options.25 @options of conversation:send_command
+---@field ['action'] string @a word of your choice
+---@field ['ext'] string|nil @the app's own fields
+---@field ['only'] string[]|nil @only to these members of a group or room
+---@field ['device'] string|nil @only to this device of the user
+---@field ['online_only'] boolean|nil @not kept for who is offline
+---@field ['receipts'] boolean|nil @ask the group for read receipts
+---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
+
+---@class moontide.options.26 @options of conversation:send_custom
+---@field ['event'] string @the name of your event
+---@field ['fields'] string|nil @your fields
+---@field ['ext'] string|nil @the app's own fields
+---@field ['only'] string[]|nil @only to these members of a group or room
+---@field ['device'] string|nil @only to this device of the user
+---@field ['online_only'] boolean|nil @not kept for who is offline
+---@field ['receipts'] boolean|nil @ask the group for read receipts
+---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
+
+---@class moontide.options.27 @options of conversation:send_combine
+---@field ['messages'] string @a list of messages, as history and events give them
+---@field ['title'] string|nil @what stands above it
+---@field ['summary'] string|nil @what stands below the title
+---@field ['text'] string|nil @what old clients show instead
+---@field ['progress'] string|nil @called with the bytes that are there, and of how many (0: not known)
+---@field ['ext'] string|nil @the app's own fields
+---@field ['only'] string[]|nil @only to these members of a group or room
+---@field ['device'] string|nil @only to this device of the user
+---@field ['online_only'] boolean|nil @not kept for who is offline
+---@field ['receipts'] boolean|nil @ask the group for read receipts
+---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
+
+---@class moontide.options.28 @options of conversation:upload
+---@field ['path'] string @the file
+---@field ['filename'] string|nil @its name for others; default: the last part of path
+---@field ['progress'] string|nil @called with the bytes that are there, and of how many (0: not known)
+---@field ['thumbnail_width'] integer|nil @of the thumbnail that the cloud makes
+---@field ['thumbnail_height'] integer|nil @likewise
+
+---@class moontide.options.29 @options of message:download
+---@field ['path'] string @the new file, or a folder and /
+---@field ['thumbnail'] boolean|nil @the thumbnail instead
+---@field ['any_size'] boolean|nil @also when it has not the size that the message says
+---@field ['max_size'] integer|nil @refuse more than this many bytes
+---@field ['progress'] string|nil @called with the bytes that are there, and of how many (0: not known)
+
+---@class moontide.options.33 @options of message:edit
 ---@field ['kind'] string|nil @as of conversation:send
 ---@field ['text'] string|nil @the text
 ---@field ['body'] string|nil @the kind's other fields
@@ -75,18 +197,18 @@
 ---@field ['receipts'] boolean|nil @as of conversation:send
 ---@field ['priority'] integer|nil @as of conversation:send
 
----@class moontide.options.24 @options of conversation:delete_messages
+---@class moontide.options.34 @options of conversation:delete_messages
 ---@field ['ids'] string[]|nil @message ids, as message.id gives them
 ---@field ['before'] string|integer|nil @everything that the cloud received before this time; it must not lie in the future
 
----@class moontide.options.25 @options of conversation:delete
+---@class moontide.options.35 @options of conversation:delete
 ---@field ['history'] boolean|nil @its messages too; default false
 
----@class moontide.options.30 @options of message:readers_page
+---@class moontide.options.40 @options of message:readers_page
 ---@field ['limit'] integer|nil @page size; default 500
 ---@field ['cursor'] string|nil @the cursor of the page before
 
----@class moontide.options.39 @options of moontide.progress
+---@class moontide.options.49 @options of moontide.progress
 ---@field ['label'] string|nil @what is being done
 ---@field ['done'] integer|nil @how much
 ---@field ['total'] integer|nil @of how much, if known

@@ -21,6 +21,14 @@ end
 local live = require "moontide.live"
 core.extend("account", { on = live.on, off = live.off })
 
+local files = require "moontide.files"
+core.extend("message", { download = files.download })
+core.extend("conversation", {
+  upload = files.upload, send_image = files.send_image, send_voice = files.send_voice, send_video = files.send_video,
+  send_file = files.send_file, send_location = files.send_location, send_command = files.send_command,
+  send_custom = files.send_custom, send_combine = files.send_combine,
+})
+
 --- message:readers(): all of them, page by page.
 local function readers(message)
   local page, at, cursors = nil, 0, {}

@@ -10,6 +10,12 @@ write_account guest guest 'password = env "TEST_PASSWORD"' >>"$work/moontide.lua
 write_account tablet "$owner" 'password = env "TEST_PASSWORD"' ', device = "tablet", delivery_receipts = true' \
   >>"$work/moontide.lua"
 
+# what test_files.lua sends
+head -c 70 /dev/urandom >"$work/small.png"
+head -c 9000000 /dev/urandom >"$work/big.bin"
+head -c 12000000 /dev/zero >"$work/huge.bin"
+: >"$work/empty.bin"
+
 for file in tests/script/test_*.lua; do
   status=0
   rights=$(sed -n '1s/^-- run: //p' "$file")
@@ -23,6 +29,15 @@ for file in tests/script/test_*.lua; do
   done <"$work/out"
   check "$(basename "$file") ends well" $status 0
 done
+
+for pair in "big.bin big.out" "small.png v.mp4" "small.png still.out"; do
+  set -- $pair
+  status=0
+  cmp "$work/$1" "$work/$2" >"$work/out" 2>&1 || status=$?
+  check "$2 is $1, byte for byte" $status 0
+done
+left=$(cd "$work" && find . -name '*.part' -o -name cut.out -o -name far.out -o -name no.out)
+check "nothing is left of what failed" "$left" ""
 
 for file in tests/script/escape/*.lua; do
   want=$(sed -n '1s/^-- expect: //p' "$file")

@@ -1,0 +1,318 @@
+/* Attachments: transfers that a task waits for, chunk by chunk where it wants to be told of
+ * progress. The methods that scripts call are made of them in lua/moontide/files.lua. */
+#include "script/live_int.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+#define ARENA_MAX     ((size_t)64 << 10)
+#define COMBINE_MAX   ((size_t)16 << 20)
+#define COMBINE_N_MAX 1000 /* the cloud's own limit is lower, and its own to name */
+#define TYPE_TRANSFER "moontide.transfer"
+
+/* Lives until the provider is done with it and the script too. */
+struct transfer {
+    const struct mt_provider *provider;
+    struct mt_provider_call *call; /* NULL: it has ended */
+    bool dropped;                  /* by the script */
+    struct mt_wait *wait;
+    bool tells;
+    bool moved; /* there is progress that was not told */
+    int64_t done_bytes, total_bytes;
+    enum mt_rc rc;
+    struct mt_fault fault;
+    struct mt_arena *arena;
+    struct mt_value attachment; /* of an upload */
+    char *path;                 /* of a download; NULL: an upload */
+    int64_t bytes;
+    char sha256[65];
+};
+
+static void transfer_free(struct transfer *t)
+{
+    mt_arena_free(t->arena);
+    mt_mem_free(t->path);
+    mt_mem_free(t);
+}
+
+static void wake(struct transfer *t)
+{
+    struct mt_wait *wait = t->wait;
+    t->wait = NULL;
+    if (wait)
+        mt_wait_wake(wait, MT_OK, NULL);
+}
+
+static void on_progress(void *ud, int64_t done_bytes, int64_t total_bytes)
+{
+    struct transfer *t = ud;
+
+    t->done_bytes = done_bytes;
+    t->total_bytes = total_bytes;
+    t->moved = true;
+    if (t->tells)
+        wake(t);
+}
+
+static void on_end(struct transfer *t, enum mt_rc rc, const struct mt_fault *fault)
+{
+    t->call = NULL;
+    t->rc = rc;
+    if (fault)
+        t->fault = *fault;
+    if (t->dropped)
+        transfer_free(t);
+    else
+        wake(t);
+}
+
+static void uploaded(void *ud, enum mt_rc rc, const struct mt_fault *fault)
+{
+    on_end(ud, rc, fault);
+}
+
+static void downloaded(void *ud, enum mt_rc rc, const struct mt_downloaded *result,
+                       const struct mt_fault *fault)
+{
+    struct transfer *t = ud;
+
+    if (!rc) {
+        t->bytes = result->bytes;
+        snprintf(t->sha256, sizeof t->sha256, "%s", result->sha256);
+    }
+    on_end(t, rc, fault);
+}
+
+static int transfer_gc(lua_State *L)
+{
+    struct transfer **ud = lua_touserdata(L, 1);
+    struct transfer *t = *ud;
+
+    *ud = NULL;
+    if (!t)
+        return 0;
+    t->wait = NULL;
+    t->dropped = true;
+    if (t->call)
+        t->provider->cancel(t->call); /* freed when that has ended */
+    else
+        transfer_free(t);
+    return 0;
+}
+
+/* On top of the stack, and owned by it. */
+static struct transfer *transfer_new(lua_State *L, const struct mt_provider *provider, bool tells)
+{
+    struct transfer **ud = lua_newuserdatauv(L, sizeof *ud, 0);
+
+    *ud = NULL;
+    luaL_setmetatable(L, TYPE_TRANSFER);
+    *ud = mt_mem_calloc(1, sizeof **ud);
+    if (*ud)
+        (*ud)->arena = mt_arena_new(ARENA_MAX);
+    if (!*ud || !(*ud)->arena)
+        mt_fault_raisef(L, MT_ERR_NOMEM, "memory", "out of memory");
+    (*ud)->provider = provider;
+    (*ud)->tells = tells;
+    return *ud;
+}
+
+static int start_failed(lua_State *L, enum mt_rc rc)
+{
+    return mt_fault_raisef(L, rc, "memory", "out of memory");
+}
+
+static void want(lua_State *L, const struct mt_provider *provider, bool there)
+{
+    if (!there)
+        mt_fault_raisef(L, MT_ERR_UNSUPPORTED, "attachments.unsupported",
+                        "attachments cannot be moved through %s", provider->name);
+}
+
+/* upload(conversation, options, data, tells): a transfer. data: nil, or the bytes instead of
+ * options.path. */
+static int core_upload(lua_State *L)
+{
+    struct mt_lua_conversation *c = mt_lua_conversation_check(L, 1);
+    struct mt_upload what;
+    size_t len = 0;
+
+    luaL_checktype(L, 2, LUA_TTABLE);
+    mt_grant_check(L, "send", "conversation:upload");
+    want(L, c->provider, c->provider->live && c->provider->live->upload);
+    memset(&what, 0, sizeof what);
+    if (lua_isstring(L, 3)) {
+        what.data = lua_tolstring(L, 3, &len);
+        what.len = len;
+    } else {
+        what.path = mt_option_string(L, 2, "path", NULL);
+    }
+    what.filename = mt_option_string(L, 2, "filename", NULL);
+    what.thumbnail_width = (int)mt_option_integer(L, 2, "thumbnail_width", 0);
+    what.thumbnail_height = (int)mt_option_integer(L, 2, "thumbnail_height", 0);
+    struct transfer *t = transfer_new(L, c->provider, lua_toboolean(L, 4));
+    enum mt_rc rc = c->provider->live->upload(c->account, &c->ref, &what, t->arena, &t->attachment,
+                                              on_progress, uploaded, t, &t->call);
+    if (rc) {
+        t->call = NULL;
+        return start_failed(L, rc);
+    }
+    return 1;
+}
+
+/* download(message, options, tells): a transfer. */
+static int core_download(lua_State *L)
+{
+    struct mt_page *page = NULL;
+    const struct mt_message *m = mt_lua_message_check(L, 1, &page);
+    struct mt_download what;
+
+    luaL_checktype(L, 2, LUA_TTABLE);
+    mt_grant_check(L, "read", "message:download");
+    if (!page->account)
+        return mt_fault_raisef(L, MT_ERR_STATE, "message.detached",
+                               "the message is of no account's conversation");
+    want(L, page->provider, page->provider->live && page->provider->live->download);
+    memset(&what, 0, sizeof what);
+    what.body = &m->body;
+    what.path = mt_option_string(L, 2, "path", NULL);
+    what.thumbnail = mt_option_boolean(L, 2, "thumbnail", false);
+    what.any_size = mt_option_boolean(L, 2, "any_size", false);
+    what.max_bytes = mt_option_integer(L, 2, "max_size", 0);
+    struct transfer *t = transfer_new(L, page->provider, lua_toboolean(L, 3));
+    t->path = mt_mem_strdup(what.path);
+    if (!t->path)
+        return start_failed(L, MT_ERR_NOMEM);
+    enum mt_rc rc =
+        page->provider->live->download(page->account, &what, on_progress, downloaded, t, &t->call);
+    if (rc) {
+        t->call = NULL;
+        return start_failed(L, rc);
+    }
+    return 1;
+}
+
+/* ---------------------------------------------------------------- waiting */
+
+struct transfer_wait {
+    struct mt_wait wait;
+    struct transfer *transfer;
+};
+
+static void next_cancel(struct mt_wait *wait)
+{
+    struct transfer *t = ((struct transfer_wait *)wait)->transfer;
+
+    if (t->call)
+        t->provider->cancel(t->call);
+}
+
+static int next_result(lua_State *L, struct transfer *t)
+{
+    if (t->call) {
+        t->moved = false;
+        lua_pushboolean(L, false);
+        lua_pushinteger(L, t->done_bytes);
+        lua_pushinteger(L, t->total_bytes);
+        return 3;
+    }
+    if (t->rc)
+        return mt_fault_raise(L, &t->fault);
+    lua_pushboolean(L, true);
+    if (!t->path) {
+        mt_lua_value_push(L, &t->attachment);
+        return 2;
+    }
+    lua_createtable(L, 0, 3);
+    lua_pushstring(L, t->path);
+    lua_setfield(L, -2, "path");
+    lua_pushinteger(L, t->bytes);
+    lua_setfield(L, -2, "size");
+    lua_pushstring(L, t->sha256);
+    lua_setfield(L, -2, "sha256");
+    return 2;
+}
+
+static int next_more(lua_State *L, int status, lua_KContext ctx)
+{
+    struct transfer_wait *w = (struct transfer_wait *)ctx;
+
+    (void)status;
+    mt_wait_check(L, &w->wait);
+    return next_result(L, w->transfer);
+}
+
+/* transfer_next(transfer): true and the result, or false and how far it is. */
+static int core_transfer_next(lua_State *L)
+{
+    struct transfer *t = *(struct transfer **)luaL_checkudata(L, 1, TYPE_TRANSFER);
+
+    lua_settop(L, 1);
+    mt_task_may_wait(L);
+    if (!t->call || (t->tells && t->moved))
+        return next_result(L, t);
+    if (t->wait)
+        return mt_fault_raisef(L, MT_ERR_STATE, "transfer.busy", "another task waits for it");
+    struct transfer_wait *w = mt_wait_new(L, sizeof *w, NULL);
+    w->transfer = t;
+    w->wait.cancel = next_cancel;
+    t->wait = &w->wait;
+    return mt_task_wait(L, &w->wait, next_more);
+}
+
+/* ---------------------------------------------------------------- combined messages */
+
+/* combine(conversation, messages): the file's bytes, and the level. */
+static int core_combine(lua_State *L)
+{
+    struct mt_lua_conversation *c = mt_lua_conversation_check(L, 1);
+    const struct mt_message *messages[COMBINE_N_MAX];
+    struct mt_page *page = NULL;
+    struct mt_fault fault;
+    struct mt_buf out;
+    lua_Integer n = 0;
+    int level = 0;
+
+    luaL_checktype(L, 2, LUA_TTABLE);
+    mt_grant_check(L, "send", "conversation:send_combine");
+    want(L, c->provider, c->provider->live && c->provider->live->combine);
+    n = luaL_len(L, 2);
+    for (lua_Integer i = 1; i <= n && i <= COMBINE_N_MAX; i++) {
+        lua_rawgeti(L, 2, i);
+        messages[i - 1] = mt_lua_message_check(L, -1, &page); /* the table keeps it alive */
+        lua_pop(L, 1);
+    }
+    mt_buf_init(&out, COMBINE_MAX);
+    if (c->provider->live->combine(c->account, messages,
+                                   (size_t)(n > COMBINE_N_MAX ? COMBINE_N_MAX : n), &out, &level,
+                                   &fault)) {
+        mt_buf_deinit(&out);
+        return mt_fault_raise(L, &fault);
+    }
+    mt_lua_push_buf(L, &out);
+    lua_pushinteger(L, level);
+    return 2;
+}
+
+/* options(function, table): raises as an option that the API record does not have would. */
+static int core_options(lua_State *L)
+{
+    mt_options_check(L, 2, luaL_checkstring(L, 1));
+    return 0;
+}
+
+void mt_bind_files(lua_State *L)
+{
+    static const luaL_Reg functions[] = {{"upload", core_upload},
+                                         {"download", core_download},
+                                         {"transfer_next", core_transfer_next},
+                                         {"combine", core_combine},
+                                         {"options", core_options},
+                                         {NULL, NULL}};
+
+    luaL_setfuncs(L, functions, 0);
+    mt_script_type(L, TYPE_TRANSFER, NULL, NULL, transfer_gc);
+}
