@@ -30,5 +30,8 @@ enum mt_rc mt_em_mark(struct mt_provider_account *account,
 enum mt_rc mt_em_readers(struct mt_provider_account *account,
                          const struct mt_conversation_ref *group, uint64_t id, const char *cursor,
                          int limit, mt_readers_fn *done, void *ud, struct mt_provider_call **out);
+/* A page of readers from the cloud's answer; it lives as long as the arena. */
+enum mt_rc mt_em_readers_parse(const char *text, size_t len, struct mt_arena *arena,
+                               struct mt_readers_page *page, struct mt_fault *fault) MT_CHECKED;
 
 #endif

@@ -51,8 +51,8 @@ static enum mt_rc malformed(struct mt_fault *fault, const char *what)
 }
 
 /* The cursor behind the page, or none at its end. */
-static enum mt_rc take_cursor(struct readers_call *call, const struct mt_json *data,
-                              struct mt_fault *fault)
+static enum mt_rc take_cursor(const struct mt_json *data, struct mt_arena *arena,
+                              struct mt_readers_page *page, struct mt_fault *fault)
 {
     const char *key = mt_json_str(mt_json_get(data, "next_key"));
 
@@ -60,12 +60,12 @@ static enum mt_rc take_cursor(struct readers_call *call, const struct mt_json *d
         return MT_OK;
     if (!key || !*key || strlen(key) > CURSOR_MAX)
         return malformed(fault, "there is more, but nothing says where");
-    call->page.cursor = mt_arena_strdup(call->arena, key);
-    return call->page.cursor ? MT_OK : mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
+    page->cursor = mt_arena_strdup(arena, key);
+    return page->cursor ? MT_OK : mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
 }
 
-static enum mt_rc take_page(struct readers_call *call, const struct mt_json *root,
-                            struct mt_fault *fault)
+static enum mt_rc take_page(const struct mt_json *root, struct mt_arena *arena,
+                            struct mt_readers_page *page, struct mt_fault *fault)
 {
     const struct mt_json *data = mt_json_get(root, "data");
     const struct mt_json *list = mt_json_get(data, "userlist");
@@ -73,20 +73,33 @@ static enum mt_rc take_page(struct readers_call *call, const struct mt_json *roo
 
     if (mt_json_type(list) != MT_JSON_ARRAY)
         return malformed(fault, "it has no userlist");
-    items = mt_arena_calloc(call->arena, mt_json_count(list) + 1, sizeof *items);
+    items = mt_arena_calloc(arena, mt_json_count(list) + 1, sizeof *items);
     if (!items)
         return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
     for (const struct mt_json *at = mt_json_child(list); at; at = mt_json_next(at)) {
         const char *user = mt_json_str(at);
         if (!user || !*user)
             return malformed(fault, "an entry is no user id");
-        items[call->page.n].user = mt_arena_strdup(call->arena, user);
-        if (!items[call->page.n++].user)
+        items[page->n].user = mt_arena_strdup(arena, user);
+        if (!items[page->n++].user)
             return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
     }
-    call->page.items = items;
-    call->page.total = mt_json_i64(mt_json_get(data, "total"), -1);
-    return take_cursor(call, data, fault);
+    page->items = items;
+    page->total = mt_json_i64(mt_json_get(data, "total"), -1);
+    return take_cursor(data, arena, page, fault);
+}
+
+enum mt_rc mt_em_readers_parse(const char *text, size_t len, struct mt_arena *arena,
+                               struct mt_readers_page *page, struct mt_fault *fault)
+{
+    struct mt_json *root = NULL;
+    enum mt_rc rc = mt_json_parse(text, len, BODY_MAX, &root, fault);
+
+    memset(page, 0, sizeof *page);
+    if (!rc)
+        rc = take_page(root, arena, page, fault);
+    mt_json_free(root);
+    return rc;
 }
 
 static void readers_answer(struct mt_provider_call *base, enum mt_rc rc,
@@ -94,16 +107,12 @@ static void readers_answer(struct mt_provider_call *base, enum mt_rc rc,
 {
     struct readers_call *call = (struct readers_call *)base;
     struct mt_fault own = {.kind = MT_OK};
-    struct mt_json *root = NULL;
 
-    if (rc || response->status != 200) {
+    if (rc || response->status != 200)
         rc = mt_em_fault_http(&own, base->feature, rc, response, fault);
-    } else {
-        rc = mt_json_parse(response->body, response->body_len, BODY_MAX, &root, &own);
-        if (!rc)
-            rc = take_page(call, root, &own);
-        mt_json_free(root);
-    }
+    else
+        rc =
+            mt_em_readers_parse(response->body, response->body_len, call->arena, &call->page, &own);
     mt_em_call_end(base, rc, &own);
 }
 
