@@ -6,6 +6,7 @@
 #include "provider/provider.h"
 
 struct mt_grant;
+struct mt_hub;
 struct mt_loop;
 struct mt_reader_budget;
 struct mt_script;
@@ -17,6 +18,9 @@ struct mt_script_host {
     struct mt_reader_budget *budget; /* what all reads hold together; NULL: each has its own */
     /* The process's WebSocket client, made when first asked for; NULL: no live accounts. */
     enum mt_rc (*websockets)(void *ud, struct mt_ws_client **out, struct mt_fault *fault);
+    struct mt_hub *hub; /* where scripts share the sessions of accounts; NULL: no live accounts */
+    const char *job;    /* the script's name for the hub, under which it comes back after a restart;
+                           NULL: it does not */
     /* An account by the configuration's name; *name NULL: the only one there is, named in *name. */
     enum mt_rc (*resolve)(void *ud, const char **name, const struct mt_provider **provider,
                           struct mt_provider_account **account, struct mt_fault *fault);

@@ -112,7 +112,8 @@ static int protected_done(lua_State *L, int status, lua_KContext handler)
     struct mt_script *script = mt_script_of(L);
 
     if (status != LUA_OK && status != LUA_YIELD) {
-        if (script->cancelled) /* a cancelled task does not go on behind a pcall */
+        /* a cancelled task does not go on behind a pcall */
+        if (script->cancelled || (script->current && script->current->cancelled))
             return lua_error(L);
         if (handler) { /* the handler runs after unwinding, where the watchdog still reaches it */
             lua_pushvalue(L, 1);

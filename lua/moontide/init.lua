@@ -20,6 +20,7 @@ end
 
 local live = require "moontide.live"
 core.extend("account", { on = live.on, off = live.off })
+core.extend("conversation", { ask = live.ask })
 
 --- message:readers(): all of them, page by page.
 local function readers(message)
