@@ -88,6 +88,7 @@ struct mt_lua_live *mt_lua_live_want(lua_State *L, const struct mt_provider *pro
 
     if (live)
         return live;
+    mt_task_acts(L);
     if (!provider->live || !script->host->websockets || !script->host->hub)
         return raise_null(L,
                           mt_fault_set(&fault, MT_ERR_UNSUPPORTED, "unsupported",

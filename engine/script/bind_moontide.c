@@ -148,7 +148,8 @@ static int core_log(lua_State *L)
     int level = luaL_checkoption(L, 1, NULL, levels);
     const char *text = luaL_tolstring(L, 2, NULL);
 
-    mt_log((enum mt_log_level)level, mt_script_of(L)->name, "%s", text);
+    if (!mt_script_of(L)->checking)
+        mt_log((enum mt_log_level)level, mt_script_of(L)->name, "%s", text);
     return 0;
 }
 
@@ -217,6 +218,29 @@ static int core_check_options(lua_State *L)
     return 0;
 }
 
+/* checking(): whether the script is only to be loaded. */
+static int core_checking(lua_State *L)
+{
+    lua_pushboolean(L, mt_script_of(L)->checking);
+    return 1;
+}
+
+/* on_stop(f): the task that ends the script in good order. */
+static int core_on_stop(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_settop(L, 1);
+    lua_setfield(L, LUA_REGISTRYINDEX, "moontide.stop");
+    return 0;
+}
+
+/* finish(): everything that still runs is cancelled. */
+static int core_finish(lua_State *L)
+{
+    mt_script_cancel(mt_script_of(L));
+    return 0;
+}
+
 /* extend(type, methods): the half of a type that is written in Lua. */
 static int core_extend(lua_State *L)
 {
@@ -251,6 +275,9 @@ void mt_bind_moontide(lua_State *L)
         {"usage", core_usage},
         {"raise", core_raise},
         {"grant", core_grant},
+        {"checking", core_checking},
+        {"on_stop", core_on_stop},
+        {"finish", core_finish},
         {"check_options", core_check_options},
         {"extend", core_extend},
         {NULL, NULL},

@@ -305,18 +305,6 @@ enum mt_rc mt_hub_sit(struct mt_hub *hub, const char *name, const struct mt_prov
     return MT_OK;
 }
 
-enum mt_rc mt_hub_reserve(struct mt_hub *hub, const char *name, const struct mt_provider *provider,
-                          struct mt_provider_account *account,
-                          const struct mt_live_options *options, struct mt_fault *fault)
-{
-    struct mt_seat *seat = NULL;
-    enum mt_rc rc = want_seat(hub, name, provider, account, options, &seat, fault);
-
-    if (!rc && !seat->used && !seat->awaited)
-        await(seat);
-    return rc;
-}
-
 void mt_seat_listen(struct mt_seat *seat)
 {
     if (seat->listening)

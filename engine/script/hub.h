@@ -36,10 +36,6 @@ void mt_seat_done(struct mt_seat *seat, struct mt_event_batch *batch);
  * next. */
 void mt_seat_leave(struct mt_seat *seat, bool keep);
 
-/* A seat for a script that is about to come, so that it misses nothing that comes before. */
-enum mt_rc mt_hub_reserve(struct mt_hub *hub, const char *name, const struct mt_provider *provider,
-                          struct mt_provider_account *account,
-                          const struct mt_live_options *options, struct mt_fault *fault) MT_CHECKED;
 /* Nobody will come under this name any more; account NULL: at any account. */
 void mt_hub_forget(struct mt_hub *hub, const char *name, const struct mt_provider_account *account);
 /* Sessions that have ended for good are tried once more, at those seats that are taken next. */

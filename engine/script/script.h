@@ -47,6 +47,9 @@ struct mt_script_options {
     int64_t cpu_ms;               /* one slice between two waits; 0: 1000 */
     const struct mt_grant *grant; /* what it may do; NULL: what it declares, or the default */
     bool apply;                   /* what deletes may do so; else it raises delete.dry_run */
+    bool check;                   /* nothing is done: the script is loaded, its description and its
+                                     arguments are checked, and it ends where it would wait for the first
+                                     time */
     const char
         *command; /* how help names the call: "moontide export"; NULL: "moontide run NAME --" */
 };
@@ -59,6 +62,9 @@ enum mt_rc mt_script_start(const struct mt_script_host *host,
                            void *ud, struct mt_script **out, struct mt_fault *fault) MT_CHECKED;
 /* Every task is ended at its next wait, with a fault that pcall cannot keep away. done follows. */
 void mt_script_cancel(struct mt_script *script);
+/* No new events, no new calls of timers; when the handlers in hand have ended, and their events are
+ * acknowledged, everything else is cancelled. done follows. */
+void mt_script_stop(struct mt_script *script);
 void mt_script_free(struct mt_script *script);
 
 #endif

@@ -67,6 +67,8 @@ struct mt_script {
     struct mt_fault blame;
     bool drain_posted;
     bool cancelled;
+    bool stopping;
+    bool checking; /* ends where it would wait */
     bool finished;
     int status;
     bool failed;
@@ -104,6 +106,9 @@ void *mt_script_wait_mark(void);
 MT_RAISES void mt_task_may_wait(lua_State *L);
 /* A zeroed wait (size ≥ sizeof struct mt_wait) on top of the stack, owned by the collector. */
 MT_RAISES void *mt_wait_new(lua_State *L, size_t size, void (*release)(struct mt_wait *wait));
+/* In front of what has an effect, before anything is made: a script that is only checked ends here.
+ */
+MT_RAISES void mt_task_acts(lua_State *L);
 /* The tail call of every binding that waits. */
 int mt_task_wait(lua_State *L, struct mt_wait *wait, lua_KFunction k);
 /* From completions, on the loop thread: never touches Lua. */

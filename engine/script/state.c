@@ -238,7 +238,8 @@ static int script_print(lua_State *L)
     }
     luaL_pushresult(&line);
     const char *text = lua_tolstring(L, -1, &len);
-    script->host->print(script->host->ud, text, len);
+    if (!script->checking)
+        script->host->print(script->host->ud, text, len);
     return 0;
 }
 

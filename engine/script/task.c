@@ -33,11 +33,18 @@ static void raise_cancelled(lua_State *L)
         mt_fault_raisef(L, MT_ERR_CANCELLED, "task.cancelled", "the task was ended from outside");
 }
 
+void mt_task_acts(lua_State *L)
+{
+    if (mt_script_of(L)->checking)
+        mt_script_cancel(mt_script_of(L));
+    raise_cancelled(L);
+}
+
 void mt_task_may_wait(lua_State *L)
 {
     struct mt_script *script = mt_script_of(L);
 
-    raise_cancelled(L);
+    mt_task_acts(L);
     if (!script->current || !lua_isyieldable(L))
         mt_fault_raisef(L, MT_ERR_STATE, "script.cannot_wait",
                         "this function waits, which is not possible here (in a metamethod, a sort "
@@ -301,6 +308,26 @@ void mt_script_fail(struct mt_script *script, const struct mt_fault *fault)
     mt_script_cancel(script);
 }
 
+static int spawn_stop(lua_State *L)
+{
+    lua_getfield(L, LUA_REGISTRYINDEX, "moontide.stop");
+    if (!mt_task_spawn(mt_script_of(L), L, 0))
+        return luaL_error(L, "out of memory");
+    return 0;
+}
+
+void mt_script_stop(struct mt_script *script)
+{
+    if (script->stopping || script->cancelled || script->finished)
+        return;
+    script->stopping = true;
+    lua_pushcfunction(script->L, spawn_stop);
+    if (lua_pcall(script->L, 0, 0, 0)) {
+        lua_pop(script->L, 1);
+        mt_script_cancel(script);
+    }
+}
+
 /* ---------------------------------------------------------------- starting a script */
 
 static int start_main(lua_State *L)
@@ -342,6 +369,7 @@ enum mt_rc mt_script_start(const struct mt_script_host *host,
     if (!script)
         return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
     script->host = host;
+    script->checking = options->check;
     script->memory_max_bytes = options->memory_bytes ? options->memory_bytes : 64u << 20;
     script->cpu_ms = options->cpu_ms ? options->cpu_ms : 1000;
     script->done = done;

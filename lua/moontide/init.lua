@@ -40,6 +40,11 @@ local function readers(message)
 end
 core.extend("message", { readers = readers })
 
+core.on_stop(function()
+  live.stop()
+  core.finish()
+end)
+
 local described = {}
 
 --- Describes a script: name, summary, args, grant, run.
@@ -50,6 +55,8 @@ function moontide.script(description)
   if type(description.run) ~= "function" then core.usage("script.description", "a script's run is a function") end
   return setmetatable(description, described)
 end
+
+function moontide.is_checked() return core.checking() end
 
 function moontide.is_script(value) return getmetatable(value) == described end
 
