@@ -166,7 +166,8 @@ static enum mt_rc choose(const struct mt_accounts *accounts, const char *const *
     for (size_t i = 0; only; i++) {
         if (!only[i])
             return mt_fault_set(fault, MT_ERR_DENIED, "account.not_named",
-                                "the account '%s' was not named with -a", *name);
+                                "the account '%s' was not named with -a or in the job's accounts",
+                                *name);
         if (!strcmp(only[i], *name))
             return MT_OK;
     }
@@ -259,6 +260,12 @@ enum mt_rc mt_accounts_reload(struct mt_accounts *accounts, const char ***out,
     accounts->config = config;
     *out = changed.names;
     return MT_OK;
+}
+
+struct mt_provider_account *mt_accounts_opened(const struct mt_accounts *accounts, const char *name)
+{
+    const struct open_account *open = mt_map_get(accounts->open, name);
+    return open ? open->account : NULL;
 }
 
 void mt_accounts_close(struct mt_accounts *accounts, const char *name)

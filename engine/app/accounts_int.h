@@ -32,9 +32,12 @@ enum mt_rc mt_accounts_config(struct mt_accounts *accounts, const struct mt_conf
                               struct mt_fault *fault) MT_CHECKED;
 /* Reads the file again; after a failure all is as before. *out: accounts that are open and mean
  * something else now, or are gone; they stay as they are until mt_accounts_close. NULL-terminated,
- * mt_mem_free; the names live until then. */
+ * mt_mem_free; a name lives until then. */
 enum mt_rc mt_accounts_reload(struct mt_accounts *accounts, const char ***out,
                               struct mt_fault *fault) MT_CHECKED;
+/* NULL: it is not open. */
+struct mt_provider_account *mt_accounts_opened(const struct mt_accounts *accounts,
+                                               const char *name);
 /* Who uses it has ended: the next one opens it anew. */
 void mt_accounts_close(struct mt_accounts *accounts, const char *name);
 /* The HTTP client of the process, made when first asked for. */
