@@ -104,16 +104,15 @@ static enum mt_rc open_one(struct mt_accounts *accounts, const char *name,
         return mt_fault_set(fault, MT_ERR_INVALID, "config.provider",
                             "account '%s': there is no provider '%s'; this version has: %s", name,
                             config->provider, mt_provider_names());
-    if (!accounts->http) {
-        rc = mt_http_new(accounts->loop, NULL, &accounts->http, fault);
-        if (rc)
-            return rc;
-    }
+    struct mt_http *http = NULL;
+    rc = mt_accounts_http(accounts, &http, fault);
+    if (rc)
+        return rc;
     open = mt_mem_calloc(1, sizeof *open);
     if (!open)
         return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
     open->provider = provider;
-    rc = provider->open(accounts->loop, accounts->http, config, &open->account, fault);
+    rc = provider->open(accounts->loop, http, config, &open->account, fault);
     if (!rc && mt_map_put(accounts->open, name, open)) {
         provider->close(open->account);
         rc = mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
@@ -126,23 +125,33 @@ static enum mt_rc open_one(struct mt_accounts *accounts, const char *name,
     return MT_OK;
 }
 
-static const char *name_of(const struct mt_accounts *accounts, size_t i)
+enum mt_rc mt_accounts_http(struct mt_accounts *accounts, struct mt_http **out,
+                            struct mt_fault *fault)
 {
-    if (!accounts->only)
+    enum mt_rc rc =
+        accounts->http ? MT_OK : mt_http_new(accounts->loop, NULL, &accounts->http, fault);
+
+    *out = accounts->http;
+    return rc;
+}
+
+static const char *name_of(const struct mt_accounts *accounts, const char *const *only, size_t i)
+{
+    if (!only)
         return mt_config_account_name(accounts->config, i);
     for (size_t k = 0; k < i; k++) {
-        if (!accounts->only[k])
+        if (!only[k])
             return NULL;
     }
-    return accounts->only[i];
+    return only[i];
 }
 
 /* The account that a script means: one that it may use, or the only one. */
-static enum mt_rc choose(const struct mt_accounts *accounts, const char **name,
-                         struct mt_fault *fault)
+static enum mt_rc choose(const struct mt_accounts *accounts, const char *const *only,
+                         const char **name, struct mt_fault *fault)
 {
-    const char *first = name_of(accounts, 0);
-    const char *second = first ? name_of(accounts, 1) : NULL;
+    const char *first = name_of(accounts, only, 0);
+    const char *second = first ? name_of(accounts, only, 1) : NULL;
 
     if (!*name && !first)
         return mt_fault_set(fault, MT_ERR_NOT_FOUND, "config.no_account",
@@ -154,11 +163,12 @@ static enum mt_rc choose(const struct mt_accounts *accounts, const char **name,
                             second);
     if (!*name)
         *name = first;
-    for (size_t i = 0; accounts->only; i++) {
-        if (!accounts->only[i])
+    for (size_t i = 0; only; i++) {
+        if (!only[i])
             return mt_fault_set(fault, MT_ERR_DENIED, "account.not_named",
-                                "the account '%s' was not named with -a", *name);
-        if (!strcmp(accounts->only[i], *name))
+                                "the account '%s' was not named with -a or in the job's accounts",
+                                *name);
+        if (!strcmp(only[i], *name))
             return MT_OK;
     }
     return MT_OK;
@@ -168,11 +178,18 @@ enum mt_rc mt_accounts_get(struct mt_accounts *accounts, const char **name,
                            const struct mt_provider **provider,
                            struct mt_provider_account **account, struct mt_fault *fault)
 {
+    return mt_accounts_get_of(accounts, accounts->only, name, provider, account, fault);
+}
+
+enum mt_rc mt_accounts_get_of(struct mt_accounts *accounts, const char *const *only,
+                              const char **name, const struct mt_provider **provider,
+                              struct mt_provider_account **account, struct mt_fault *fault)
+{
     enum mt_rc rc = load(accounts, fault);
     struct open_account *open = NULL;
 
     if (!rc)
-        rc = choose(accounts, name, fault);
+        rc = choose(accounts, only, name, fault);
     if (rc)
         return rc;
     open = mt_map_get(accounts->open, *name);
@@ -192,6 +209,69 @@ enum mt_rc mt_accounts_name(struct mt_accounts *accounts, size_t i, const char *
 
     if (rc)
         return rc;
-    *name = name_of(accounts, i);
+    *name = name_of(accounts, accounts->only, i);
     return MT_OK;
+}
+
+/* ---------------------------------------------------------------- a configuration that changes */
+
+enum mt_rc mt_accounts_config(struct mt_accounts *accounts, const struct mt_config **out,
+                              struct mt_fault *fault)
+{
+    enum mt_rc rc = load(accounts, fault);
+
+    *out = accounts->config;
+    return rc;
+}
+
+struct changed {
+    const struct mt_config *before, *after;
+    const char **names;
+    size_t n;
+};
+
+static bool note_changed(void *ud, const char *key, void *value)
+{
+    struct changed *changed = ud;
+
+    (void)value;
+    if (!mt_config_account_same(changed->before, changed->after, key))
+        changed->names[changed->n++] = key;
+    return true;
+}
+
+enum mt_rc mt_accounts_reload(struct mt_accounts *accounts, const char ***out,
+                              struct mt_fault *fault)
+{
+    struct mt_config *config = NULL;
+    struct changed changed = {.before = accounts->config};
+    enum mt_rc rc = mt_config_load(accounts->path, &config, fault);
+
+    if (rc)
+        return rc;
+    changed.after = config;
+    changed.names = mt_mem_calloc(mt_map_count(accounts->open) + 1, sizeof *changed.names);
+    if (!changed.names) {
+        mt_config_free(config);
+        return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
+    }
+    mt_map_each(accounts->open, note_changed, &changed);
+    mt_config_free(accounts->config);
+    accounts->config = config;
+    *out = changed.names;
+    return MT_OK;
+}
+
+struct mt_provider_account *mt_accounts_opened(const struct mt_accounts *accounts, const char *name)
+{
+    const struct open_account *open = mt_map_get(accounts->open, name);
+    return open ? open->account : NULL;
+}
+
+void mt_accounts_close(struct mt_accounts *accounts, const char *name)
+{
+    struct open_account *open = mt_map_remove(accounts->open, name);
+
+    if (open)
+        close_account(open);
 }

@@ -5,6 +5,7 @@
 #include "provider/provider.h"
 
 struct mt_accounts;
+struct mt_config;
 struct mt_http;
 
 /* path: the file that was named with -c, or NULL for ./moontide.lua, then the user's. only: the
@@ -20,6 +21,28 @@ void mt_accounts_free(struct mt_accounts *accounts);
 enum mt_rc mt_accounts_get(struct mt_accounts *accounts, const char **name,
                            const struct mt_provider **provider,
                            struct mt_provider_account **account, struct mt_fault *fault) MT_CHECKED;
+/* The same for one of several scripts, which may use only these (NULL: all), instead of those of
+ * mt_accounts_new. */
+enum mt_rc mt_accounts_get_of(struct mt_accounts *accounts, const char *const *only,
+                              const char **name, const struct mt_provider **provider,
+                              struct mt_provider_account **account,
+                              struct mt_fault *fault) MT_CHECKED;
+/* The configuration, read when it is first asked for. */
+enum mt_rc mt_accounts_config(struct mt_accounts *accounts, const struct mt_config **out,
+                              struct mt_fault *fault) MT_CHECKED;
+/* Reads the file again; after a failure all is as before. *out: accounts that are open and mean
+ * something else now, or are gone; they stay as they are until mt_accounts_close. NULL-terminated,
+ * mt_mem_free; a name lives until then. */
+enum mt_rc mt_accounts_reload(struct mt_accounts *accounts, const char ***out,
+                              struct mt_fault *fault) MT_CHECKED;
+/* NULL: it is not open. */
+struct mt_provider_account *mt_accounts_opened(const struct mt_accounts *accounts,
+                                               const char *name);
+/* Who uses it has ended: the next one opens it anew. */
+void mt_accounts_close(struct mt_accounts *accounts, const char *name);
+/* The HTTP client of the process, made when first asked for. */
+enum mt_rc mt_accounts_http(struct mt_accounts *accounts, struct mt_http **out,
+                            struct mt_fault *fault) MT_CHECKED;
 enum mt_rc mt_accounts_name(struct mt_accounts *accounts, size_t i, const char **name,
                             struct mt_fault *fault) MT_CHECKED;
 

@@ -29,6 +29,7 @@ struct verb {
 
 static const struct verb verbs[] = {
     {"run", "run a Lua script until its tasks have ended", NULL},
+    {"serve", "run the jobs of the configuration until stopped", NULL},
     {"conversations", "list an account's conversations", "scripts/conversations.lua"},
     {"history", "print the messages of one conversation", "scripts/history.lua"},
     {"export", "copy an account into an archive; run it again to add what is new",
@@ -58,6 +59,21 @@ static const char run_help[] =
     "                      mark_read, send, organise, delete, delete:N (messages a run), http, "
     "http:HOST\n"
     "      --apply         what deletes may do so; without it nothing is deleted\n"
+    "  -c, --config FILE   the configuration (default ./moontide.lua, then the user's)\n"
+    "  -v, --verbose       log more; twice for everything\n"
+    "  -h, --help          this text\n";
+
+static const char serve_help[] =
+    "usage: moontide serve [-c FILE] [--check]\n"
+    "\n"
+    "Runs the jobs of the configuration until it is stopped: job \"name\" { script = \"bot.lua\", "
+    "accounts = { \"desk\" } }.\n"
+    "SIGTERM and Ctrl-C end what is in hand. SIGHUP reads configuration and scripts again; what "
+    "has "
+    "changed is\n"
+    "replaced, and the accounts stay online.\n"
+    "\n"
+    "      --check         only look whether configuration and scripts are good\n"
     "  -c, --config FILE   the configuration (default ./moontide.lua, then the user's)\n"
     "  -v, --verbose       log more; twice for everything\n"
     "  -h, --help          this text\n";
@@ -261,6 +277,31 @@ static int run_file(const struct parsed *parsed)
     return status;
 }
 
+static int serve(int argc, char **argv)
+{
+    struct parsed parsed;
+    bool check = false;
+
+    memset(&parsed, 0, sizeof parsed);
+    int status = parse(argc, argv, false, &parsed);
+    for (size_t i = 0; !status && i < parsed.n; i++) {
+        const char *word = parsed.args[i];
+        if (!strcmp(word, "-h") || !strcmp(word, "--help")) {
+            fputs(serve_help, stdout);
+            return MT_EXIT_DONE;
+        }
+        if (strcmp(word, "--check") != 0) {
+            fprintf(stderr, "moontide serve: unexpected '%s' (try moontide serve --help)\n", word);
+            return MT_EXIT_USAGE;
+        }
+        check = true;
+    }
+    mt_log_level_set(parsed.verbose > 1 ? MT_LOG_TRACE
+                     : parsed.verbose   ? MT_LOG_DEBUG
+                                        : MT_LOG_INFO);
+    return status ? status : mt_app_serve(parsed.config, check);
+}
+
 static int run_verb(const struct verb *verb, int argc, char **argv)
 {
     struct parsed parsed;
@@ -269,6 +310,8 @@ static int run_verb(const struct verb *verb, int argc, char **argv)
 
     if (!strcmp(verb->name, "sandbox"))
         return mt_app_sandbox(argc, argv);
+    if (!strcmp(verb->name, "serve"))
+        return serve(argc, argv);
     memset(&parsed, 0, sizeof parsed);
     int status = parse(argc, argv, !verb->script, &parsed);
     if (status)

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "loop/loop.h"
 #include "provider/reader.h"
+#include "script/hub.h"
 #include "script/script.h"
 #include "ws/client.h"
 
@@ -209,13 +210,15 @@ int mt_app_run(const struct mt_run_options *options)
     host.resolve = resolve;
     host.account_name = account_name;
     host.websockets = websockets;
+    host.hub = mt_hub_new(run.loop);
     host.print = print;
     host.flush = flush_lines;
     host.progress = progress;
     host.ud = &run;
     mt_log_sink_set(log_line, &run);
-    if (run.accounts && host.budget)
+    if (run.accounts && host.budget && host.hub)
         status = run_script(&run, &host, options);
+    mt_hub_free(host.hub);
     mt_ws_client_free(run.ws);
     mt_accounts_free(run.accounts);
     mt_reader_budget_release(host.budget);

@@ -20,6 +20,8 @@ struct mt_run_options {
     bool apply;
 };
 
+/* The jobs of the configuration until stopped; check_only: they are looked at, and that is all. */
+int mt_app_serve(const char *config, bool check_only);
 int mt_app_run(const struct mt_run_options *options);
 
 #endif

@@ -3,6 +3,7 @@
 #include "script/live_int.h"
 
 #include "base/mem.h"
+#include "script/hub.h"
 
 #include <string.h>
 
@@ -17,9 +18,10 @@ struct mt_lua_live {
     struct mt_lua_live *next;
     const struct mt_provider *provider;
     struct mt_provider_account *account;
+    struct mt_seat *seat;
+    uint64_t number; /* batches of an earlier session of the same account are not its own */
     struct waiting_batch *first, *last;
-    struct waiting_batch *dropped; /* by the script: not acknowledged while the session lives */
-    struct mt_wait *wait;          /* of the task that asks for the next batch */
+    struct mt_wait *wait; /* of the task that asks for the next batch */
     bool ended;
     struct mt_fault fault;
 };
@@ -86,7 +88,8 @@ struct mt_lua_live *mt_lua_live_want(lua_State *L, const struct mt_provider *pro
 
     if (live)
         return live;
-    if (!provider->live || !script->host->websockets)
+    mt_task_acts(L);
+    if (!provider->live || !script->host->websockets || !script->host->hub)
         return raise_null(L,
                           mt_fault_set(&fault, MT_ERR_UNSUPPORTED, "unsupported",
                                        "%s accounts cannot be live here", provider->name),
@@ -100,7 +103,9 @@ struct mt_lua_live *mt_lua_live_want(lua_State *L, const struct mt_provider *pro
         return raise_null(L, mt_fault_set(&fault, MT_ERR_NOMEM, "memory", "out of memory"), &fault);
     live->provider = provider;
     live->account = account;
-    rc = provider->live->start(account, &options, &handlers, live, &fault);
+    live->number = ++script->lives_made_n;
+    rc = mt_hub_sit(script->host->hub, script->host->job, provider, account, &options, &handlers,
+                    live, &live->seat, &fault);
     if (rc) {
         mt_mem_free(live);
         return raise_null(L, rc, &fault);
@@ -110,22 +115,14 @@ struct mt_lua_live *mt_lua_live_want(lua_State *L, const struct mt_provider *pro
     return live;
 }
 
-static void list_free(struct mt_lua_live *live, struct waiting_batch *list)
+static void live_free(struct mt_lua_live *live, bool keep)
 {
-    while (list) {
-        struct waiting_batch *item = list;
-        list = item->next;
-        live->provider->live->done(live->account, item->batch);
+    mt_seat_leave(live->seat, keep);
+    while (live->first) {
+        struct waiting_batch *item = live->first;
+        live->first = item->next;
         mt_mem_free(item);
     }
-}
-
-/* After stop a batch that is done is only freed: nothing is acknowledged any more. */
-static void live_free(struct mt_lua_live *live)
-{
-    live->provider->live->stop(live->account);
-    list_free(live, live->first);
-    list_free(live, live->dropped);
     mt_mem_free(live);
 }
 
@@ -134,47 +131,32 @@ void mt_lua_live_stop_all(struct mt_script *script)
     while (script->lives) {
         struct mt_lua_live *live = script->lives;
         script->lives = live->next;
-        live_free(live);
+        live_free(live, script->host->job != NULL);
     }
 }
 
 /* ---------------------------------------------------------------- a batch in Lua */
 
+/* One that is dropped is not acknowledged while the session lives. */
 struct lua_batch {
-    const struct mt_provider *provider;
-    struct mt_provider_account *account;
+    const struct mt_provider_account *account;
+    uint64_t number;
     struct mt_event_batch *batch; /* NULL: done */
 };
 
 static int batch_done(lua_State *L)
 {
-    const struct mt_script_host *host = mt_script_of(L)->host;
+    struct mt_script *script = mt_script_of(L);
     struct lua_batch *ud = luaL_checkudata(L, 1, TYPE_BATCH);
+    struct mt_lua_live *live = find(script, ud->account);
     struct mt_event_batch *batch = ud->batch;
 
     ud->batch = NULL;
-    if (!batch)
+    if (!batch || !live || live->number != ud->number)
         return 0;
-    if (host->flush)
-        host->flush(host->ud);
-    ud->provider->live->done(ud->account, batch);
-    return 0;
-}
-
-static int batch_gc(lua_State *L)
-{
-    struct lua_batch *ud = lua_touserdata(L, 1);
-    struct mt_lua_live *live = ud->batch ? find(mt_script_of(L), ud->account) : NULL;
-    struct waiting_batch *item = live ? mt_mem_calloc(1, sizeof *item) : NULL;
-
-    if (item) {
-        item->batch = ud->batch;
-        item->next = live->dropped;
-        live->dropped = item;
-    } else if (ud->batch && !live) {
-        ud->provider->live->done(ud->account, ud->batch);
-    }
-    ud->batch = NULL;
+    if (script->host->flush)
+        script->host->flush(script->host->ud);
+    mt_seat_done(live->seat, batch);
     return 0;
 }
 
@@ -248,7 +230,7 @@ static int next_more(lua_State *L, int status, lua_KContext ctx)
         return 2;
     }
     struct lua_batch *ud = lua_newuserdatauv(L, sizeof *ud, 0);
-    *ud = (struct lua_batch){live->provider, live->account, item->batch};
+    *ud = (struct lua_batch){live->account, live->number, item->batch};
     luaL_setmetatable(L, TYPE_BATCH);
     live->first = item->next;
     if (!live->first)
@@ -262,19 +244,41 @@ static int next_more(lua_State *L, int status, lua_KContext ctx)
     return 2;
 }
 
-/* live_next(account): batch, events; nil and the fault when the session has ended. */
+/* An account, or that of a conversation. */
+static struct mt_provider_account *account_of(lua_State *L, const struct mt_provider **provider)
+{
+    struct mt_lua_conversation *c = luaL_testudata(L, 1, MT_TYPE_CONVERSATION);
+    struct mt_lua_account *a = c ? NULL : mt_lua_account_check(L, 1);
+
+    *provider = c ? c->provider : a->provider;
+    return c ? c->account : a->account;
+}
+
+/* live_key(account): what tells accounts apart. */
+static int core_live_key(lua_State *L)
+{
+    const struct mt_provider *provider = NULL;
+
+    lua_pushlightuserdata(L, account_of(L, &provider));
+    return 1;
+}
+
+/* live_next(account): batch, events; nil and the fault when the session has ended; nil alone when
+ * it was stopped. */
 static int core_live_next(lua_State *L)
 {
-    struct mt_lua_account *account = mt_lua_account_check(L, 1);
+    const struct mt_provider *provider = NULL;
+    struct mt_provider_account *account = account_of(L, &provider);
 
     mt_grant_check(L, "read", "account:on");
-    struct mt_lua_live *live = mt_lua_live_want(L, account->provider, account->account);
+    struct mt_lua_live *live = mt_lua_live_want(L, provider, account);
     mt_task_may_wait(L);
     if (live->wait)
         return mt_fault_raisef(L, MT_ERR_STATE, "live.busy", "another task takes the events");
     struct next_wait *w = mt_wait_new(L, sizeof *w, NULL);
-    w->account = account->account;
+    w->account = account;
     w->wait.cancel = next_cancel;
+    mt_seat_listen(live->seat);
     if (live->first || live->ended)
         mt_wait_wake(&w->wait, MT_OK, NULL);
     else
@@ -282,20 +286,22 @@ static int core_live_next(lua_State *L)
     return mt_task_wait(L, &w->wait, next_more);
 }
 
+/* live_stop(account, keep): goodbye; keep: for a script that comes after this one. */
 static int core_live_stop(lua_State *L)
 {
-    struct mt_lua_account *account = mt_lua_account_check(L, 1);
+    const struct mt_provider *provider = NULL;
+    struct mt_provider_account *account = account_of(L, &provider);
     struct mt_script *script = mt_script_of(L);
     struct mt_lua_live **at = &script->lives;
 
-    while (*at && (*at)->account != account->account)
+    while (*at && (*at)->account != account)
         at = &(*at)->next;
     if (!*at)
         return 0;
     struct mt_lua_live *live = *at;
     *at = live->next;
     wake(live);
-    live_free(live);
+    live_free(live, lua_toboolean(L, 2) && script->host->job);
     return 0;
 }
 
@@ -314,10 +320,11 @@ void mt_bind_live(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"live_next", core_live_next},
                                          {"live_stop", core_live_stop},
+                                         {"live_key", core_live_key},
                                          {"live_types", core_live_types},
                                          {NULL, NULL}};
     static const luaL_Reg methods[] = {{"done", batch_done}, {NULL, NULL}};
 
     luaL_setfuncs(L, functions, 0);
-    mt_script_type(L, TYPE_BATCH, methods, NULL, batch_gc);
+    mt_script_type(L, TYPE_BATCH, methods, NULL, NULL);
 }

@@ -178,6 +178,12 @@ static int message_readers_page(lua_State *L)
     return mt_lua_message_readers(L, m->page, m->message);
 }
 
+static int message_reply(lua_State *L)
+{
+    struct lua_message *m = check(L, 1);
+    return mt_lua_reply(L, m->page, m->message);
+}
+
 static int message_index(lua_State *L)
 {
     struct lua_message *ud = check(L, 1);
@@ -228,9 +234,13 @@ static int message_tostring(lua_State *L)
 
 void mt_bind_message(lua_State *L)
 {
-    static const luaL_Reg methods[] = {
-        {"json", message_json}, {"mark_read", message_mark_read},       {"recall", message_recall},
-        {"edit", message_edit}, {"readers_page", message_readers_page}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"json", message_json},
+                                       {"mark_read", message_mark_read},
+                                       {"recall", message_recall},
+                                       {"edit", message_edit},
+                                       {"reply", message_reply},
+                                       {"readers_page", message_readers_page},
+                                       {NULL, NULL}};
 
     mt_script_type(L, MT_TYPE_MESSAGE_UD, methods, message_index, message_gc);
     luaL_getmetatable(L, MT_TYPE_MESSAGE_UD);

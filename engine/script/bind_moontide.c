@@ -1,4 +1,4 @@
-/* The C half of the module: accounts, tasks, time, log, progress. The Lua half is
+/* The C half of the module: accounts, time, log, progress. The Lua half is
  * lua/moontide/init.lua. */
 #include "script/live_int.h"
 
@@ -46,59 +46,6 @@ static int core_accounts(lua_State *L)
         lua_pushstring(L, name);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
-}
-
-/* ---------------------------------------------------------------- tasks */
-
-struct lua_task {
-    struct mt_task *task;
-};
-
-static int core_spawn(lua_State *L)
-{
-    luaL_checktype(L, 1, LUA_TFUNCTION);
-    if (mt_script_of(L)->cancelled)
-        return mt_fault_raisef(L, MT_ERR_CANCELLED, "script.cancelled", "the script was stopped");
-    struct lua_task *ud = lua_newuserdatauv(L, sizeof *ud, 0);
-    ud->task = NULL;
-    luaL_setmetatable(L, MT_TYPE_TASK);
-    lua_insert(L, 1);
-    ud->task = mt_task_spawn(mt_script_of(L), L, lua_gettop(L) - 2);
-    if (!ud->task)
-        return mt_fault_raisef(L, MT_ERR_NOMEM, "memory", "out of memory");
-    return 1;
-}
-
-static int join_more(lua_State *L, int status, lua_KContext ctx)
-{
-    (void)status;
-    mt_wait_check(L, (struct mt_wait *)ctx);
-    return 0;
-}
-
-static void join_cancel(struct mt_wait *wait)
-{
-    (void)wait; /* the task that is waited for is cancelled as well, and its end wakes this one */
-}
-
-static int task_join(lua_State *L)
-{
-    struct mt_task *task = ((struct lua_task *)luaL_checkudata(L, 1, MT_TYPE_TASK))->task;
-
-    task->joined = true;
-    if (task->ended) {
-        if (task->failed)
-            return mt_fault_raise(L, &task->fault);
-        return 0;
-    }
-    mt_task_may_wait(L);
-    if (task == mt_script_of(L)->current)
-        return mt_fault_raisef(L, MT_ERR_STATE, "task.self", "a task cannot wait for itself");
-    struct mt_wait *wait = mt_wait_new(L, sizeof *wait, NULL);
-    wait->cancel = join_cancel;
-    wait->next_joiner = task->joiners;
-    task->joiners = wait;
-    return mt_task_wait(L, wait, join_more);
 }
 
 /* ---------------------------------------------------------------- time */
@@ -201,7 +148,8 @@ static int core_log(lua_State *L)
     int level = luaL_checkoption(L, 1, NULL, levels);
     const char *text = luaL_tolstring(L, 2, NULL);
 
-    mt_log((enum mt_log_level)level, mt_script_of(L)->name, "%s", text);
+    if (!mt_script_of(L)->checking)
+        mt_log((enum mt_log_level)level, mt_script_of(L)->name, "%s", text);
     return 0;
 }
 
@@ -263,6 +211,36 @@ static int core_grant(lua_State *L)
     return 1;
 }
 
+/* check_options(function, table): against the API record, as C does. */
+static int core_check_options(lua_State *L)
+{
+    mt_options_check(L, 2, luaL_checkstring(L, 1));
+    return 0;
+}
+
+/* checking(): whether the script is only to be loaded. */
+static int core_checking(lua_State *L)
+{
+    lua_pushboolean(L, mt_script_of(L)->checking);
+    return 1;
+}
+
+/* on_stop(f): the task that ends the script in good order. */
+static int core_on_stop(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_settop(L, 1);
+    lua_setfield(L, LUA_REGISTRYINDEX, "moontide.stop");
+    return 0;
+}
+
+/* finish(): everything that still runs is cancelled. */
+static int core_finish(lua_State *L)
+{
+    mt_script_cancel(mt_script_of(L));
+    return 0;
+}
+
 /* extend(type, methods): the half of a type that is written in Lua. */
 static int core_extend(lua_State *L)
 {
@@ -282,17 +260,31 @@ static int core_extend(lua_State *L)
 void mt_bind_moontide(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"account", core_account}, {"accounts", core_accounts}, {"archive", mt_lua_archive_open},
-        {"verify", mt_lua_verify}, {"spawn", core_spawn},       {"sleep", core_sleep},
-        {"now", core_now},         {"ago", core_ago},           {"duration", core_duration},
-        {"time", core_time},       {"log", core_log},           {"progress", core_progress},
-        {"fault", core_fault},     {"usage", core_usage},       {"raise", core_raise},
-        {"grant", core_grant},     {"extend", core_extend},     {NULL, NULL},
+        {"account", core_account},
+        {"accounts", core_accounts},
+        {"archive", mt_lua_archive_open},
+        {"verify", mt_lua_verify},
+        {"sleep", core_sleep},
+        {"now", core_now},
+        {"ago", core_ago},
+        {"duration", core_duration},
+        {"time", core_time},
+        {"log", core_log},
+        {"progress", core_progress},
+        {"fault", core_fault},
+        {"usage", core_usage},
+        {"raise", core_raise},
+        {"grant", core_grant},
+        {"checking", core_checking},
+        {"on_stop", core_on_stop},
+        {"finish", core_finish},
+        {"check_options", core_check_options},
+        {"extend", core_extend},
+        {NULL, NULL},
     };
-    static const luaL_Reg task_methods[] = {{"join", task_join}, {NULL, NULL}};
 
-    mt_script_type(L, MT_TYPE_TASK, task_methods, NULL, NULL);
     luaL_newlib(L, functions);
+    mt_bind_task(L);
     mt_bind_live(L);
     mt_bind_files(L);
     mt_bind_json(L);

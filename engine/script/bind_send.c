@@ -141,22 +141,42 @@ static void take_outgoing(lua_State *L, int index, const char *function, struct 
         mt_fault_raisef(L, MT_ERR_INVALID, "send.field", "%s: a text message needs text", function);
 }
 
-int mt_lua_send(lua_State *L)
+static int send_to(lua_State *L, const struct mt_provider *provider,
+                   struct mt_provider_account *account, const struct mt_conversation_ref *to,
+                   const char *function)
 {
-    struct mt_lua_conversation *c = mt_lua_conversation_check(L, 1);
     const char *only[ONLY_MAX + 1];
     struct mt_outgoing message;
 
     lua_settop(L, 2);
     mt_task_may_wait(L);
-    (void)mt_lua_live_want(L, c->provider, c->account);
-    struct send_wait *w = wait_new(L, c->provider);
-    take_outgoing(L, 2, "conversation:send", w->arena, only, &message);
-    message.to = c->ref;
-    enum mt_rc rc = c->provider->live->send(c->account, &message, sent, w, &w->call);
+    (void)mt_lua_live_want(L, provider, account);
+    struct send_wait *w = wait_new(L, provider);
+    take_outgoing(L, 2, function, w->arena, only, &message);
+    message.to = *to;
+    enum mt_rc rc = provider->live->send(account, &message, sent, w, &w->call);
     if (rc)
         return mt_fault_raisef(L, rc, "memory", "out of memory");
     return mt_task_wait(L, &w->wait, sent_more);
+}
+
+int mt_lua_send(lua_State *L)
+{
+    struct mt_lua_conversation *c = mt_lua_conversation_check(L, 1);
+    return send_to(L, c->provider, c->account, &c->ref, "conversation:send");
+}
+
+static int detached(lua_State *L)
+{
+    return mt_fault_raisef(L, MT_ERR_STATE, "message.detached",
+                           "the message is not of a live account's conversation");
+}
+
+int mt_lua_reply(lua_State *L, const struct mt_page *page, const struct mt_message *m)
+{
+    if (!page->account)
+        return detached(L);
+    return send_to(L, page->provider, page->account, &m->conversation, "message:reply");
 }
 
 /* ---------------------------------------------------------------- references */
@@ -194,8 +214,7 @@ int mt_lua_message_refer(lua_State *L, const struct mt_page *page, const struct 
     const char *only[ONLY_MAX + 1];
 
     if (!page->account)
-        return mt_fault_raisef(L, MT_ERR_STATE, "message.detached",
-                               "the message is not of a live account's conversation");
+        return detached(L);
     lua_settop(L, 2);
     mt_task_may_wait(L);
     (void)mt_lua_live_want(L, page->provider, page->account);

@@ -1,6 +1,6 @@
 /* Evaluates the configuration file. The Lua state lives only while the file runs; what it declared
  * is copied out. */
-#include "script/config.h"
+#include "script/config_int.h"
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -43,6 +43,8 @@ struct mt_config {
     char *path;
     struct account *accounts;
     size_t n, cap;
+    struct mt_config_jobs *jobs;
+    char *state;
     uint32_t mode;
     size_t memory_bytes; /* of the Lua state, while it lives */
     int64_t instructions_n, deadline_us;
@@ -289,9 +291,11 @@ static int word_account(lua_State *L)
 
 static int job_body(lua_State *L)
 {
-    mt_log(MT_LOG_WARN, "config", "job '%s' is not run: this version has no scheduler",
-           lua_tostring(L, lua_upvalueindex(1)));
-    return 0;
+    struct mt_config *config = builder(L);
+
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1); /* 1 name, 2 table */
+    return mt_config_job_add(L, &config->jobs, config->path);
 }
 
 static int word_job(lua_State *L)
@@ -419,11 +423,20 @@ static int run_protected(lua_State *L)
     if (luaL_loadbufferx(L, job->text, job->len, job->name, "t"))
         return lua_error(L);
     luaL_newlib(L, words);
-    lua_setupvalue(L, -2, 1);
+    lua_pushvalue(L, -1);
+    lua_setupvalue(L, -3, 1);
+    lua_insert(L, -2);
     job->config->deadline_us = mt_clock_cpu_us() + CPU_MAX_US;
     lua_sethook(L, too_long, LUA_MASKCOUNT, LOOK_EVERY);
     lua_call(L, 0, 0);
-    return 0;
+    lua_pushliteral(L, "state"); /* what the file has set besides its words */
+    lua_rawget(L, -2);
+    if (lua_isnil(L, -1))
+        return 0;
+    if (lua_type(L, -1) != LUA_TSTRING || !*lua_tostring(L, -1))
+        return luaL_error(L, "state is the path of a folder");
+    job->config->state = mt_config_path_beside(job->config->path, lua_tostring(L, -1));
+    return job->config->state ? 0 : luaL_error(L, "out of memory");
 }
 
 static enum mt_rc error_fault(lua_State *L, struct mt_fault *fault)
@@ -535,6 +548,8 @@ void mt_config_free(struct mt_config *config)
         mt_secret_free(a->token);
         mt_secret_free(a->password);
     }
+    mt_config_jobs_free(config->jobs);
+    mt_mem_free(config->state);
     mt_mem_free(config->accounts);
     mt_mem_free(config->path);
     mt_mem_free(config);
@@ -596,4 +611,59 @@ const char *mt_config_account_name(const struct mt_config *config, size_t i)
 const char *mt_config_path(const struct mt_config *config)
 {
     return config->path;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? !strcmp(a, b) : a == b;
+}
+
+static bool same_secret(const struct mt_secret *a, const struct mt_secret *b)
+{
+    if (!a || !b)
+        return a == b;
+    return mt_secret_len(a) == mt_secret_len(b) &&
+           !memcmp(mt_secret_bytes(a), mt_secret_bytes(b), mt_secret_len(a));
+}
+
+static const struct account *find(const struct mt_config *config, const char *name)
+{
+    for (size_t i = 0; i < config->n; i++) {
+        if (!strcmp(config->accounts[i].name, name))
+            return &config->accounts[i];
+    }
+    return NULL;
+}
+
+bool mt_config_account_same(const struct mt_config *a, const struct mt_config *b, const char *name)
+{
+    const struct account *x = find(a, name);
+    const struct account *y = find(b, name);
+
+    if (!x || !y)
+        return false;
+    for (size_t i = 0; i < DISCOVERY_MAX; i++) {
+        if (!same_text(x->discovery[i], y->discovery[i]))
+            return false;
+    }
+    return same_text(x->provider, y->provider) && same_text(x->appkey, y->appkey) &&
+           same_text(x->user, y->user) && same_text(x->rest, y->rest) &&
+           same_text(x->websocket, y->websocket) && same_secret(x->token, y->token) &&
+           same_secret(x->password, y->password) && x->view.rate_per_s == y->view.rate_per_s &&
+           x->view.timeout_ms == y->view.timeout_ms;
+}
+
+size_t mt_config_jobs_n(const struct mt_config *config)
+{
+    return mt_config_jobs_count(config->jobs);
+}
+
+const struct mt_job_config *mt_config_job(const struct mt_config *config, size_t i)
+{
+    return mt_config_jobs_at(config->jobs, i);
+}
+
+const char *mt_config_state(const struct mt_config *config)
+{
+    return config->state;
 }

@@ -26,5 +26,24 @@ enum mt_rc mt_config_account(const struct mt_config *config, const char *name,
 size_t mt_config_accounts_n(const struct mt_config *config);
 const char *mt_config_account_name(const struct mt_config *config, size_t i);
 const char *mt_config_path(const struct mt_config *config);
+/* Whether an account means the same in both: address, user, secrets. */
+bool mt_config_account_same(const struct mt_config *a, const struct mt_config *b, const char *name);
+
+/* What `moontide serve` runs. Lists end with NULL. */
+struct mt_job_config {
+    const char *name;
+    const char *script; /* a path; a relative one is below the configuration's folder */
+    const char *const *accounts;
+    const char *const *args;   /* as words of a command line: --older_than 90d */
+    const char *const *grants; /* "read", "http=hooks.example.com", "delete.max_per_run=100" */
+    const char *cron;          /* NULL: it runs from the start on */
+    const char *timezone;
+    const char *missed;
+    bool apply;
+};
+size_t mt_config_jobs_n(const struct mt_config *config);
+const struct mt_job_config *mt_config_job(const struct mt_config *config, size_t i);
+/* Where scripts keep what is durable: state = "dir" of the configuration, or NULL. */
+const char *mt_config_state(const struct mt_config *config);
 
 #endif

@@ -6,6 +6,7 @@
 #include "provider/provider.h"
 
 struct mt_grant;
+struct mt_hub;
 struct mt_loop;
 struct mt_reader_budget;
 struct mt_script;
@@ -17,6 +18,9 @@ struct mt_script_host {
     struct mt_reader_budget *budget; /* what all reads hold together; NULL: each has its own */
     /* The process's WebSocket client, made when first asked for; NULL: no live accounts. */
     enum mt_rc (*websockets)(void *ud, struct mt_ws_client **out, struct mt_fault *fault);
+    struct mt_hub *hub; /* where scripts share the sessions of accounts; NULL: no live accounts */
+    const char *job;    /* the script's name for the hub, under which it comes back after a restart;
+                           NULL: it does not */
     /* An account by the configuration's name; *name NULL: the only one there is, named in *name. */
     enum mt_rc (*resolve)(void *ud, const char **name, const struct mt_provider **provider,
                           struct mt_provider_account **account, struct mt_fault *fault);
@@ -43,6 +47,9 @@ struct mt_script_options {
     int64_t cpu_ms;               /* one slice between two waits; 0: 1000 */
     const struct mt_grant *grant; /* what it may do; NULL: what it declares, or the default */
     bool apply;                   /* what deletes may do so; else it raises delete.dry_run */
+    bool check;                   /* nothing is done: the script is loaded, its description and its
+                                     arguments are checked, and it ends where it would wait for the first
+                                     time */
     const char
         *command; /* how help names the call: "moontide export"; NULL: "moontide run NAME --" */
 };
@@ -55,6 +62,9 @@ enum mt_rc mt_script_start(const struct mt_script_host *host,
                            void *ud, struct mt_script **out, struct mt_fault *fault) MT_CHECKED;
 /* Every task is ended at its next wait, with a fault that pcall cannot keep away. done follows. */
 void mt_script_cancel(struct mt_script *script);
+/* No new events, no new calls of timers; when the handlers in hand have ended, and their events are
+ * acknowledged, everything else is cancelled. done follows. */
+void mt_script_stop(struct mt_script *script);
 void mt_script_free(struct mt_script *script);
 
 #endif

@@ -15,13 +15,17 @@
 
 struct mt_task {
     struct mt_script *script;
-    struct mt_task *next; /* all tasks of the script */
+    struct mt_task *next, *prev; /* all tasks of the script that are not forgotten, newest first */
+    uint64_t number;             /* in the order in which they were made */
+    unsigned handles;            /* userdata that refer to it; the main task has one of its own */
     lua_State *T;
     int ref;
     bool queued;
     bool ended;
     bool failed;
-    bool joined; /* somebody waits or waited for it: its failure is told there */
+    bool cancelled; /* ends at its next wait, alone */
+    bool vital;     /* when it fails, the script has failed */
+    bool joined;    /* somebody waits or waited for it: its failure is told there */
     struct mt_wait *wait;
     struct mt_wait *joiners;
     struct mt_task *run_next;
@@ -52,13 +56,19 @@ struct mt_script {
     bool grant_stated;         /* by whoever runs it, or by the script: from then on only less */
     bool apply;                /* what deletes may do so */
     int64_t deleted_n;         /* messages of this run */
+    uint64_t lives_made_n;
     struct mt_task *tasks;
     struct mt_task *main; /* its result is the script's status */
     struct mt_task *current;
     struct mt_task *run_first, *run_last;
+    uint64_t tasks_made_n;
     size_t alive_n;
+    uint64_t blamed; /* the first task that failed and that nobody can join any more; 0: none */
+    struct mt_fault blame;
     bool drain_posted;
     bool cancelled;
+    bool stopping;
+    bool checking; /* ends where it would wait */
     bool finished;
     int status;
     bool failed;
@@ -96,6 +106,9 @@ void *mt_script_wait_mark(void);
 MT_RAISES void mt_task_may_wait(lua_State *L);
 /* A zeroed wait (size ≥ sizeof struct mt_wait) on top of the stack, owned by the collector. */
 MT_RAISES void *mt_wait_new(lua_State *L, size_t size, void (*release)(struct mt_wait *wait));
+/* In front of what has an effect, before anything is made: a script that is only checked ends here.
+ */
+MT_RAISES void mt_task_acts(lua_State *L);
 /* The tail call of every binding that waits. */
 int mt_task_wait(lua_State *L, struct mt_wait *wait, lua_KFunction k);
 /* From completions, on the loop thread: never touches Lua. */
@@ -104,6 +117,13 @@ void mt_wait_wake(struct mt_wait *wait, enum mt_rc rc, const struct mt_fault *fa
 MT_RAISES void mt_wait_check(lua_State *L, struct mt_wait *wait);
 struct mt_task *mt_task_spawn(struct mt_script *script, lua_State *from,
                               int args_n); /* function and args on from */
+/* A userdata refers to the task: it is kept until the last of them has let go. */
+void mt_task_handle(struct mt_task *task);
+void mt_task_let_go(struct mt_task *task);
+/* The script ends with this fault; the first one counts. */
+void mt_script_fail(struct mt_script *script, const struct mt_fault *fault);
+/* Ends one task at its next wait, as mt_script_cancel does all of them; nobody is told. */
+void mt_task_cancel(struct mt_task *task);
 
 /* state.c: pushes the text and frees the buffer, also when the push runs out of memory. Returns 1.
  */
@@ -208,6 +228,7 @@ void mt_bind_conversation(lua_State *L);
 void mt_bind_message(lua_State *L);
 void mt_bind_archive(lua_State *L);
 void mt_bind_json(lua_State *L); /* pushes moontide.json */
+void mt_bind_task(lua_State *L); /* adds to the table of the core on top of the stack */
 int mt_lua_conversations(lua_State *L);
 int mt_lua_history(lua_State *L);
 int mt_lua_history_page(lua_State *L);
@@ -222,5 +243,6 @@ int mt_lua_doctor(lua_State *L);
 #define MT_TYPE_ARCHIVE      "moontide.archive"
 #define MT_TYPE_TASK         "moontide.task"
 #define MT_TYPE_WAIT         "moontide.wait"
+#define MT_TYPE_SIGNAL       "moontide.signal"
 
 #endif

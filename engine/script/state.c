@@ -112,7 +112,8 @@ static int protected_done(lua_State *L, int status, lua_KContext handler)
     struct mt_script *script = mt_script_of(L);
 
     if (status != LUA_OK && status != LUA_YIELD) {
-        if (script->cancelled) /* a cancelled task does not go on behind a pcall */
+        /* a cancelled task does not go on behind a pcall */
+        if (script->cancelled || (script->current && script->current->cancelled))
             return lua_error(L);
         if (handler) { /* the handler runs after unwinding, where the watchdog still reaches it */
             lua_pushvalue(L, 1);
@@ -237,7 +238,8 @@ static int script_print(lua_State *L)
     }
     luaL_pushresult(&line);
     const char *text = lua_tolstring(L, -1, &len);
-    script->host->print(script->host->ud, text, len);
+    if (!script->checking)
+        script->host->print(script->host->ud, text, len);
     return 0;
 }
 

@@ -23,12 +23,28 @@ static int wait_gc(lua_State *L)
     return 0;
 }
 
+static void raise_cancelled(lua_State *L)
+{
+    const struct mt_script *script = mt_script_of(L);
+
+    if (script->cancelled)
+        mt_fault_raisef(L, MT_ERR_CANCELLED, "script.cancelled", "the script was stopped");
+    if (script->current && script->current->cancelled)
+        mt_fault_raisef(L, MT_ERR_CANCELLED, "task.cancelled", "the task was ended from outside");
+}
+
+void mt_task_acts(lua_State *L)
+{
+    if (mt_script_of(L)->checking)
+        mt_script_cancel(mt_script_of(L));
+    raise_cancelled(L);
+}
+
 void mt_task_may_wait(lua_State *L)
 {
     struct mt_script *script = mt_script_of(L);
 
-    if (script->cancelled)
-        mt_fault_raisef(L, MT_ERR_CANCELLED, "script.cancelled", "the script was stopped");
+    mt_task_acts(L);
     if (!script->current || !lua_isyieldable(L))
         mt_fault_raisef(L, MT_ERR_STATE, "script.cannot_wait",
                         "this function waits, which is not possible here (in a metamethod, a sort "
@@ -94,8 +110,7 @@ void mt_wait_wake(struct mt_wait *wait, enum mt_rc rc, const struct mt_fault *fa
 
 void mt_wait_check(lua_State *L, struct mt_wait *wait)
 {
-    if (mt_script_of(L)->cancelled)
-        mt_fault_raisef(L, MT_ERR_CANCELLED, "script.cancelled", "the script was stopped");
+    raise_cancelled(L);
     if (wait->rc)
         mt_fault_raise(L, &wait->fault);
 }
@@ -104,19 +119,75 @@ void mt_wait_check(lua_State *L, struct mt_wait *wait)
 
 struct mt_task *mt_task_spawn(struct mt_script *script, lua_State *from, int args_n)
 {
+    lua_State *T = lua_newthread(from);
+    int ref = luaL_ref(from, LUA_REGISTRYINDEX);
     struct mt_task *task = mt_mem_calloc(1, sizeof *task);
 
-    if (!task)
+    if (!task) {
+        luaL_unref(from, LUA_REGISTRYINDEX, ref);
         return NULL;
+    }
     task->script = script;
-    task->T = lua_newthread(from);
-    task->ref = luaL_ref(from, LUA_REGISTRYINDEX);
+    task->T = T;
+    task->ref = ref;
     lua_xmove(from, task->T, args_n + 1);
+    task->number = ++script->tasks_made_n;
     task->next = script->tasks;
+    if (script->tasks)
+        script->tasks->prev = task;
     script->tasks = task;
     script->alive_n++;
     enqueue(task);
     return task;
+}
+
+/* Of the tasks that failed and that nobody joined, the one that was made first. */
+static void blame(struct mt_script *script, const struct mt_task *task)
+{
+    if (!task->failed || task->joined)
+        return;
+    if (script->blamed && script->blamed < task->number)
+        return;
+    script->blamed = task->number;
+    script->blame = task->fault;
+}
+
+/* A script that runs for weeks makes millions of them. */
+static void forget_ended(struct mt_task *task)
+{
+    struct mt_script *script = task->script;
+
+    if (!task->ended || task->queued || task->handles)
+        return;
+    blame(script, task);
+    if (task->prev)
+        task->prev->next = task->next;
+    else
+        script->tasks = task->next;
+    if (task->next)
+        task->next->prev = task->prev;
+    mt_mem_free(task);
+}
+
+void mt_task_handle(struct mt_task *task)
+{
+    task->handles++;
+}
+
+void mt_task_let_go(struct mt_task *task)
+{
+    task->handles--;
+    forget_ended(task);
+}
+
+void mt_task_cancel(struct mt_task *task)
+{
+    if (task->ended)
+        return;
+    task->cancelled = true;
+    task->joined = true;
+    if (task->wait && !task->wait->done && task->wait->cancel)
+        task->wait->cancel(task->wait);
 }
 
 static void finish(void *ud)
@@ -125,15 +196,15 @@ static void finish(void *ud)
     script->done(script->ud, script->status, script->failed ? &script->fault : NULL);
 }
 
-/* The first that failed, in the order in which they were made, and that nobody joined. */
+/* Also of those that somebody could still have joined. */
 static void blame_unjoined(struct mt_script *script)
 {
-    for (const struct mt_task *task = script->tasks; task; task = task->next) {
-        if (!task->failed || task->joined)
-            continue;
-        script->failed = true;
-        script->fault = task->fault;
-    }
+    for (const struct mt_task *task = script->tasks; task; task = task->next)
+        blame(script, task);
+    if (!script->blamed)
+        return;
+    script->failed = true;
+    script->fault = script->blame;
 }
 
 static void end_task(struct mt_task *task, bool failed)
@@ -146,11 +217,8 @@ static void end_task(struct mt_task *task, bool failed)
         lua_xmove(task->T, script->L, 1); /* its own stack may be what overflowed */
         mt_fault_from_lua(script->L, &task->fault);
     }
-    if (failed && task == script->main) {
-        script->failed = true;
-        script->fault = task->fault;
-        mt_script_cancel(script); /* what it started has nobody left to work for */
-    }
+    if (failed && (task == script->main || task->vital))
+        mt_script_fail(script, &task->fault); /* what it started has nobody left to work for */
     while (task->joiners) {
         struct mt_wait *joiner = task->joiners;
         task->joiners = joiner->next_joiner;
@@ -185,7 +253,7 @@ static void run(struct mt_task *task, int args_n)
     if (status == LUA_YIELD) {
         if (nres == 1 && task->wait) {
             lua_pop(task->T, 1);
-            if (script->cancelled && task->wait->cancel && !task->wait->done)
+            if ((script->cancelled || task->cancelled) && task->wait->cancel && !task->wait->done)
                 task->wait->cancel(task->wait);
             return;
         }
@@ -209,11 +277,13 @@ static void drain(void *ud)
     while (list) {
         struct mt_task *next = list->run_next;
         list->queued = false;
+        mt_task_handle(list); /* the collector may run in between */
         if (!list->ended) {
             bool fresh = lua_status(list->T) == LUA_OK;
             if (fresh || (list->wait && list->wait->done))
                 run(list, fresh ? lua_gettop(list->T) - 1 : 0);
         }
+        mt_task_let_go(list);
         list = next;
     }
 }
@@ -226,6 +296,35 @@ void mt_script_cancel(struct mt_script *script)
     for (struct mt_task *task = script->tasks; task; task = task->next) {
         if (!task->ended && task->wait && !task->wait->done && task->wait->cancel)
             task->wait->cancel(task->wait);
+    }
+}
+
+void mt_script_fail(struct mt_script *script, const struct mt_fault *fault)
+{
+    if (!script->failed && !script->cancelled) {
+        script->failed = true;
+        script->fault = *fault;
+    }
+    mt_script_cancel(script);
+}
+
+static int spawn_stop(lua_State *L)
+{
+    lua_getfield(L, LUA_REGISTRYINDEX, "moontide.stop");
+    if (!mt_task_spawn(mt_script_of(L), L, 0))
+        return luaL_error(L, "out of memory");
+    return 0;
+}
+
+void mt_script_stop(struct mt_script *script)
+{
+    if (script->stopping || script->cancelled || script->finished)
+        return;
+    script->stopping = true;
+    lua_pushcfunction(script->L, spawn_stop);
+    if (lua_pcall(script->L, 0, 0, 0)) {
+        lua_pop(script->L, 1);
+        mt_script_cancel(script);
     }
 }
 
@@ -253,6 +352,7 @@ static int start_main(lua_State *L)
     mt_script_of(L)->main = mt_task_spawn(mt_script_of(L), L, 4);
     if (!mt_script_of(L)->main)
         return luaL_error(L, "out of memory");
+    mt_task_handle(mt_script_of(L)->main);
     return 0;
 }
 
@@ -269,6 +369,7 @@ enum mt_rc mt_script_start(const struct mt_script_host *host,
     if (!script)
         return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
     script->host = host;
+    script->checking = options->check;
     script->memory_max_bytes = options->memory_bytes ? options->memory_bytes : 64u << 20;
     script->cpu_ms = options->cpu_ms ? options->cpu_ms : 1000;
     script->done = done;

@@ -109,6 +109,13 @@ static lua_State *coroutine_arg(lua_State *L, int index)
     return co;
 }
 
+/* It waits for the engine: the mark stays on its stack until the task that waits for it goes on. */
+static bool waits(lua_State *co, int nres)
+{
+    return lua_status(co) == LUA_YIELD && nres == 1 &&
+           lua_touserdata(co, -1) == mt_script_wait_mark();
+}
+
 /* Resumes co with nargs values from its stack. Returns the number of results on co, -1 for an error
  * (value on top of co), -2 when co waits for the engine. */
 static int resume(lua_State *L, lua_State *co, int nargs)
@@ -121,11 +128,7 @@ static int resume(lua_State *L, lua_State *co, int nargs)
     mt_watch_leave(script, before);
     if (status != LUA_OK && status != LUA_YIELD)
         return -1;
-    if (status == LUA_YIELD && nres == 1 && lua_touserdata(co, -1) == mt_script_wait_mark()) {
-        lua_pop(co, 1);
-        return -2;
-    }
-    return nres;
+    return waits(co, nres) ? -2 : nres;
 }
 
 static int resumed(lua_State *L, int status, lua_KContext ctx);
@@ -159,6 +162,7 @@ static int resumed(lua_State *L, int status, lua_KContext ctx)
 {
     lua_State *co = lua_tothread(L, ctx ? lua_upvalueindex(1) : 1);
     (void)status;
+    lua_pop(co, 1); /* the mark */
     return resume_loop(L, co, 0, ctx);
 }
 
@@ -176,6 +180,8 @@ static int start_resume(lua_State *L, lua_State *co, int first, bool wrapped)
     }
     if (co == L || !lua_checkstack(co, nargs + 1))
         return luaL_error(L, "cannot resume this coroutine");
+    if (waits(co, lua_gettop(co) ? 1 : 0))
+        return luaL_error(L, "cannot resume a coroutine that waits: it goes on by itself");
     lua_xmove(L, co, nargs);
     return resume_loop(L, co, nargs, wrapped);
 }

@@ -20,6 +20,7 @@ end
 
 local live = require "moontide.live"
 core.extend("account", { on = live.on, off = live.off })
+core.extend("conversation", { ask = live.ask })
 
 local files = require "moontide.files"
 core.extend("message", { download = files.download })
@@ -47,6 +48,11 @@ local function readers(message)
 end
 core.extend("message", { readers = readers })
 
+core.on_stop(function()
+  live.stop()
+  core.finish()
+end)
+
 local described = {}
 
 --- Describes a script: name, summary, args, grant, run.
@@ -57,6 +63,8 @@ function moontide.script(description)
   if type(description.run) ~= "function" then core.usage("script.description", "a script's run is a function") end
   return setmetatable(description, described)
 end
+
+function moontide.is_checked() return core.checking() end
 
 function moontide.is_script(value) return getmetatable(value) == described end
 

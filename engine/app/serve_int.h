@@ -1,0 +1,79 @@
+/* `moontide serve`: the process, and its jobs. Private to the room. */
+#ifndef MT_APP_SERVE_INT_H
+#define MT_APP_SERVE_INT_H
+
+#include "script/config.h"
+#include "script/script.h"
+
+struct mt_accounts;
+struct mt_arena;
+struct mt_notify;
+struct mt_timer;
+struct mt_serve;
+
+#define MT_SERVE_GRACE_MS 20000 /* for what is in hand, when a script is stopped */
+
+/* What a job is: copied from the configuration, with the script's text. */
+struct mt_job_def {
+    struct mt_arena *arena;
+    struct mt_job_config config;
+    const char *label; /* of the script, in messages */
+    const char *text;
+    size_t text_len;
+};
+
+struct mt_job {
+    struct mt_job *next;
+    struct mt_serve *serve;
+    char *name;
+    struct mt_job_def *def;
+    struct mt_job_def *coming; /* takes the place of def when the script has ended */
+    struct mt_script *script;  /* NULL: it does not run */
+    struct mt_script_host host;
+    struct mt_timer *timer; /* the end of the grace, of a rest, or of the time to prove itself */
+    enum { MT_JOB_READY, MT_JOB_RUNS, MT_JOB_STOPS, MT_JOB_RESTS, MT_JOB_OVER } state;
+    unsigned failures_n; /* in a row */
+    bool removed;        /* from the configuration */
+    bool flush_posted;
+};
+
+struct mt_serve {
+    struct mt_loop *loop;
+    struct mt_accounts *accounts;
+    struct mt_reader_budget *budget;
+    struct mt_ws_client *ws;
+    struct mt_hub *hub;
+    struct mt_notify *notify;
+    struct mt_timer *grace;
+    struct mt_job *jobs;
+    const char *
+        *stale;        /* accounts that are to be opened anew when nobody uses them; a hole is "" */
+    unsigned checks_n; /* scripts that are being looked at */
+    unsigned signals_n;
+    bool reloading;
+    bool stopping;
+    bool cut; /* something in hand was not finished */
+    bool check_only;
+    unsigned failed_n; /* of the checks */
+};
+
+/* serve_job.c */
+enum mt_rc mt_job_def_new(const struct mt_config *config, const struct mt_job_config *from,
+                          struct mt_job_def **out, struct mt_fault *fault) MT_CHECKED;
+void mt_job_def_free(struct mt_job_def *def);
+bool mt_job_def_same(const struct mt_job_def *a, const struct mt_job_def *b);
+bool mt_job_def_uses(const struct mt_job_def *def, const char *account);
+struct mt_job *mt_job_new(struct mt_serve *serve, const char *name);
+void mt_job_free(struct mt_job *job);
+void mt_job_start(struct mt_job *job);
+/* What is in hand ends, MT_SERVE_GRACE_MS at most. */
+void mt_job_stop(struct mt_job *job);
+/* Loads the script without doing anything; done follows, never at once. */
+enum mt_rc mt_job_check(struct mt_serve *serve, struct mt_job_def *def,
+                        void (*done)(struct mt_serve *serve, struct mt_job_def *def,
+                                     const struct mt_fault *fault)) MT_CHECKED;
+
+/* serve.c: a job's script has ended and is freed. */
+void mt_serve_job_ended(struct mt_serve *serve, struct mt_job *job);
+
+#endif

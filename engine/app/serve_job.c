@@ -1,0 +1,423 @@
+/* A job of `moontide serve`: its definition, its script's life, what happens when it fails. */
+#include "app/serve_int.h"
+
+#include "app/accounts_int.h"
+#include "base/arena.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/rand.h"
+#include "loop/loop.h"
+#include "script/hub.h"
+#include "ws/client.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SCRIPT_MAX_BYTES ((size_t)16 << 20)
+#define ARENA_MAX        (SCRIPT_MAX_BYTES + ((size_t)1 << 20))
+#define REST_FIRST_MS    1000
+#define REST_MAX_MS      60000
+#define PROOF_MS         60000 /* what has run for so long starts anew with short rests */
+#define CPU_MS           200   /* one slice: the others wait meanwhile */
+
+/* ---------------------------------------------------------------- definitions */
+
+static const char *copy(struct mt_arena *arena, const char *text, bool *failed)
+{
+    const char *mine = text ? mt_arena_strdup(arena, text) : NULL;
+
+    *failed = *failed || (text && !mine);
+    return mine;
+}
+
+static const char *const *copy_list(struct mt_arena *arena, const char *const *list, bool *failed)
+{
+    size_t n = 0;
+
+    while (list[n])
+        n++;
+    const char **mine = mt_arena_calloc(arena, n + 1, sizeof *mine);
+    *failed = *failed || !mine;
+    for (size_t i = 0; mine && i < n; i++)
+        mine[i] = copy(arena, list[i], failed);
+    return mine;
+}
+
+static enum mt_rc def_fill(struct mt_job_def *def, const struct mt_job_config *from,
+                           struct mt_fault *fault)
+{
+    struct mt_arena *arena = def->arena;
+    bool failed = false;
+    char *text = NULL;
+    size_t len = 0;
+    int err = mt_fs_read_all(from->script, SCRIPT_MAX_BYTES, &text, &len);
+
+    if (err) {
+        mt_fs_fault(fault, err, "read", from->script);
+        snprintf(fault->code, sizeof fault->code, "config.script");
+        return fault->kind = MT_ERR_INVALID;
+    }
+    def->text = mt_arena_strndup(arena, text, len);
+    def->text_len = len;
+    mt_mem_free(text);
+    def->config.name = copy(arena, from->name, &failed);
+    def->config.script = copy(arena, from->script, &failed);
+    def->config.accounts = copy_list(arena, from->accounts, &failed);
+    def->config.args = copy_list(arena, from->args, &failed);
+    def->config.grants = copy_list(arena, from->grants, &failed);
+    def->config.apply = from->apply;
+    if (failed || !def->text)
+        return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
+    const char *slash = strrchr(def->config.script, '/');
+    def->label = slash ? slash + 1 : def->config.script;
+    return MT_OK;
+}
+
+enum mt_rc mt_job_def_new(const struct mt_config *config, const struct mt_job_config *from,
+                          struct mt_job_def **out, struct mt_fault *fault)
+{
+    const struct mt_account_config *account = NULL;
+    struct mt_job_def *def = NULL;
+    enum mt_rc rc = MT_OK;
+
+    *out = NULL;
+    if (from->cron)
+        return mt_fault_set(
+            fault, MT_ERR_INVALID, "config.cron",
+            "this version runs no job at a time of its own: take cron away, and use "
+            "moontide.every in the script");
+    for (size_t i = 0; !rc && from->accounts[i]; i++)
+        rc = mt_config_account(config, from->accounts[i], &account, fault);
+    if (rc)
+        return rc;
+    def = mt_mem_calloc(1, sizeof *def);
+    if (!def)
+        return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
+    def->arena = mt_arena_new(ARENA_MAX);
+    rc = def->arena ? def_fill(def, from, fault)
+                    : mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
+    if (rc)
+        mt_job_def_free(def);
+    else
+        *out = def;
+    return rc;
+}
+
+void mt_job_def_free(struct mt_job_def *def)
+{
+    if (def)
+        mt_arena_free(def->arena);
+    mt_mem_free(def);
+}
+
+static bool same_list(const char *const *a, const char *const *b)
+{
+    while (*a && *b && !strcmp(*a, *b)) {
+        a++;
+        b++;
+    }
+    return !*a && !*b;
+}
+
+bool mt_job_def_same(const struct mt_job_def *a, const struct mt_job_def *b)
+{
+    return a->text_len == b->text_len && !memcmp(a->text, b->text, a->text_len) &&
+           !strcmp(a->config.script, b->config.script) &&
+           same_list(a->config.accounts, b->config.accounts) &&
+           same_list(a->config.args, b->config.args) &&
+           same_list(a->config.grants, b->config.grants) && a->config.apply == b->config.apply;
+}
+
+bool mt_job_def_uses(const struct mt_job_def *def, const char *account)
+{
+    for (size_t i = 0; def->config.accounts[i]; i++) {
+        if (!strcmp(def->config.accounts[i], account))
+            return true;
+    }
+    return false;
+}
+
+/* ---------------------------------------------------------------- what a script asks the host for
+ */
+
+static enum mt_rc resolve(void *ud, const char **name, const struct mt_provider **provider,
+                          struct mt_provider_account **account, struct mt_fault *fault)
+{
+    struct mt_job *job = ud;
+    return mt_accounts_get_of(job->serve->accounts, job->def->config.accounts, name, provider,
+                              account, fault);
+}
+
+static enum mt_rc account_name(void *ud, size_t i, const char **name, struct mt_fault *fault)
+{
+    const struct mt_job *job = ud;
+
+    (void)fault;
+    for (size_t k = 0; k < i; k++) {
+        if (!job->def->config.accounts[k]) {
+            *name = NULL;
+            return MT_OK;
+        }
+    }
+    *name = job->def->config.accounts[i];
+    return MT_OK;
+}
+
+static enum mt_rc websockets(void *ud, struct mt_ws_client **out, struct mt_fault *fault)
+{
+    struct mt_serve *serve = ((struct mt_job *)ud)->serve;
+
+    if (!serve->ws) {
+        enum mt_rc rc =
+            mt_ws_client_new(serve->loop, &(struct mt_ws_client_options){0}, &serve->ws, fault);
+        if (rc)
+            return rc;
+    }
+    *out = serve->ws;
+    return MT_OK;
+}
+
+static void flush_lines(void *ud)
+{
+    struct mt_job *job = ud;
+
+    job->flush_posted = false;
+    fflush(stdout);
+}
+
+static void flush_now(void *ud)
+{
+    (void)ud;
+    fflush(stdout);
+}
+
+static void print(void *ud, const char *line, size_t len)
+{
+    struct mt_job *job = ud;
+
+    printf("%s: ", job->name);
+    fwrite(line, 1, len, stdout);
+    fputc('\n', stdout);
+    if (!job->flush_posted)
+        job->flush_posted = !mt_loop_post(job->serve->loop, flush_lines, job);
+}
+
+static void progress(void *ud, const char *label, int64_t done, int64_t total, const char *unit,
+                     const char *extra)
+{
+    (void)ud, (void)label, (void)done, (void)total, (void)unit, (void)extra;
+}
+
+static void host_init(struct mt_job *job)
+{
+    struct mt_serve *serve = job->serve;
+
+    job->host.loop = serve->loop;
+    job->host.budget = serve->budget;
+    job->host.websockets = websockets;
+    job->host.hub = serve->hub;
+    job->host.job = job->name;
+    job->host.resolve = resolve;
+    job->host.account_name = account_name;
+    job->host.print = print;
+    job->host.flush = flush_now;
+    job->host.progress = progress;
+    job->host.ud = job;
+}
+
+static void script_options(const struct mt_job_def *def, struct mt_script_options *options)
+{
+    memset(options, 0, sizeof *options);
+    options->name = def->label;
+    options->text = def->text;
+    options->text_len = def->text_len;
+    options->args = def->config.args;
+    options->accounts = def->config.accounts;
+    options->command = def->label;
+    options->cpu_ms = CPU_MS;
+}
+
+/* ---------------------------------------------------------------- the script's life */
+
+static int64_t rest_ms(unsigned failures_n)
+{
+    int64_t ms = REST_FIRST_MS;
+
+    for (unsigned i = 1; i < failures_n && ms < REST_MAX_MS; i++)
+        ms *= 2;
+    if (ms > REST_MAX_MS)
+        ms = REST_MAX_MS;
+    return ms - (int64_t)mt_rand_below((uint64_t)ms / 4);
+}
+
+static void failed(struct mt_job *job, const struct mt_fault *fault)
+{
+    int64_t ms = rest_ms(++job->failures_n);
+
+    mt_log(MT_LOG_ERROR, "serve", "job '%s' has failed, and starts again in %lld.%lld s: %s [%s]",
+           job->name, (long long)ms / 1000, (long long)ms % 1000 / 100, fault->message,
+           fault->code);
+    job->state = MT_JOB_RESTS;
+    mt_timer_start(job->timer, ms, 0);
+}
+
+static void ended(void *ud, int status, const struct mt_fault *fault)
+{
+    struct mt_job *job = ud;
+    struct mt_script *script = job->script;
+
+    job->script = NULL;
+    mt_timer_stop(job->timer);
+    if (job->state == MT_JOB_STOPS) {
+        job->state = MT_JOB_READY;
+    } else if (fault) {
+        failed(job, fault);
+    } else {
+        mt_log(MT_LOG_INFO, "serve", "job '%s' has ended with status %d", job->name, status);
+        job->state = MT_JOB_OVER;
+    }
+    mt_script_free(script);
+    mt_serve_job_ended(job->serve, job);
+}
+
+void mt_job_start(struct mt_job *job)
+{
+    struct mt_script_options options;
+    struct mt_fault fault;
+
+    host_init(job);
+    script_options(job->def, &options);
+    if (mt_script_start(&job->host, &options, ended, job, &job->script, &fault)) {
+        failed(job, &fault);
+        return;
+    }
+    job->state = MT_JOB_RUNS;
+    mt_timer_start(job->timer, PROOF_MS, 0);
+    mt_log(MT_LOG_INFO, "serve", "job '%s' runs", job->name);
+}
+
+void mt_job_stop(struct mt_job *job)
+{
+    if (job->state == MT_JOB_RESTS) {
+        job->state = MT_JOB_READY;
+        mt_timer_stop(job->timer);
+    }
+    if (job->state != MT_JOB_RUNS)
+        return;
+    job->state = MT_JOB_STOPS;
+    mt_timer_start(job->timer, MT_SERVE_GRACE_MS, 0);
+    mt_script_stop(job->script);
+}
+
+static void on_timer(void *ud)
+{
+    struct mt_job *job = ud;
+
+    if (job->state == MT_JOB_RESTS) {
+        mt_job_start(job);
+    } else if (job->state == MT_JOB_RUNS) { /* an account that it used before, and now does not */
+        job->failures_n = 0;
+        mt_hub_forget(job->serve->hub, job->name, NULL);
+    } else if (job->state == MT_JOB_STOPS) {
+        mt_log(MT_LOG_WARN, "serve", "job '%s' did not finish in %d s and is cut off", job->name,
+               MT_SERVE_GRACE_MS / 1000);
+        job->serve->cut = true;
+        mt_script_cancel(job->script);
+    }
+}
+
+struct mt_job *mt_job_new(struct mt_serve *serve, const char *name)
+{
+    struct mt_job *job = mt_mem_calloc(1, sizeof *job);
+    struct mt_job **at = &serve->jobs;
+
+    if (!job)
+        return NULL;
+    job->serve = serve;
+    job->name = mt_mem_strdup(name);
+    if (!job->name || mt_timer_new(serve->loop, on_timer, job, &job->timer)) {
+        mt_mem_free(job->name);
+        mt_mem_free(job);
+        return NULL;
+    }
+    while (*at)
+        at = &(*at)->next;
+    *at = job;
+    return job;
+}
+
+void mt_job_free(struct mt_job *job)
+{
+    struct mt_job **at = &job->serve->jobs;
+
+    while (*at && *at != job)
+        at = &(*at)->next;
+    if (*at)
+        *at = job->next;
+    mt_script_free(job->script);
+    mt_timer_free(job->timer);
+    mt_job_def_free(job->def);
+    mt_job_def_free(job->coming);
+    mt_mem_free(job->name);
+    mt_mem_free(job);
+}
+
+/* ---------------------------------------------------------------- only looking */
+
+struct check {
+    struct mt_job job; /* for the host's functions */
+    void (*done)(struct mt_serve *serve, struct mt_job_def *def, const struct mt_fault *fault);
+    struct mt_fault fault;
+};
+
+static void check_over(void *ud)
+{
+    struct check *check = ud;
+    struct mt_serve *serve = check->job.serve;
+    struct mt_job_def *def = check->job.def;
+    struct mt_fault fault = check->fault;
+    void (*done)(struct mt_serve *, struct mt_job_def *, const struct mt_fault *) = check->done;
+
+    mt_script_free(check->job.script);
+    mt_mem_free(check);
+    serve->checks_n--;
+    done(serve, def, fault.kind ? &fault : NULL);
+}
+
+/* To be cancelled where it would wait is the good end. */
+static void checked(void *ud, int status, const struct mt_fault *fault)
+{
+    struct check *check = ud;
+
+    (void)status;
+    if (fault && strcmp(fault->code, "script.cancelled") != 0)
+        check->fault = *fault;
+    check_over(check);
+}
+
+enum mt_rc mt_job_check(struct mt_serve *serve, struct mt_job_def *def,
+                        void (*done)(struct mt_serve *serve, struct mt_job_def *def,
+                                     const struct mt_fault *fault))
+{
+    struct check *check = mt_mem_calloc(1, sizeof *check);
+    struct mt_script_options options;
+
+    if (!check)
+        return MT_ERR_NOMEM;
+    check->job.serve = serve;
+    check->job.def = def;
+    check->done = done;
+    host_init(&check->job);
+    script_options(def, &options);
+    options.check = true;
+    serve->checks_n++;
+    if (mt_script_start(&check->job.host, &options, checked, check, &check->job.script,
+                        &check->fault) &&
+        mt_loop_post(serve->loop, check_over, check)) {
+        serve->checks_n--;
+        mt_mem_free(check);
+        return MT_ERR_NOMEM;
+    }
+    return MT_OK;
+}

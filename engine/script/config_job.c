@@ -1,0 +1,320 @@
+/* job "name" { … } of the configuration. */
+#include "script/config_int.h"
+
+#include "base/arena.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define JOBS_MAX  1000u
+#define ARENA_MAX ((size_t)16 << 20)
+#define LIST_MAX  200
+#define DEPTH_MAX 4
+#define TEXT_MAX  4096
+
+struct mt_config_jobs {
+    struct mt_arena *arena;
+    struct mt_job_config items[JOBS_MAX];
+    size_t n;
+};
+
+/* A list of texts as it is filled. */
+struct texts {
+    lua_State *L;
+    struct mt_arena *arena;
+    const char *job;
+    const char **items;
+    size_t n;
+};
+
+static const char *const keys[] = {"script", "accounts", "args",   "grant",
+                                   "cron",   "timezone", "missed", "apply"};
+#define KEYS_N (sizeof keys / sizeof *keys)
+
+char *mt_config_path_beside(const char *config_path, const char *path)
+{
+    const char *slash = strrchr(config_path, '/');
+    size_t folder = slash ? (size_t)(slash - config_path) + 1 : 0;
+    size_t len = strlen(path);
+
+    if (path[0] == '/' || !folder)
+        return mt_mem_strdup(path);
+    char *whole = mt_mem_alloc(folder + len + 1);
+    if (!whole)
+        return NULL;
+    memcpy(whole, config_path, folder);
+    memcpy(whole + folder, path, len + 1);
+    return whole;
+}
+
+/* ---------------------------------------------------------------- lists of texts */
+
+static const char *keep(lua_State *L, struct mt_arena *arena, const char *text)
+{
+    const char *copy = mt_arena_strdup(arena, text);
+
+    if (!copy)
+        luaL_error(L, "the jobs are too large");
+    return copy;
+}
+
+static void add(struct texts *t, const char *text)
+{
+    if (t->n == LIST_MAX)
+        luaL_error(t->L, "job '%s': more than %d words", t->job, LIST_MAX);
+    t->items[t->n++] = keep(t->L, t->arena, text);
+}
+
+static void texts_init(struct texts *t, lua_State *L, struct mt_arena *arena, const char *job)
+{
+    t->L = L;
+    t->arena = arena;
+    t->job = job;
+    t->n = 0;
+    t->items = mt_arena_calloc(arena, LIST_MAX + 1, sizeof *t->items);
+    if (!t->items)
+        luaL_error(L, "the jobs are too large");
+}
+
+/* A text, a number or a boolean on top of the stack, as a word. */
+static const char *word(lua_State *L, const char *job, const char *key)
+{
+    int type = lua_type(L, -1);
+
+    if (type == LUA_TBOOLEAN)
+        return lua_toboolean(L, -1) ? "true" : "false";
+    if (type != LUA_TSTRING && type != LUA_TNUMBER)
+        luaL_error(L, "job '%s': %s must be a text, a number or a boolean", job, key);
+    const char *text = lua_tostring(L, -1);
+    if (strlen(text) != lua_rawlen(L, -1) || strlen(text) > TEXT_MAX)
+        luaL_error(L, "job '%s': %s is no text", job, key);
+    return text;
+}
+
+static void add_argument(struct texts *t, const char *key)
+{
+    char option[256];
+
+    snprintf(option, sizeof option, "--%s", key);
+    if (lua_isboolean(t->L, -1)) {
+        if (lua_toboolean(t->L, -1))
+            add(t, option);
+        return;
+    }
+    add(t, option);
+    lua_pushvalue(t->L, -1); /* a number becomes a text: of a copy */
+    add(t, word(t->L, t->job, key));
+    lua_pop(t->L, 1);
+}
+
+/* args = { "positional", older_than = "90d", quiet = true, only = { "a", "b" } } as words. The
+ * table is on top of the stack. */
+static void take_args(struct texts *t)
+{
+    lua_State *L = t->L;
+    int args = lua_gettop(L);
+
+    if (!lua_istable(L, args))
+        luaL_error(L, "job '%s': args is a table", t->job);
+    for (lua_pushnil(L); lua_next(L, args); lua_pop(L, 1)) {
+        if (lua_type(L, -2) != LUA_TSTRING)
+            continue;
+        const char *key = lua_tostring(L, -2);
+        if (!lua_istable(L, -1)) {
+            add_argument(t, key);
+            continue;
+        }
+        for (int i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
+            add_argument(t, key);
+            lua_pop(L, 1);
+        }
+        lua_pop(L, 1);
+    }
+    for (int i = 1; lua_rawgeti(L, args, i) != LUA_TNIL; i++) {
+        add(t, word(L, t->job, "args"));
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+/* What may be done, flattened: { "read", http = { "a", "b" }, delete = { require = "archived" } }
+ * is read, http, http=a, http=b, delete, delete.require=archived. The table is on top of the stack.
+ */
+static void take_grant(struct texts *t, const char *prefix, int depth)
+{
+    lua_State *L = t->L;
+    int grant = lua_gettop(L);
+    char path[512];
+
+    if (!lua_istable(L, grant) || depth > DEPTH_MAX)
+        luaL_error(L, "job '%s': grant is a list such as { \"read\", \"send\" }", t->job);
+    luaL_checkstack(L, 8, "grant");
+    for (lua_pushnil(L); lua_next(L, grant); lua_pop(L, 1)) {
+        bool listed = lua_type(L, -2) != LUA_TSTRING;
+        if (listed) {
+            lua_pushvalue(L, -1);
+            snprintf(path, sizeof path, "%s%s%s", prefix, *prefix ? "=" : "",
+                     word(L, t->job, "grant"));
+            lua_pop(L, 1);
+            add(t, path);
+            continue;
+        }
+        snprintf(path, sizeof path, "%s%s%s", prefix, *prefix ? "." : "", lua_tostring(L, -2));
+        if (lua_istable(L, -1)) {
+            add(t, path);
+            take_grant(t, path, depth + 1);
+        } else if (lua_isboolean(L, -1)) {
+            if (lua_toboolean(L, -1))
+                add(t, path);
+        } else {
+            size_t len = strlen(path);
+            lua_pushvalue(L, -1);
+            snprintf(path + len, sizeof path - len, "=%s", word(L, t->job, "grant"));
+            lua_pop(L, 1);
+            add(t, path);
+        }
+    }
+}
+
+static void take_list(struct texts *t, const char *key)
+{
+    lua_State *L = t->L;
+
+    if (!lua_istable(L, -1))
+        luaL_error(L, "job '%s': %s is a list", t->job, key);
+    for (int i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
+        add(t, word(L, t->job, key));
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+/* ---------------------------------------------------------------- one job */
+
+static void check_keys(lua_State *L, const char *job)
+{
+    for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) {
+        const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
+        bool known = false;
+        for (size_t i = 0; i < KEYS_N; i++)
+            known = known || !strcmp(keys[i], key);
+        if (known)
+            continue;
+        const char *near = mt_str_nearest(key, keys, KEYS_N);
+        if (near)
+            luaL_error(L, "unknown_option: job '%s': unknown option '%s': did you mean '%s'?", job,
+                       key, near);
+        luaL_error(L, "unknown_option: job '%s': unknown option '%s'", job, key);
+    }
+}
+
+static const char *take_text(lua_State *L, struct mt_arena *arena, const char *job, const char *key)
+{
+    const char *text = NULL;
+
+    lua_getfield(L, 2, key);
+    if (!lua_isnil(L, -1)) {
+        if (lua_type(L, -1) != LUA_TSTRING || !*lua_tostring(L, -1))
+            luaL_error(L, "job '%s': %s must be a text that is not empty", job, key);
+        text = keep(L, arena, word(L, job, key));
+    }
+    lua_pop(L, 1);
+    return text;
+}
+
+static const char *const *take_texts(lua_State *L, struct mt_arena *arena, const char *job,
+                                     const char *key)
+{
+    struct texts t;
+
+    texts_init(&t, L, arena, job);
+    if (lua_getfield(L, 2, key) != LUA_TNIL) {
+        if (!strcmp(key, "args"))
+            take_args(&t);
+        else if (!strcmp(key, "grant"))
+            take_grant(&t, "", 0);
+        else
+            take_list(&t, key);
+    }
+    lua_pop(L, 1);
+    return t.items;
+}
+
+static struct mt_config_jobs *jobs_new(lua_State *L)
+{
+    struct mt_config_jobs *jobs = mt_mem_calloc(1, sizeof *jobs);
+
+    if (jobs)
+        jobs->arena = mt_arena_new(ARENA_MAX);
+    if (!jobs || !jobs->arena) {
+        mt_mem_free(jobs);
+        luaL_error(L, "out of memory");
+    }
+    return jobs;
+}
+
+int mt_config_job_add(lua_State *L, struct mt_config_jobs **at, const char *config_path)
+{
+    size_t len = 0;
+    const char *name = luaL_checklstring(L, 1, &len);
+
+    luaL_checktype(L, 2, LUA_TTABLE);
+    luaL_checkstack(L, 40, "job");
+    if (!len || len > 128 || strlen(name) != len || strchr(name, '/'))
+        return luaL_error(L, "a job needs a name of 1 to 128 characters, without /");
+    if (!*at)
+        *at = jobs_new(L);
+    struct mt_config_jobs *jobs = *at;
+    for (size_t i = 0; i < jobs->n; i++) {
+        if (!strcmp(jobs->items[i].name, name))
+            return luaL_error(L, "job '%s' is declared twice", name);
+    }
+    if (jobs->n == JOBS_MAX)
+        return luaL_error(L, "more than %d jobs", (int)JOBS_MAX);
+    check_keys(L, name);
+    struct mt_job_config *job = &jobs->items[jobs->n];
+    memset(job, 0, sizeof *job);
+    job->name = keep(L, jobs->arena, name);
+    job->script = take_text(L, jobs->arena, name, "script");
+    if (!job->script)
+        return luaL_error(L, "job '%s': script is missing", name);
+    char *path = mt_config_path_beside(config_path, job->script);
+    job->script = path ? mt_arena_strdup(jobs->arena, path) : NULL;
+    mt_mem_free(path);
+    if (!job->script)
+        return luaL_error(L, "out of memory");
+    job->cron = take_text(L, jobs->arena, name, "cron");
+    job->timezone = take_text(L, jobs->arena, name, "timezone");
+    job->missed = take_text(L, jobs->arena, name, "missed");
+    lua_getfield(L, 2, "apply");
+    job->apply = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    job->accounts = take_texts(L, jobs->arena, name, "accounts");
+    job->args = take_texts(L, jobs->arena, name, "args");
+    job->grants = take_texts(L, jobs->arena, name, "grant");
+    jobs->n++;
+    return 0;
+}
+
+/* ---------------------------------------------------------------- questions */
+
+void mt_config_jobs_free(struct mt_config_jobs *jobs)
+{
+    if (jobs)
+        mt_arena_free(jobs->arena);
+    mt_mem_free(jobs);
+}
+
+size_t mt_config_jobs_count(const struct mt_config_jobs *jobs)
+{
+    return jobs ? jobs->n : 0;
+}
+
+const struct mt_job_config *mt_config_jobs_at(const struct mt_config_jobs *jobs, size_t i)
+{
+    return jobs && i < jobs->n ? &jobs->items[i] : NULL;
+}
