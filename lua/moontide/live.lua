@@ -7,6 +7,7 @@
 -- task of its own and holds the turn, which the leader waits for, until it has ended or asks. A handler that asks gets
 -- the turn back with its answer.
 local core = ...
+local gaps = require "moontide.gaps"
 local live = {}
 local sessions = {} -- by the account
 local turns = {}    -- of handlers that run, by the number of their task
@@ -100,21 +101,25 @@ local function take_ask(session, key, event)
   end
 end
 
+local function tell(session, event)
+  for _, handler in ipairs(session.handlers[event.type] or {}) do call(session, handler, event) end
+end
+
 --- What nobody was told of when the account went off is not acknowledged.
 local function lead(session, key, queue)
   while queue.first <= queue.last do
     local item = queue[queue.first]
     queue[queue.first] = nil
     queue.first = queue.first + 1
-    local ask = item.ask or not session.off and take_ask(session, key, item.event)
+    local ask = item.ask or not item.fill and not session.off and take_ask(session, key, item.event)
     if ask then
       ask.answer = item.event and item.event.message
       resume(ask)
     elseif not session.off then
       item.begun = true
-      for _, handler in ipairs(session.handlers[item.event.type] or {}) do call(session, handler, item.event) end
+      if item.fill then item.fill(function(event) tell(session, event) end) else tell(session, item.event) end
     end
-    if item.done and (ask or item.begun) then item.done() end
+    if item.done and (ask or item.begun or item.fill) then item.done() end
   end
   session.queues[key] = nil
   less(session)
@@ -143,8 +148,19 @@ local function dispatch(session, batch, events)
   end
   if left == 0 then batch:done() end
   for _, event in ipairs(events) do
-    enqueue(session, event.conversation and event.conversation.id or "", { event = event, done = done })
+    if gaps.is_new(session, event) then
+      enqueue(session, event.conversation and event.conversation.id or "", { event = event, done = done })
+    else
+      done()
+    end
   end
+end
+
+--- Calls f in the turn of a conversation; returns when it has ended.
+local function run_in_turn(session, key, f)
+  local over = core.signal()
+  enqueue(session, key, { fill = f, done = function() over:set() end })
+  over:wait()
 end
 
 --- Who waits for an answer that cannot come any more goes on with a fault.
@@ -174,6 +190,10 @@ local function receive(session)
       return
     end
     dispatch(session, batch, events)
+    local first = events[1]
+    if first and first.type == "connected" and first.data.since then -- before what comes next
+      gaps.fill(session, first.data.since, function(key, f) run_in_turn(session, key, f) end)
+    end
   end
 end
 
@@ -199,6 +219,7 @@ function live.on(account, name, handler, options)
   core.check_options("account:on", options)
   local limit = core.duration(options and options.limit or LIMIT)
   local session = session_of(account)
+  session.account, session.listed = account, true
   session.handlers[name] = session.handlers[name] or {}
   table.insert(session.handlers[name], { call = handler, limit = limit })
 end

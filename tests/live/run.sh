@@ -84,4 +84,47 @@ try "$MOONTIDE" run "$root/tests/live/readers.lua" -- join; check "the reader jo
 try "$MOONTIDE" run "$root/tests/live/readers.lua" -- ask; check "the sender asks for receipts and goes" $status 0
 try "$MOONTIDE" run "$root/tests/live/readers.lua" -- read; check "it is read meanwhile" $status 0
 try "$MOONTIDE" run "$root/tests/live/readers.lua" -- return; check "the sender comes back and hears how many" $status 0 "read by 1"
+# An absence that the cloud's offline queue cannot hold (500 messages of single chats): the oldest come from history.
+printf 'require("moontide").account("it"):conversation("group:777003"):send "member"\n' >join.lua
+"$MOONTIDE" run join.lua
+: >bot.log
+"$MOONTIDE" run "$root/tests/live/gap.lua" >bot.log 2>bot.err & bot=$!
+wait_for bot.log connected 1
+"$MOONTIDE" run "$root/tests/live/flood.lua" -- 3 >sent.log
+wait_for bot.log got 5
+kill -STOP "$bot"
+curl -s -X POST "$rest/sandbox/cut" >/dev/null
+"$MOONTIDE" run "$root/tests/live/flood.lua" -- 620 >>sent.log
+kill -CONT "$bot"
+wait_for bot.log "connected gap" 1
+check "what the queue could not hold is known" $? 0
+"$MOONTIDE" send -a guest --to "$owner" end >>sent.log
+wait "$bot"
+check "the bot ends by itself" $? 0
+sed -n 's/^sent //p' sent.log | sed 's/ .*//' | sort >want
+sed -n 's/^got \([0-9]*\) .*/\1/p' bot.log | sort >got
+cp bot.log out
+check "all $(wc -l <want) messages are told, $(grep -c filled bot.log) of them from history" "$(comm -23 want got | wc -l)" 0
+check "none of them twice" "$(uniq -d got | wc -l)" 0
+check "each conversation in its order" "$(sed -n 's/^got \([0-9]*\) single.*/\1/p' bot.log | sort -c 2>&1 | wc -l)" 0
+# And when history gives nothing either, that is said.
+: >bot.log
+"$MOONTIDE" run "$root/tests/live/gap.lua" >bot.log 2>bot.err & bot=$!
+wait_for bot.log connected 1
+"$MOONTIDE" run "$root/tests/live/flood.lua" -- 1 >sent.log
+wait_for bot.log got 3
+kill -STOP "$bot"
+curl -s -X POST "$rest/sandbox/cut" >/dev/null
+"$MOONTIDE" run "$root/tests/live/flood.lua" -- 520 >>sent.log
+curl -s -X POST --data "seed=9,no_roaming=1" "$rest/sandbox/faults" >/dev/null
+kill -CONT "$bot"
+wait_for bot.log "gap single:guest" 1
+check "messages that nothing gives are told as a gap" $? 0
+"$MOONTIDE" send -a guest --to "$owner" end >>sent.log
+wait "$bot"
+cp bot.log out
+cat bot.err >>out
+check "with the reason, and a line in the log" 0 0 "gap single:guest history.not_opened" "may be missing in single:guest"
+check "what the queue held is told" "$(grep -c "^got" bot.log)" 506
+curl -s -X POST --data "seed=9" "$rest/sandbox/faults" >/dev/null
 echo "1..$count"

@@ -1,0 +1,107 @@
+-- After a long absence: the cloud's offline queue holds so many messages and drops the oldest. What may have been
+-- dropped is read from history and told like any message, before what comes after it. What history does not give either
+-- is told as a gap.
+local core = ...
+local gaps = {}
+local MARGIN = 60000 -- ms: the cloud's clock and ours are not the same
+local READERS = 8    -- conversations that are read at once
+local PLACES = 20000 -- conversations whose place is remembered, twice
+
+--- Ids are decimal texts that grow with time.
+local function after(a, b) return #a > #b or (#a == #b and a > b) end
+
+--- How far the messages of a conversation were told of: last, and the ids that came from history.
+local function place_of(session, key, make)
+  local places = session.places or { young = {}, n = 0, old = {} }
+  session.places = places
+  local place = places.young[key] or places.old[key]
+  if not places.young[key] and (place or make) then
+    if places.n >= PLACES then places.old, places.young, places.n = places.young, {}, 0 end
+    place = place or {}
+    places.young[key], places.n = place, places.n + 1
+  end
+  return place
+end
+
+--- Whether an event is to be told: a message that was read from history is not told again when the queue brings it.
+function gaps.is_new(session, event)
+  if event.type ~= "message" then return true end
+  local place = place_of(session, event.conversation.id, true)
+  local id = event.message.id
+  if place.filled and place.filled[id] then
+    place.filled[id] = nil
+    return false
+  end
+  if not place.last or after(id, place.last) then place.last = id end
+  return true
+end
+
+--- The conversations that may hold something since then, and why the list may not be whole.
+local function candidates(session, since)
+  local list, seen = {}, {}
+  local ok, err = pcall(function()
+    for conversation in session.account:conversations() do
+      local last = conversation.last
+      seen[conversation.id] = true
+      if not last or last.time >= since then list[#list + 1] = conversation end
+    end
+  end)
+  for _, places in ipairs { session.places and session.places.young or {}, session.places and session.places.old or {} } do
+    for id in pairs(places) do
+      if not seen[id] then
+        seen[id] = true
+        list[#list + 1] = session.account:conversation(id)
+      end
+    end
+  end
+  return list, not ok and core.fault(err) or nil
+end
+
+local function missing(session, tell, since, fault, conversation)
+  local event = { type = "gap", conversation = conversation, fault = fault, data = { since = since, ["until"] = core.now() } }
+  local from = os.date("!%Y-%m-%dT%H:%M:%SZ", since // 1000)
+  core.log("warn", ("%s: messages since %s may be missing%s: %s"):format(session.account.name, from,
+    conversation and " in " .. conversation.id or "", fault.message))
+  tell(event)
+end
+
+--- Tells what came in a conversation since then and was not told.
+local function fill(session, conversation, since, tell)
+  local place = place_of(session, conversation.id, true)
+  local known = place.last
+  place.filled = {}
+  local ok, err = pcall(function()
+    for message in conversation:history { since = since, order = "oldest" } do
+      if session.off then return end
+      local own = message.direction == "sent" and message.time < since + MARGIN -- this device may have sent it
+      if message.type == "message" and not own and not (known and not after(message.id, known)) then
+        place.filled[message.id] = true
+        if not place.last or after(message.id, place.last) then place.last = message.id end
+        tell { type = "message", conversation = conversation, message = message, data = { filled = true } }
+      end
+    end
+  end)
+  if not ok and not session.off then missing(session, tell, since, core.fault(err), conversation) end
+end
+
+--- Fills everything since then; returns when it is told. run(key, f) has f called in the conversation's turn with a
+-- function that tells an event, and returns when that has ended.
+function gaps.fill(session, since, run)
+  if not session.listed or not session.handlers.message and not session.handlers.gap then return end
+  since = since - MARGIN
+  local list, fault = candidates(session, since)
+  if fault then run("", function(tell) missing(session, tell, since, fault) end) end
+  local at = 0
+  local function read()
+    while at < #list and not session.off do
+      at = at + 1
+      local conversation = list[at]
+      run(conversation.id, function(tell) fill(session, conversation, since, tell) end)
+    end
+  end
+  local readers = {}
+  for i = 1, math.min(READERS, #list) do readers[i] = core.spawn(read) end
+  for _, task in ipairs(readers) do task:join() end
+end
+
+return gaps
