@@ -171,6 +171,8 @@ static void serve(struct front *front, const char *cert, const char *key)
         limit.rlim_cur = limit.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &limit);
     }
+    (void)fork(); /* two of them, who share the listener: a process may not have files enough */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     front->tls = SSL_CTX_new(TLS_server_method());
     front->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (!front->tls || SSL_CTX_use_certificate_file(front->tls, cert, SSL_FILETYPE_PEM) != 1 ||
@@ -185,7 +187,8 @@ static void serve(struct front *front, const char *cert, const char *key)
 uint16_t fleet_tls(const char *cert, const char *key, uint16_t to, pid_t *child)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
-    struct front front = {.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    struct front front = {.listener =
+                              socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
     socklen_t len = sizeof address;
 
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
