@@ -170,16 +170,15 @@ static bool add(struct fleet *fleet)
     static const struct mt_live_handlers handlers = {on_batch, on_ended};
     struct fleet_member *member = &fleet->members[fleet->members_n];
     struct mt_live_options options = {.ws = fleet->ws};
-    char user[32], token[64];
+    char user[32];
 
     snprintf(user, sizeof user, "u%zu", fleet->members_n);
-    snprintf(token, sizeof token, "sandbox-%s", user);
-    struct mt_secret *secret = mt_secret_new(token, strlen(token));
+    struct mt_secret *secret = mt_secret_new("secret", 6);
     struct mt_account_config config = {.name = user,
                                        .provider = "easemob",
                                        .appkey = "sandbox#demo",
                                        .user = user,
-                                       .token = secret,
+                                       .password = secret,
                                        .rest = fleet->rest,
                                        .websocket = fleet->websocket,
                                        .rate_per_s = -1};

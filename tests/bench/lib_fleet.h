@@ -55,7 +55,7 @@ struct fleet {
 bool fleet_begin(struct fleet *fleet, size_t max, uint16_t rest_port, uint16_t ws_port,
                  const char *ca_file, unsigned connects_per_second);
 void fleet_end(struct fleet *fleet);
-/* Opens n more accounts, "uN" with the token of its user, and puts them online. */
+/* Opens n more accounts, "uN" who log in with a password, and puts them online. */
 bool fleet_add(struct fleet *fleet, size_t n);
 /* Runs the loop until all are online and so many messages have come; false after so long, or when a
  * session has ended for good. */
