@@ -54,16 +54,24 @@ static void free_block(struct block *b)
     mt_mem_free(b);
 }
 
-void mt_arena_free(struct mt_arena *arena)
+void mt_arena_release(struct mt_arena *arena)
 {
-    if (!arena) {
-        return;
-    }
     for (struct block *b = arena->top; b;) {
         struct block *before = b->before;
         free_block(b);
         b = before;
     }
+    arena->top = NULL;
+    arena->at = 0;
+    arena->used = 0;
+}
+
+void mt_arena_free(struct mt_arena *arena)
+{
+    if (!arena) {
+        return;
+    }
+    mt_arena_release(arena);
     mt_mem_free(arena);
 }
 

@@ -11,6 +11,8 @@ struct mt_arena *mt_arena_new(size_t max_bytes);
 void mt_arena_free(struct mt_arena *arena);
 /* Forgets all contents, keeps one block for the next use. */
 void mt_arena_reset(struct mt_arena *arena);
+/* As reset, and gives all of its memory back: for an arena that lives long and is rarely used. */
+void mt_arena_release(struct mt_arena *arena);
 /* 16-byte aligned, uninitialised; NULL when memory or the bound is reached. */
 void *mt_arena_alloc(struct mt_arena *arena, size_t size);
 void *mt_arena_calloc(struct mt_arena *arena, size_t count, size_t size);

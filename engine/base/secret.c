@@ -9,27 +9,35 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Every form is at least so long: shorter secrets are not searched for. */
 #define MIN_SEARCHED 4
+#define HEADS        65536u
 
 /* What is searched for: the bytes, and the base64 characters that they alone decide, at each of the
  * three places where they may begin within a group. */
 enum { FORM_PLAIN, FORM_BASE64_0, FORM_BASE64_1, FORM_BASE64_2, FORM_N };
 
 struct form {
-    unsigned char *p; /* within struct mt_secret */
+    struct form *next, *prev; /* of the same head */
+    unsigned char *p;         /* within struct mt_secret */
     size_t len;
+    uint32_t key;
+    bool base64;
 };
 
 struct mt_secret {
-    struct mt_secret *next;
-    struct mt_secret *prev;
     size_t size; /* of the whole allocation */
     struct form forms[FORM_N];
     unsigned char bytes[];
 };
 
+/* All forms by how they begin, so that a text costs the same with ten thousand accounts as with
+ * one: a fault is told for each of them when a network fails. full says which heads are not
+ * empty, in what fits a processor's cache. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct mt_secret *first;
+static struct form *heads[HEADS];
+static uint64_t full[HEADS / 64];
+static size_t listed_n;
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -54,28 +62,68 @@ static void make_base64(struct form *form, const unsigned char *p, size_t len, s
     }
 }
 
-/* Longest first: where one secret begins with another, the whole must go before its beginning does.
- */
+/* What some encoder writes for another is the same here; match() looks closer. */
+static uint32_t key_byte(unsigned char c)
+{
+    if (c == '+' || c == '-') {
+        return ' ';
+    }
+    return c == '_' ? '/' : c;
+}
+
+static uint32_t key_of(const unsigned char *p)
+{
+    return key_byte(p[0]) | key_byte(p[1]) << 8 | key_byte(p[2]) << 16 | key_byte(p[3]) << 24;
+}
+
+static uint32_t head_of(uint32_t key)
+{
+    return (uint32_t)(key * UINT32_C(2654435761)) >> 16;
+}
+
 static void enlist(struct mt_secret *secret)
 {
-    size_t len = secret->forms[FORM_PLAIN].len;
-    struct mt_secret *before = NULL;
+    if (secret->forms[FORM_PLAIN].len < MIN_SEARCHED) {
+        return;
+    }
     pthread_mutex_lock(&lock);
-    struct mt_secret *after = first;
-    while (after && after->forms[FORM_PLAIN].len > len) {
-        before = after;
-        after = after->next;
+    for (int i = 0; i < FORM_N; i++) {
+        struct form *form = &secret->forms[i];
+        form->key = key_of(form->p);
+        uint32_t at = head_of(form->key);
+        form->next = heads[at];
+        if (form->next) {
+            form->next->prev = form;
+        }
+        heads[at] = form;
+        full[at / 64] |= UINT64_C(1) << at % 64;
     }
-    secret->prev = before;
-    secret->next = after;
-    if (after) {
-        after->prev = secret;
+    listed_n++;
+    pthread_mutex_unlock(&lock);
+}
+
+static void delist(struct mt_secret *secret)
+{
+    if (secret->forms[FORM_PLAIN].len < MIN_SEARCHED) {
+        return;
     }
-    if (before) {
-        before->next = secret;
-    } else {
-        first = secret;
+    pthread_mutex_lock(&lock);
+    for (int i = 0; i < FORM_N; i++) {
+        struct form *form = &secret->forms[i];
+        uint32_t at = head_of(form->key);
+        if (form->prev) {
+            form->prev->next = form->next;
+        } else {
+            heads[at] = form->next;
+        }
+        if (form->next) {
+            form->next->prev = form->prev;
+        }
+        if (!heads[at]) {
+            full[at / 64] &= ~(UINT64_C(1) << at % 64);
+        }
     }
+    listed_n--;
     pthread_mutex_unlock(&lock);
 }
 
@@ -94,10 +142,11 @@ struct mt_secret *mt_secret_new(const char *bytes, size_t len)
     if (len > 0) {
         memcpy(secret->bytes, bytes, len);
     }
-    secret->forms[FORM_PLAIN] = (struct form){secret->bytes, len};
+    secret->forms[FORM_PLAIN] = (struct form){.p = secret->bytes, .len = len};
     for (size_t before = 0; before < 3; before++) {
         struct form *form = &secret->forms[FORM_BASE64_0 + before];
         form->p = secret->bytes + len + 1 + before * base64_max;
+        form->base64 = true;
         make_base64(form, secret->bytes, len, before);
     }
     enlist(secret);
@@ -109,16 +158,7 @@ void mt_secret_free(struct mt_secret *secret)
     if (!secret) {
         return;
     }
-    pthread_mutex_lock(&lock);
-    if (secret->prev) {
-        secret->prev->next = secret->next;
-    } else {
-        first = secret->next;
-    }
-    if (secret->next) {
-        secret->next->prev = secret->prev;
-    }
-    pthread_mutex_unlock(&lock);
+    delist(secret);
     explicit_bzero(secret, secret->size);
     mt_mem_free(secret);
 }
@@ -267,53 +307,66 @@ static size_t match(const struct form *form, bool base64, enum reading reading,
     return at;
 }
 
-static bool redact_form(const struct form *form, bool base64, enum reading reading,
-                        unsigned char *text, size_t len)
+/* The key of what stands at text in a reading; false if less than a whole key does. */
+static bool read_key(enum reading reading, const unsigned char *text, size_t left, uint32_t *key)
 {
-    bool found = false;
-    for (size_t at = 0; at < len;) {
-        size_t n = match(form, base64, reading, text + at, len - at);
-        if (n > 0) {
-            memset(text + at, '*', n);
-            found = true;
+    unsigned char bytes[MIN_SEARCHED + 4];
+    size_t at = 0;
+    size_t n = 0;
+    while (n < MIN_SEARCHED) {
+        struct unit unit;
+        if (at >= left) {
+            return false;
         }
-        at += n > 0 ? n : 1;
+        read_unit(reading, false, text + at, left - at, &unit);
+        memcpy(bytes + n, unit.bytes, unit.n);
+        n += unit.n;
+        at += unit.width;
     }
-    return found;
+    *key = key_of(bytes);
+    return true;
 }
 
-static bool redact_secret(const struct mt_secret *secret, const bool readings[READ_N],
-                          unsigned char *text, size_t len)
+/* How far the longest secret reaches that begins at text, in any reading; 0: none does. */
+static size_t longest(const bool readings[READ_N], const unsigned char *text, size_t left)
 {
-    bool found = false;
-    if (secret->forms[FORM_PLAIN].len < MIN_SEARCHED) {
-        return false;
-    }
-    for (int f = 0; f < FORM_N; f++) {
-        for (int r = 0; r < READ_N; r++) {
-            if (readings[r] &&
-                redact_form(&secret->forms[f], f != FORM_PLAIN, (enum reading)r, text, len)) {
-                found = true;
-            }
+    size_t most = 0;
+    for (int r = 0; r < READ_N; r++) {
+        uint32_t key = 0;
+        if (!readings[r] || !read_key((enum reading)r, text, left, &key)) {
+            continue;
+        }
+        uint32_t at = head_of(key);
+        if (!(full[at / 64] >> at % 64 & 1)) {
+            continue;
+        }
+        for (const struct form *form = heads[at]; form; form = form->next) {
+            size_t n =
+                form->key == key ? match(form, form->base64, (enum reading)r, text, left) : 0;
+            most = n > most ? n : most;
         }
     }
-    return found;
+    return most;
 }
 
+/* Each place is looked at before it is covered, so that of secrets that overlap nothing is left. */
 bool mt_secret_redact(char *text, size_t len)
 {
-    bool found = false;
+    unsigned char *t = (unsigned char *)text;
+    size_t until = 0;
     bool readings[READ_N] = {
         [READ_PLAIN] = true,
         [READ_PERCENT] = memchr(text, '%', len) || memchr(text, '+', len),
         [READ_JSON] = memchr(text, '\\', len) != NULL,
     };
     pthread_mutex_lock(&lock);
-    for (const struct mt_secret *s = first; s; s = s->next) {
-        if (redact_secret(s, readings, (unsigned char *)text, len)) {
-            found = true;
+    for (size_t at = 0; listed_n > 0 && at < len; at++) {
+        size_t n = longest(readings, t + at, len - at);
+        until = n > 0 && at + n > until ? at + n : until;
+        if (at < until) {
+            t[at] = '*';
         }
     }
     pthread_mutex_unlock(&lock);
-    return found;
+    return until > 0;
 }

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define PARTS_MAX        100
-#define PART_LOWER_BYTES ((size_t)1024 * 1024) /* of all but the last */
+#define PART_LOWER_BYTES ((size_t)5 * 1024 * 1024) /* of all but the last */
 
 struct piece {
     size_t len;

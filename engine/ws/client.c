@@ -230,7 +230,8 @@ enum mt_rc mt_ws_client_new(struct mt_loop *loop, const struct mt_ws_client_opti
         return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
     client->loop = loop;
     rc = take_options(client, options, fault);
-    if (!rc && mt_timer_new(loop, mt_ws_dial_pump, client, &client->pump))
+    if (!rc && (mt_timer_new(loop, mt_ws_dial_pump, client, &client->pump) ||
+                mt_timer_new(loop, mt_ws_conn_reap, client, &client->reaper)))
         rc = mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
     if (!rc)
         rc = start_context(client, fault);
@@ -264,6 +265,7 @@ void mt_ws_client_free(struct mt_ws_client *client)
         client->links = next;
     }
     mt_timer_free(client->pump);
+    mt_timer_free(client->reaper);
     mt_mem_free(client->ca_file);
     mt_mem_free(client->ca_dir);
     mt_mem_free(client->no_proxy);

@@ -30,7 +30,7 @@ enum conn_state {
     CONN_CONNECTING, /* from the lookup to the upgrade */
     CONN_OPEN,
     CONN_CLOSING, /* told to close, from either side */
-    CONN_ENDING,  /* its timer is about to end it */
+    CONN_ENDING,  /* about to end, in its turn */
 };
 
 struct out_message {
@@ -58,7 +58,7 @@ struct dial {
 struct mt_ws_conn {
     struct mt_ws_client *client;
     struct mt_ws_conn *prev, *next; /* of all, in the order of opening */
-    struct mt_ws_conn *later;       /* the next that waits */
+    struct mt_ws_conn *later;       /* the next that waits, or that is about to end */
     struct mt_ws_conn_handlers handlers;
     void *ud;
     struct lws *wsi;
@@ -89,10 +89,12 @@ struct mt_ws_client {
     unsigned max_connecting, per_second;
     struct mt_ws_conn *first, *last;        /* all */
     struct mt_ws_conn *waiting, *wait_last; /* those that wait */
+    struct mt_ws_conn *ending, *ending_last;
     struct mt_ws_client_counts counts;
     struct link *links;
-    struct mt_timer *pump; /* begins connections */
-    double tokens;         /* connections that may be begun now */
+    struct mt_timer *pump;   /* begins connections */
+    struct mt_timer *reaper; /* ends them */
+    double tokens;           /* connections that may be begun now */
     int64_t tokens_at_us;
     unsigned vhosts_n; /* not yet destroyed */
     bool tls_failed;   /* the CA files could not be read */
@@ -119,6 +121,8 @@ void mt_ws_dial_error(struct mt_ws_conn *conn, struct lws *wsi, const char *text
 /* conn.c */
 /* The one place that ends a connection: calls closed, and frees it. */
 void mt_ws_conn_end(struct mt_ws_conn *conn);
+/* The client's reaper: ends those that are about to, a few at a time. */
+void mt_ws_conn_reap(void *ud);
 /* Ends it at the next turn. The first reason is kept; all later ones are ignored. */
 void mt_ws_conn_fail(struct mt_ws_conn *conn, enum mt_rc kind, const char *code, const char *fmt,
                      ...) MT_PRINTF(4, 5);

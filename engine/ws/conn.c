@@ -1,6 +1,7 @@
 /* One connection: what is sent and received, its one timer, and its end. */
 #include "ws/client_int.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "loop/loop.h"
@@ -17,6 +18,7 @@
 #define MAX_QUEUE_BYTES   ((size_t)4 << 20)
 #define HEADERS_BYTES     ((size_t)2 << 10)
 #define IN_KEPT_BYTES     512
+#define REAP_US           2000
 
 /* ---------------------------------------------------------------- the end */
 
@@ -76,9 +78,40 @@ static void leave(struct mt_ws_conn *conn)
 
 static void ending(struct mt_ws_conn *conn)
 {
+    struct mt_ws_client *client = conn->client;
+
     leave(conn);
     conn->state = CONN_ENDING;
-    mt_timer_start(conn->timer, 0, 0);
+    mt_timer_stop(conn->timer);
+    if (client->freeing)
+        return; /* who frees the client ends them all */
+    if (client->ending_last)
+        client->ending_last->later = conn;
+    else
+        client->ending = conn;
+    client->ending_last = conn;
+    if (client->ending == conn)
+        mt_timer_start(client->reaper, 0, 0);
+}
+
+/* When a network fails, thousands end at once: what each owner does then must not keep the loop
+ * from everything else. */
+void mt_ws_conn_reap(void *ud)
+{
+    struct mt_ws_client *client = ud;
+    int64_t until_us = mt_clock_mono_us() + REAP_US;
+
+    while (client->ending && !client->freeing) {
+        struct mt_ws_conn *conn = client->ending;
+        client->ending = conn->later;
+        if (!client->ending)
+            client->ending_last = NULL;
+        mt_ws_conn_end(conn);
+        if (client->ending && mt_clock_mono_us() >= until_us) {
+            mt_timer_start(client->reaper, 0, 0);
+            return;
+        }
+    }
 }
 
 static void note(struct mt_ws_conn *conn, enum mt_rc kind, const char *code, const char *message)
@@ -165,10 +198,8 @@ static void on_timer(void *ud)
         mt_ws_conn_fail(conn, MT_ERR_TIMEOUT, "ws.close_timeout",
                         "the server did not answer the close");
         break;
-    case CONN_ENDING:
-        mt_ws_conn_end(conn);
-        break;
     case CONN_WAITING:
+    case CONN_ENDING:
         break;
     }
 }

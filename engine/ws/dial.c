@@ -101,6 +101,7 @@ static void connect_to(struct mt_ws_conn *conn, const char *address)
     info.local_protocol_name = "moontide-client";
     info.ssl_connection = LCCSCF_HTTP_NO_FOLLOW_REDIRECT | (dial->url.secure ? LCCSCF_USE_SSL : 0);
     info.alpn = "http/1.1";
+    info.retry_and_idle_policy = &mt_ws_no_pings; /* not taken from the vhost */
     info.opaque_user_data = link;
     info.pwsi = &wsi;
     /* May call back before it returns, even with the end of what it has just made. */

@@ -14,6 +14,8 @@
 #define SETTLE_TURNS 1000
 #define EXTRA_TURNS  8
 
+const lws_retry_bo_t mt_ws_no_pings = {.secs_since_valid_ping = 0, .secs_since_valid_hangup = 0};
+
 static void library_log(int level, const char *line)
 {
     size_t len = strcspn(line, "\r\n");

@@ -15,6 +15,11 @@ struct mt_ws_library {
     int pipe_fd; /* what wakes the context up, or -1 */
 };
 
+/* For every connection: no pings of the library's. Ours are in conn.c; and each timer of the
+ * library is put into a list that is searched from its beginning, which ten thousand connections
+ * make long. */
+extern const lws_retry_bo_t mt_ws_no_pings;
+
 /* Fills in the members of info that both halves need and are alike, and makes the context. The
  * library's log goes to ours. */
 enum mt_rc mt_ws_library_open(struct mt_ws_library *library, struct mt_loop *loop,

@@ -185,6 +185,7 @@ static enum mt_rc start_context(struct mt_ws_server *server, struct mt_fault *fa
     info.vhost_name = "ws";
     info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
     info.protocols = ws_protocols;
+    info.retry_and_idle_policy = &mt_ws_no_pings;
     server->ws_vhost = lws_create_vhost(server->library.context, &info);
     if (!server->ws_vhost)
         return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");

@@ -72,6 +72,7 @@ class BrowserRequest {
     const headers = { ...this.requestHeaders };
     if (bytes) headers['Content-Length'] = bytes.length;
     const request = (this.request = http.request(this.url, { method: this.method, headers, agent }, answer => {
+      if (answer.statusCode === 302 && this.method === 'GET') { this.follow(answer); return; }
       const parts = [];
       this.responseHeaders = answer.headers;
       answer.on('data', part => parts.push(part));
@@ -89,6 +90,14 @@ class BrowserRequest {
     request.on('error', () => { if (!this.aborted) { this.state(4); this.emit('error'); } });
     if (bytes) request.write(bytes);
     request.end();
+  }
+  /** To another origin a browser goes without Authorization. */
+  follow(answer) {
+    answer.resume();
+    const to = new URL(answer.headers.location, this.url);
+    if (to.origin !== this.url.origin) delete this.requestHeaders.Authorization;
+    this.url = to;
+    this.transmit(null);
   }
 }
 

@@ -45,6 +45,7 @@ exports.login = (ready, user, { version = 4, password = 'secret', events } = {})
 });
 
 exports.message4 = SDK4.message;
+exports.utils4 = SDK4.utils;
 exports.message3 = () => SDK3().message;
 
 /** Sends a message built from SDK 4 options; resolves the server's message id. */

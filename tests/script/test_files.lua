@@ -34,7 +34,8 @@ local some = {}
 for message in chat:history { order = "oldest" } do some[#some + 1] = message end
 chat:send_combine { messages = some, title = "T", text = "old" }
 local body = chat:upload { path = "small.png", filename = "mine.png" }
-check("conversation:upload gives what send wants", body.remote_path and #body.secret > 8 and body.filename == "mine.png" and body.size_bytes == 70)
+check("conversation:upload gives what send wants",
+  body.remote_path and #body.secret > 8 and body.filename == "mine.png" and body.size_bytes == 70)
 chat:send { kind = "file", body = body }
 chat:send_command "the end"
 while not (heard[#heard] and heard[#heard].body.action == "the end") do moontide.sleep "5ms" end
@@ -45,7 +46,8 @@ check("all of them came, in order",
 check("with what was said of them", heard[1].body.width == 3 and heard[1].ext.n == 1 and heard[1].body.filename == "small.png"
   and heard[2].body.duration_s == 7 and heard[2].body.filename == "v.amr" and heard[3].body.duration_s == 9
   and heard[3].body.thumbnail_secret and heard[4].body.size_bytes == 9000000 and heard[9].body.level == 1)
-check("an image from an address is sent as it is", heard[6].body.remote_path == "https://example.com/far/p.png" and not heard[6].body.secret)
+check("an image from an address is sent as it is",
+  heard[6].body.remote_path == "https://example.com/far/p.png" and not heard[6].body.secret)
 
 steps, last = 0, 0
 local got = heard[4]:download { path = "big.out", progress = progress }
@@ -68,7 +70,8 @@ check("a file over the app's limit", too_large == "upload.too_large" and fault.p
 check("neither path nor url", code(chat.send_image, chat, { width = 1 }) == "send.field")
 check("both path and url", code(chat.send_image, chat, { path = "small.png", url = "https://x.y/z" }) == "send.field")
 check("an address that is none", code(chat.send_image, chat, { url = "javascript:1" }) == "send.url")
-check("an unknown option names the nearest", select(2, code(chat.send_image, chat, { path = "x", widht = 1 })).message:find "width")
+check("an unknown option names the nearest",
+  select(2, code(chat.send_image, chat, { path = "x", widht = 1 })).message:find "width")
 check("progress is a function", code(chat.send_file, chat, { path = "small.png", progress = 1 }) == "option.type")
 check("nothing to combine", code(chat.send_combine, chat, { messages = {} }) == "option.required")
 local many = {}

@@ -276,17 +276,16 @@ enum mt_rc mt_em_live_events(struct mt_em_live *live, Easemob__Pb__Meta *const *
 {
     struct mt_event *events = mt_arena_calloc(arena, n, sizeof *events);
     size_t kept = 0;
+    enum mt_rc rc = events ? MT_OK : MT_ERR_NOMEM;
 
-    if (!events)
-        return MT_ERR_NOMEM;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; !rc && i < n; i++) {
         bool told = false;
-        enum mt_rc rc = event_of(live, metas[i], arena, &events[kept], &told);
-        if (rc)
-            return rc;
+        rc = event_of(live, metas[i], arena, &events[kept], &told);
         kept += told;
     }
     out->events = events;
     out->n = kept;
-    return MT_OK;
+    /* thousands of sessions would keep thousands of these */
+    mt_arena_release(live->account->decoder.scratch);
+    return rc;
 }

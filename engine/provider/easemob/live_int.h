@@ -78,8 +78,8 @@ struct mt_em_live {
     struct mt_em_queue *queues;
     unsigned pulls_n;
     struct mt_em_batch *batches; /* in the caller's hands */
-    uint64_t *seen;              /* a ring; made with the first message */
-    size_t seen_at, seen_n;
+    uint64_t *seen;              /* a ring that grows to MT_EM_SEEN_MAX */
+    size_t seen_at, seen_n, seen_cap;
     struct mt_em_send *sends; /* oldest first */
     uint64_t counter;         /* of client ids */
 };

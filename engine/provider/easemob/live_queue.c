@@ -10,20 +10,31 @@
 
 #include <string.h>
 
-#define PULLS_MAX 32 /* queues that are read at once */
+#define PULLS_MAX  32 /* queues that are read at once */
+#define SEEN_FIRST ((size_t)16)
 
 /* ---------------------------------------------------------------- what was dealt with */
 
+/* Most sessions of a process hear little: the ring begins small. */
+static void seen_grow(struct mt_em_live *live)
+{
+    size_t cap = live->seen_cap ? live->seen_cap * 2 : SEEN_FIRST;
+    uint64_t *seen = cap > MT_EM_SEEN_MAX ? NULL : mt_mem_realloc(live->seen, cap * sizeof *seen);
+
+    if (!seen)
+        return; /* the oldest is forgotten instead */
+    live->seen = seen;
+    live->seen_cap = cap;
+}
+
 static void remember(struct mt_em_live *live, uint64_t id)
 {
-    if (!live->seen)
-        live->seen = mt_mem_calloc(MT_EM_SEEN_MAX, sizeof *live->seen);
-    if (!live->seen || !id)
+    if (id && live->seen_n == live->seen_cap)
+        seen_grow(live);
+    if (!id || !live->seen_cap)
         return;
-    live->seen[live->seen_at] = id;
-    live->seen_at = (live->seen_at + 1) % MT_EM_SEEN_MAX;
-    if (live->seen_n < MT_EM_SEEN_MAX)
-        live->seen_n++;
+    size_t at = live->seen_n < live->seen_cap ? live->seen_n++ : live->seen_at++ % live->seen_cap;
+    live->seen[at] = id;
 }
 
 static bool was_seen(const struct mt_em_live *live, uint64_t id)

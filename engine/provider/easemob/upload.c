@@ -16,10 +16,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FRAME_MAX  ((size_t)8 * 1024)
-#define ANSWER_MAX ((size_t)256 * 1024)
-#define QUERY_MAX  512
-#define PARTS_MAX  10000
+#define FRAME_MAX      ((size_t)8 * 1024)
+#define ANSWER_MAX     ((size_t)256 * 1024)
+#define QUERY_MAX      512
+#define PARTS_MAX      10000
+#define PART_MIN_BYTES ((int64_t)1024 * 1024)
 
 enum stage { LOOK, PLAIN, INIT, PARTS, COMPLETE, FINISHED };
 
@@ -385,7 +386,8 @@ static void take_init(struct upload *u, const struct mt_http_response *response)
         fail(u, MT_ERR_LIMIT, "upload.too_large", "it is larger than the app allows");
         return;
     }
-    u->part_bytes = lower > MT_EM_PART_BYTES ? lower : MT_EM_PART_BYTES;
+    /* The SDK's parts are as small as they may be. */
+    u->part_bytes = lower <= 0 ? MT_EM_PART_BYTES : lower < PART_MIN_BYTES ? PART_MIN_BYTES : lower;
     int64_t n = (u->size + u->part_bytes - 1) / u->part_bytes;
     if (!good || n > PARTS_MAX) {
         u->uuid[0] = '\0';

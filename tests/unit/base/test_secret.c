@@ -1,4 +1,5 @@
 /* Redaction: no form of a living secret survives in text. The encoders here are this file's own. */
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/rand.h"
 #include "base/secret.h"
@@ -109,6 +110,46 @@ static void the_longer_secret_goes_first(void **state)
     }
 }
 
+static void of_secrets_that_overlap_nothing_is_left(void **state)
+{
+    (void)state;
+    struct mt_secret *a = mt_secret_new("keys-of", 7);
+    struct mt_secret *b = mt_secret_new("of-the-house", 12);
+    assert_redacted("the keys-of-the-house", "the *****************");
+    mt_secret_free(a);
+    assert_redacted("the keys-of-the-house", "the keys-************");
+    mt_secret_free(b);
+}
+
+/* A fault is told for each of ten thousand accounts when the network fails: what a text costs must
+ * not grow with them. All begin alike, as a cloud's tokens do. */
+static void ten_thousand_cost_as_much_as_one(void **state)
+{
+    enum { SECRETS = 20000, TEXTS = 20000 };
+    (void)state;
+    struct mt_secret **secrets = mt_mem_calloc(SECRETS, sizeof(struct mt_secret *));
+    char text[128];
+    for (int i = 0; i < SECRETS; i++) {
+        snprintf(text, sizeof text, "YWMt-token-%d", i);
+        secrets[i] = mt_secret_new(text, strlen(text));
+    }
+    int64_t cpu_us = mt_clock_cpu_us();
+    for (int i = 0; i < TEXTS; i++) {
+        snprintf(text, sizeof text, "account%d: the connection was lost", i);
+        assert_false(mt_secret_redact(text, strlen(text)));
+    }
+    cpu_us = mt_clock_cpu_us() - cpu_us;
+    if (cpu_us > 4000000) {
+        fail_msg("%d texts took %lld us", TEXTS, (long long)cpu_us); /* 40 ms; before 60 s */
+    }
+    assert_redacted("it is YWMt-token-12345!", "it is ****************!");
+    for (int i = 0; i < SECRETS; i++) {
+        mt_secret_free(secrets[i]);
+    }
+    assert_redacted("it is YWMt-token-12345!", "it is YWMt-token-12345!");
+    mt_mem_free(secrets);
+}
+
 /* Random secrets at every place within random base64 text: what is left holds no group of theirs.
  */
 static void replaces_base64_at_each_alignment(void **state)
@@ -177,6 +218,8 @@ int test_secret(void)
         cmocka_unit_test(replaces_text_beyond_ascii),
         cmocka_unit_test(leaves_short_secrets_and_others_alone),
         cmocka_unit_test(the_longer_secret_goes_first),
+        cmocka_unit_test(of_secrets_that_overlap_nothing_is_left),
+        cmocka_unit_test(ten_thousand_cost_as_much_as_one),
         cmocka_unit_test(replaces_base64_at_each_alignment),
         cmocka_unit_test(is_safe_from_threads),
     };

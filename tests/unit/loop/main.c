@@ -13,5 +13,6 @@ int main(void)
     failed += test_post();
     failed += test_poll();
     failed += test_pool();
+    failed += test_fair();
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

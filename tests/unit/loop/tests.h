@@ -16,5 +16,6 @@ int test_timer(void);
 int test_post(void);
 int test_poll(void);
 int test_pool(void);
+int test_fair(void);
 
 #endif

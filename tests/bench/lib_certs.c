@@ -1,0 +1,2 @@
+/* The certificates of the tests. */
+#include "tests/unit/http/certs.c"
