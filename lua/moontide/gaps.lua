@@ -46,8 +46,9 @@ local function candidates(session, since)
       if not last or last.time >= since then list[#list + 1] = conversation end
     end
   end)
-  for _, places in ipairs { session.places and session.places.young or {}, session.places and session.places.old or {} } do
-    for id in pairs(places) do
+  local places = session.places or { young = {}, old = {} }
+  for _, part in ipairs { places.young, places.old } do
+    for id in pairs(part) do
       if not seen[id] then
         seen[id] = true
         list[#list + 1] = session.account:conversation(id)
@@ -58,11 +59,11 @@ local function candidates(session, since)
 end
 
 local function missing(session, tell, since, fault, conversation)
-  local event = { type = "gap", conversation = conversation, fault = fault, data = { since = since, ["until"] = core.now() } }
+  local data = { since = since, ["until"] = core.now() }
   local from = os.date("!%Y-%m-%dT%H:%M:%SZ", since // 1000)
   core.log("warn", ("%s: messages since %s may be missing%s: %s"):format(session.account.name, from,
     conversation and " in " .. conversation.id or "", fault.message))
-  tell(event)
+  tell { type = "gap", conversation = conversation, fault = fault, data = data }
 end
 
 --- Tells what came in a conversation since then and was not told.

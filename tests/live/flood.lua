@@ -1,4 +1,4 @@
--- flood.lua N: the guest writes N messages to the account "it", a few to other conversations of it, and tells their ids.
+-- flood.lua N: the guest writes N messages to the account "it", and two to a group of both, and tells their ids.
 local moontide = require "moontide"
 local n = math.tointeger(tonumber((...)))
 local guest, owner = moontide.account "guest", moontide.account "it"

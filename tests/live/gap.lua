@@ -2,7 +2,9 @@
 local moontide = require "moontide"
 local account = moontide.account "it"
 account:on("connected", function(event) print("connected " .. (event.data.since and "gap" or "whole")) end)
-account:on("gap", function(event) print("gap " .. (event.conversation and event.conversation.id or "*") .. " " .. event.fault.code) end)
+account:on("gap", function(event)
+  print("gap " .. (event.conversation and event.conversation.id or "*") .. " " .. event.fault.code)
+end)
 account:on("message", function(message, event)
   print("got " .. message.id .. " " .. event.conversation.id .. (event.data.filled and " filled" or ""))
   if message.text == "end" then account:off() end
