@@ -53,6 +53,7 @@ moontide.sleep "2ms" -- the next message has a time of its own
 local last = to_owner:send "last"
 mine:delete_messages { before = last.time }
 check("before spares what came at that time", texts(mine) == "last")
+wait_for(function() return heard("messages_deleted", mine).data.deleteTime end) -- behind the three of the ids
 check("the other device hears when", heard("messages_deleted", mine).data.deleteTime == last.time - 1)
 
 -- refusals
