@@ -65,7 +65,7 @@ static enum mt_rc def_fill(struct mt_job_def *def, const struct mt_job_config *f
     def->config.script = copy(arena, from->script, &failed);
     def->config.accounts = copy_list(arena, from->accounts, &failed);
     def->config.args = copy_list(arena, from->args, &failed);
-    def->config.grants = copy_list(arena, from->grants, &failed);
+    def->config.grant = from->grant;
     def->config.apply = from->apply;
     if (failed || !def->text)
         return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
@@ -120,13 +120,23 @@ static bool same_list(const char *const *a, const char *const *b)
     return !*a && !*b;
 }
 
+static bool same_grant(const struct mt_grant *a, const struct mt_grant *b)
+{
+    for (size_t i = 0; i < a->http_hosts_n && a->http_hosts_n == b->http_hosts_n; i++) {
+        if (strcmp(a->http_hosts[i], b->http_hosts[i]) != 0)
+            return false;
+    }
+    return a->what == b->what && a->http_hosts_n == b->http_hosts_n &&
+           a->delete_max == b->delete_max && a->require_archived == b->require_archived;
+}
+
 bool mt_job_def_same(const struct mt_job_def *a, const struct mt_job_def *b)
 {
     return a->text_len == b->text_len && !memcmp(a->text, b->text, a->text_len) &&
            !strcmp(a->config.script, b->config.script) &&
            same_list(a->config.accounts, b->config.accounts) &&
            same_list(a->config.args, b->config.args) &&
-           same_list(a->config.grants, b->config.grants) && a->config.apply == b->config.apply;
+           same_grant(&a->config.grant, &b->config.grant) && a->config.apply == b->config.apply;
 }
 
 bool mt_job_def_uses(const struct mt_job_def *def, const char *account)
@@ -236,6 +246,8 @@ static void script_options(const struct mt_job_def *def, struct mt_script_option
     options->accounts = def->config.accounts;
     options->command = def->label;
     options->cpu_ms = CPU_MS;
+    options->grant = &def->config.grant;
+    options->apply = def->config.apply;
 }
 
 /* ---------------------------------------------------------------- the script's life */

@@ -175,14 +175,51 @@ static int core_signal(lua_State *L)
     return 1;
 }
 
-static int signal_set(lua_State *L)
+void mt_lua_signal_set(lua_State *L, int index)
 {
-    struct signal *signal = luaL_checkudata(L, 1, MT_TYPE_SIGNAL);
+    struct signal *signal = lua_touserdata(L, index);
 
     signal->set = true;
     if (signal->wait)
         signal_end((struct signal_wait *)signal->wait);
+}
+
+static int signal_set(lua_State *L)
+{
+    luaL_checkudata(L, 1, MT_TYPE_SIGNAL);
+    mt_lua_signal_set(L, 1);
     return 0;
+}
+
+/* task_watch(task, signal): sets the signal when the task ends, for whatever reason; its failure is
+ * told to nobody else. */
+static int core_task_watch(lua_State *L)
+{
+    struct mt_task *task = check_task(L);
+
+    luaL_checkudata(L, 2, MT_TYPE_SIGNAL);
+    lua_settop(L, 2);
+    task->joined = true;
+    if (task->ended) {
+        mt_lua_signal_set(L, 2);
+        return 0;
+    }
+    int ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    if (task->on_end)
+        luaL_unref(L, LUA_REGISTRYINDEX, task->on_end);
+    task->on_end = ref;
+    return 0;
+}
+
+/* task_fault(task): what it failed with, or nil. */
+static int core_task_fault(lua_State *L)
+{
+    const struct mt_task *task = check_task(L);
+
+    if (!task->failed)
+        return 0;
+    mt_fault_push(L, &task->fault);
+    return 1;
 }
 
 static int signal_more(lua_State *L, int status, lua_KContext ctx)
@@ -226,6 +263,8 @@ void mt_bind_task(lua_State *L)
                                          {"abort", core_abort},
                                          {"task_id", core_task_id},
                                          {"task_cancel", core_task_cancel},
+                                         {"task_watch", core_task_watch},
+                                         {"task_fault", core_task_fault},
                                          {"signal", core_signal},
                                          {NULL, NULL}};
     static const luaL_Reg task_methods[] = {{"join", task_join}, {NULL, NULL}};

@@ -4,6 +4,7 @@
 #define MT_SCRIPT_CONFIG_H
 
 #include "provider/provider.h"
+#include "script/grant.h"
 
 struct mt_config;
 
@@ -34,9 +35,9 @@ struct mt_job_config {
     const char *name;
     const char *script; /* a path; a relative one is below the configuration's folder */
     const char *const *accounts;
-    const char *const *args;   /* as words of a command line: --older_than 90d */
-    const char *const *grants; /* "read", "http=hooks.example.com", "delete.max_per_run=100" */
-    const char *cron;          /* NULL: it runs from the start on */
+    const char *const *args; /* as words of a command line: --older_than 90d */
+    struct mt_grant grant;   /* without one it may read */
+    const char *cron;        /* NULL: it runs from the start on */
     const char *timezone;
     const char *missed;
     bool apply;

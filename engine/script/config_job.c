@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "script/script_int.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
@@ -13,12 +14,11 @@
 #define JOBS_MAX  1000u
 #define ARENA_MAX ((size_t)16 << 20)
 #define LIST_MAX  200
-#define DEPTH_MAX 4
 #define TEXT_MAX  4096
 
 struct mt_config_jobs {
     struct mt_arena *arena;
-    struct mt_job_config items[JOBS_MAX];
+    struct mt_job_config *items[JOBS_MAX]; /* in the arena */
     size_t n;
 };
 
@@ -141,45 +141,6 @@ static void take_args(struct texts *t)
     lua_pop(L, 1);
 }
 
-/* What may be done, flattened: { "read", http = { "a", "b" }, delete = { require = "archived" } }
- * is read, http, http=a, http=b, delete, delete.require=archived. The table is on top of the stack.
- */
-static void take_grant(struct texts *t, const char *prefix, int depth)
-{
-    lua_State *L = t->L;
-    int grant = lua_gettop(L);
-    char path[512];
-
-    if (!lua_istable(L, grant) || depth > DEPTH_MAX)
-        luaL_error(L, "job '%s': grant is a list such as { \"read\", \"send\" }", t->job);
-    luaL_checkstack(L, 8, "grant");
-    for (lua_pushnil(L); lua_next(L, grant); lua_pop(L, 1)) {
-        bool listed = lua_type(L, -2) != LUA_TSTRING;
-        if (listed) {
-            lua_pushvalue(L, -1);
-            snprintf(path, sizeof path, "%s%s%s", prefix, *prefix ? "=" : "",
-                     word(L, t->job, "grant"));
-            lua_pop(L, 1);
-            add(t, path);
-            continue;
-        }
-        snprintf(path, sizeof path, "%s%s%s", prefix, *prefix ? "." : "", lua_tostring(L, -2));
-        if (lua_istable(L, -1)) {
-            add(t, path);
-            take_grant(t, path, depth + 1);
-        } else if (lua_isboolean(L, -1)) {
-            if (lua_toboolean(L, -1))
-                add(t, path);
-        } else {
-            size_t len = strlen(path);
-            lua_pushvalue(L, -1);
-            snprintf(path + len, sizeof path - len, "=%s", word(L, t->job, "grant"));
-            lua_pop(L, 1);
-            add(t, path);
-        }
-    }
-}
-
 static void take_list(struct texts *t, const char *key)
 {
     lua_State *L = t->L;
@@ -235,8 +196,6 @@ static const char *const *take_texts(lua_State *L, struct mt_arena *arena, const
     if (lua_getfield(L, 2, key) != LUA_TNIL) {
         if (!strcmp(key, "args"))
             take_args(&t);
-        else if (!strcmp(key, "grant"))
-            take_grant(&t, "", 0);
         else
             take_list(&t, key);
     }
@@ -270,14 +229,16 @@ int mt_config_job_add(lua_State *L, struct mt_config_jobs **at, const char *conf
         *at = jobs_new(L);
     struct mt_config_jobs *jobs = *at;
     for (size_t i = 0; i < jobs->n; i++) {
-        if (!strcmp(jobs->items[i].name, name))
+        if (!strcmp(jobs->items[i]->name, name))
             return luaL_error(L, "job '%s' is declared twice", name);
     }
     if (jobs->n == JOBS_MAX)
         return luaL_error(L, "more than %d jobs", (int)JOBS_MAX);
     check_keys(L, name);
-    struct mt_job_config *job = &jobs->items[jobs->n];
-    memset(job, 0, sizeof *job);
+    struct mt_job_config *job = mt_arena_calloc(jobs->arena, 1, sizeof *job);
+    if (!job)
+        return luaL_error(L, "the jobs are too large");
+    jobs->items[jobs->n] = job;
     job->name = keep(L, jobs->arena, name);
     job->script = take_text(L, jobs->arena, name, "script");
     if (!job->script)
@@ -295,7 +256,9 @@ int mt_config_job_add(lua_State *L, struct mt_config_jobs **at, const char *conf
     lua_pop(L, 1);
     job->accounts = take_texts(L, jobs->arena, name, "accounts");
     job->args = take_texts(L, jobs->arena, name, "args");
-    job->grants = take_texts(L, jobs->arena, name, "grant");
+    lua_getfield(L, 2, "grant");
+    mt_grant_take(L, lua_gettop(L), &job->grant);
+    lua_pop(L, 1);
     jobs->n++;
     return 0;
 }
@@ -316,5 +279,5 @@ size_t mt_config_jobs_count(const struct mt_config_jobs *jobs)
 
 const struct mt_job_config *mt_config_jobs_at(const struct mt_config_jobs *jobs, size_t i)
 {
-    return jobs && i < jobs->n ? &jobs->items[i] : NULL;
+    return jobs && i < jobs->n ? jobs->items[i] : NULL;
 }

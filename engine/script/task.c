@@ -224,6 +224,12 @@ static void end_task(struct mt_task *task, bool failed)
         task->joiners = joiner->next_joiner;
         mt_wait_wake(joiner, failed ? task->fault.kind : MT_OK, failed ? &task->fault : NULL);
     }
+    if (task->on_end) {
+        lua_rawgeti(script->L, LUA_REGISTRYINDEX, task->on_end);
+        mt_lua_signal_set(script->L, -1);
+        lua_pop(script->L, 1);
+        luaL_unref(script->L, LUA_REGISTRYINDEX, task->on_end);
+    }
     luaL_unref(script->L, LUA_REGISTRYINDEX, task->ref);
     task->T = NULL;
     script->alive_n--;

@@ -53,12 +53,24 @@ local function gone(turn)
   less(turn.session)
 end
 
+local function failed(event, message)
+  core.log("error", ("a handler of %s failed: %s"):format(where(event), message))
+end
+
 --- The leader waits until the turn is given back. A handler that takes too long is ended; it hurts nobody else.
-local function await(turn, event)
-  if turn.back:wait(turn.limit) then return end
-  core.log("error", ("a handler of %s ran for longer than %s and was ended"):format(where(event), span(turn.limit)))
-  core.task_cancel(turn.task)
-  gone(turn)
+local function await(turn)
+  turn.back = core.signal()
+  core.task_watch(turn.task, turn.back)
+  if not turn.back:wait(turn.limit) then
+    core.log("error",
+      ("a handler of %s ran for longer than %s and was ended"):format(where(turn.event), span(turn.limit)))
+    core.task_cancel(turn.task)
+    gone(turn)
+  elseif turn.held then -- it was ended from below
+    local fault = core.task_fault(turn.task)
+    failed(turn.event, fault and fault.message or "it has ended")
+    gone(turn)
+  end
 end
 
 --- The task of one handler for one event. It hurts nobody else when it fails.
@@ -68,24 +80,24 @@ local function handle(turn, handler, event)
   local ok, err = pcall(handler, event.message or event, event)
   if not ok then
     if err == "not enough memory" then core.abort(err) end -- what this script keeps leaves no room for any handler
-    core.log("error", ("a handler of %s failed: %s"):format(where(event), core.fault(err).message))
+    failed(event, core.fault(err).message)
   end
   gone(turn)
 end
 
 local function call(session, handler, event)
-  local turn = { session = session, event = event, limit = handler.limit, held = true, back = core.signal(), id = 0 }
+  local turn = { session = session, event = event, limit = handler.limit, held = true, id = 0 }
   session.working = session.working + 1
   turn.task = core.spawn(handle, turn, handler.call, event)
-  await(turn, event)
+  await(turn)
 end
 
 --- Whoever asked goes on, and has the turn if it is a handler.
 local function resume(ask)
   local turn = ask.turn
-  if turn then turn.held, turn.back = true, core.signal() end
+  if turn then turn.held = true end
   ask.got:set()
-  if turn then await(turn, turn.event) end
+  if turn then await(turn) end
 end
 
 --- The first that asked and may be answered by this event.

@@ -8,7 +8,7 @@ start_sandbox --generate 3000 --faults seed=5
 m="$MOONTIDE"
 try "$m" --help; check "help lists the commands" $status 0 export verify sandbox
 try "$m" --version; check "version" $status 0 "moontide 0."
-for verb in run conversations history export verify unread send doctor sandbox; do
+for verb in run serve conversations history export verify unread send doctor sandbox; do
   try "$m" $verb --help
   check "$verb has help" $status 0 "usage: moontide $verb"
 done

@@ -16,16 +16,6 @@ cd "$work" || exit 1
 # A number from 0 to N-1, the same for the same seed.
 random() { seed=$(((seed * 1103515245 + 12345) % 2147483648)); echo $((seed / 65536 % $1)); }
 start_bot() { "$MOONTIDE" run "$root/tests/live/bot.lua" >>bot.log 2>>bot.err & bot=$!; }
-lines() { grep -c "^$1" "$2" 2>/dev/null || true; }
-wait_for() { # FILE PATTERN COUNT: until the file has so many such lines, at most half a minute
-  tries=0
-  until [ "$(lines "$2" "$1")" -ge "$3" ]; do
-    tries=$((tries + 1))
-    [ $tries -le 600 ] || return 1
-    sleep 0.05
-  done
-}
-
 : >bot.log
 start_bot
 wait_for bot.log connected 1

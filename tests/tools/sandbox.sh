@@ -55,3 +55,13 @@ try() { # COMMAND…: output to $work/out, status in $status
   status=0
   (cd "$work" && "$@") >"$work/out" 2>&1 || status=$?
 }
+
+lines() { grep -c "^$1" "$2" 2>/dev/null || true; }
+wait_for() { # FILE PATTERN COUNT: until the file has so many such lines, at most half a minute
+  tries=0
+  until [ "$(lines "$2" "$1")" -ge "$3" ]; do
+    tries=$((tries + 1))
+    [ $tries -le 600 ] || return 1
+    sleep 0.05
+  done
+}

@@ -1,0 +1,9 @@
+-- Does everything wrong that a script can do.
+local moontide = require "moontide"
+local kept = {}
+moontide.account():on("message", function(message)
+  print(message.text)
+  if message.text == "throw" then error "on purpose" end
+  while message.text == "loop" do kept.n = 1 end
+  while message.text == "leak" do kept[#kept + 1] = ("x"):rep(20000000) .. #kept end
+end)

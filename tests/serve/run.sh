@@ -1,0 +1,169 @@
+#!/bin/sh
+# moontide serve: several scripts at one account, what fails beside what does not, SIGHUP, SIGTERM, systemd, kill -9, and
+# that weeks leave memory flat. TAP. MT_SERVE_N: handlers for the last (default 100000).
+set -u
+cd "$(dirname "$0")/../.."
+. tests/tools/sandbox.sh
+root=$PWD
+serve= notified=
+trap '[ -z "$serve" ] || kill -9 "$serve" 2>/dev/null; [ -z "$notified" ] || kill "$notified" 2>/dev/null; cleanup' EXIT
+many=${MT_SERVE_N:-100000}
+start_sandbox --generate 100 --faults seed=9
+write_account guest guest 'password = env "TEST_PASSWORD"' >>"$work/moontide.lua"
+cp "$work/moontide.lua" "$work/accounts.lua"
+cp -R "$root"/scripts/bots/*.lua "$root"/tests/serve/*.lua "$work"
+cd "$work" || exit 1
+printf 'local good = 1\nlocal x = = good\n' >broken.lua
+ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}quarantine_size_mb=4 # what was freed is not to look as if it were held
+export ASAN_OPTIONS
+XDG_STATE_HOME=$work/state
+export XDG_STATE_HOME
+
+jobs() { cp accounts.lua moontide.lua; cat >>moontide.lua; }
+start() { : >serve.log; : >serve.err; "$MOONTIDE" serve >>serve.log 2>>serve.err & serve=$!; }
+stop() { kill -TERM "$serve"; wait "$serve"; stopped=$?; serve=; cat serve.log serve.err >out; }
+say() { "$MOONTIDE" send -a guest --to "$owner" "$1" >sent.log 2>&1; }
+rss() { sed -n 's/^VmRSS:[[:space:]]*\([0-9]*\).*/\1/p' "/proc/$1/status"; }
+is() { # NAME CONDITION…
+  name=$1
+  shift
+  if "$@"; then check "$name" 0 0; else cat serve.log serve.err >out 2>/dev/null; check "$name" 1 0; fi
+}
+answer() { "$MOONTIDE" history -a guest "$owner" --limit 1 >answer.log 2>&1; grep -qF "$1" answer.log; }
+answered() { # TEXT: the newest message, within half a minute
+  tries=0
+  until answer "$1"; do tries=$((tries + 1)); [ $tries -le 300 ] || return 1; sleep 0.1; done
+}
+
+# ---- looking only
+jobs </dev/null
+try "$MOONTIDE" serve; check "without a job it says what one looks like" $status 2 "there is no job" 'job "name"'
+jobs <<'L'
+job "echo" { script = "echo.lua", accounts = { "it" }, args = { prefix = "you said: " }, grant = { "read", "send" } }
+L
+try "$MOONTIDE" serve --check; check "--check of what is good" $status 0 "job 'echo': echo.lua is good"
+for case in 'script = "none.lua"|none.lua' 'script = "broken.lua"|broken.lua:2' 'scrpt = "echo.lua"|did you mean' \
+  'script = "echo.lua", accounts = { "ti" }|no account' 'script = "echo.lua", args = { prefx = 1 }|did you mean --prefix' \
+  'script = "echo.lua", accounts = { "it" }, grant = { "reed" }|there is no grant' \
+  'script = "echo.lua", accounts = { "it" }|needs what it was not granted' 'script = "echo.lua", args = "no"|args is a table'; do
+  printf 'job "x" { %s }\n' "${case%|*}" | jobs
+  try "$MOONTIDE" serve --check
+  check "--check: ${case%|*}" $status 2 "${case#*|}"
+done
+
+# ---- two scripts at one account, and a reload
+jobs <<'L'
+job "echo" { script = "echo.lua", accounts = { "it" }, args = { prefix = "you said: " }, grant = { "read", "send" } }
+job "ears" { script = "ears.lua", accounts = { "it" }, args = { "heard" } }
+L
+start
+wait_for serve.log "echo: online" 1
+say "hello there"
+is "echo answers" answered "you said: hello there"
+is "and the other script heard it, too" wait_for serve.log "ears: heard hello there" 1
+sed -i 's/"heard"/"caught"/' moontide.lua
+kill -HUP $serve
+is "SIGHUP is told" wait_for serve.err "info serve: reloaded" 1
+is "the script that changed is started again" wait_for serve.err "info serve: job 'ears' runs" 2
+say "again"
+is "the new one hears" wait_for serve.log "ears: caught again" 1
+is "echo still answers" answered "you said: again"
+cp ears.lua ears.good
+echo 'local x = = 1' >ears.lua
+kill -HUP $serve
+is "a script that does not load is told" wait_for serve.err "error serve: job 'ears': ears.lua:1.*it goes on as it was" 1
+say "once more"
+is "and the old one goes on" wait_for serve.log "ears: caught once more" 1
+cp moontide.lua good.lua
+echo 'account "it" {' >moontide.lua
+wait_for serve.err "info serve: reloaded" 2
+kill -HUP $serve
+is "a configuration that does not load is told" wait_for serve.err "error serve: not reloaded, everything goes on" 1
+cp good.lua moontide.lua
+say "still there"
+is "and everything goes on" answered "you said: still there"
+stop
+check "SIGTERM ends it" $stopped 0 "stopped: ending what is in hand"
+check "the connection was never lost" "$(lines 'echo: online' serve.log) $(lines 'ears: disconnected' serve.log)" "1 0"
+mv ears.good ears.lua
+
+# ---- what fails beside what does not
+jobs <<'L'
+job "echo" { script = "echo.lua", accounts = { "it" }, grant = { "read", "send" } }
+job "bad" { script = "bad.lua", accounts = { "it" } }
+L
+start
+wait_for serve.log "echo: online" 1
+for text in throw loop leak; do
+  say "$text"
+  is "echo answers beside a handler that does: $text" answered "$text"
+done
+is "what was thrown is told" wait_for serve.err "error bad.lua: a handler of message in single:guest failed.*on purpose" 1
+is "what loops is ended" wait_for serve.err "error bad.lua: a handler .*ran too long without waiting" 1
+is "what leaks ends its script" wait_for serve.err "error serve: job 'bad' has failed.*not enough memory" 1
+is "which starts again" wait_for serve.err "info serve: job 'bad' runs" 2
+is "and is given what it had not done" wait_for serve.log "bad: leak" 2
+stop
+check "all of it is stopped in order" $stopped 0
+
+# ---- SIGTERM finishes what is in hand
+jobs <<'L'
+job "slow" { script = "slow.lua", accounts = { "it" } }
+L
+start
+wait_for serve.log "slow: online" 1
+say "take your time"
+wait_for serve.log "slow: begun take your time" 1
+stop
+check "SIGTERM lets a handler finish" $stopped 0 "slow: ended take your time"
+start
+wait_for serve.log "slow: online" 1
+say "next"
+wait_for serve.log "slow: begun next" 1
+check "and what it did is acknowledged" "$(lines 'slow: begun take' serve.log)" 0
+kill -9 $serve
+wait $serve 2>/dev/null
+start
+is "what was cut off by kill -9 comes again" wait_for serve.log "slow: begun next" 1
+stop
+
+# ---- the service manager
+perl -e 'use Socket; socket(my $s, AF_UNIX, SOCK_DGRAM, 0); bind($s, sockaddr_un("notify")) or die; $| = 1;
+  while (defined recv($s, my $m, 4096, 0)) { $m =~ tr/\n/ /; print "$m\n" }' >notify.log & notified=$!
+until [ -S notify ]; do sleep 0.05; done
+jobs <<'L'
+job "ears" { script = "ears.lua", accounts = { "it" }, args = { "heard" } }
+L
+NOTIFY_SOCKET=$work/notify WATCHDOG_USEC=200000
+export NOTIFY_SOCKET WATCHDOG_USEC
+start
+unset NOTIFY_SOCKET WATCHDOG_USEC
+is "systemd: READY" wait_for notify.log "READY=1 STATUS=1 of 1 jobs run" 1
+is "systemd: WATCHDOG" wait_for notify.log "WATCHDOG=1" 3
+kill -HUP $serve
+is "systemd: RELOADING, with the time" wait_for notify.log "RELOADING=1 MONOTONIC_USEC=[0-9]" 1
+is "systemd: READY again" wait_for notify.log "READY=1" 2
+fed=$(lines WATCHDOG notify.log)
+kill -STOP $serve
+sleep 0.5
+held=$(lines WATCHDOG notify.log)
+kill -CONT $serve
+is "a loop that does not turn does not feed the watchdog" [ "$held" -le $((fed + 1)) ]
+stop
+is "systemd: STOPPING" wait_for notify.log "STOPPING=1" 1
+
+# ---- weeks
+jobs <<'L'
+job "many" { script = "many.lua", accounts = { "it" }, grant = { "read", "send" } }
+L
+start
+wait_for serve.log "many: online" 1
+say "spawn 2000"
+wait_for serve.log "many: spawned" 1
+before=$(rss $serve)
+say "spawn $many"
+wait_for serve.log "many: spawned" 2
+after=$(rss $serve)
+is "$many tasks leave memory flat: $before KB, then $after KB" [ $((after - before)) -le 8000 ]
+stop
+echo "1..$count"
