@@ -5,5 +5,5 @@ moontide.account():on("message", function(message)
   print(message.text)
   if message.text == "throw" then error "on purpose" end
   while message.text == "loop" do kept.n = 1 end
-  while message.text == "leak" do kept[#kept + 1] = ("x"):rep(20000000) .. #kept end
+  while message.text == "leak" do kept[#kept + 1] = ("x"):rep(10000):rep(2000) .. #kept end
 end)
