@@ -69,6 +69,31 @@ local function report(args, totals, failures, unseen)
   if totals.derived then print("written: " .. totals.derived) end
 end
 
+--- Whatever the messages carry: of the conversations that were named, else of the whole archive.
+local function fetch_media(args, archive, account, list)
+  local ids = nil
+  if args.conversation and #args.conversation > 0 then
+    ids = {}
+    for i, conversation in ipairs(list) do ids[i] = conversation.id end
+  end
+  return archive:fetch_media {
+    account = account, conversations = ids, parallel = args["media-parallel"],
+    progress = function(done, found)
+      moontide.progress { label = "fetching", done = done, total = found, unit = "attachments" }
+    end,
+  }
+end
+
+local function report_media(media)
+  print(("%d attachments: %d fetched (%.1f MB), %d already there, %d missing"):format(
+    media.found, media.fetched, media.bytes / 1e6, media.known, media.missing))
+  if media.missing > 0 then print "media/missing.jsonl says which the cloud does not give, and why" end
+  if media.failed > 0 then
+    print(("%d attachments could not be fetched now: %s; run the same command again"):format(
+      media.failed, media.failure.message))
+  end
+end
+
 local function work(args, archive, list)
   local totals = { conversations = #list, added = 0, known = 0, edits = 0, recalls = 0, gaps = 0, pages = 0, bytes = 0 }
   local failures, fatal = {}, nil
@@ -138,6 +163,8 @@ return moontide.script {
       default = 32, min = 1, max = 64, doc = "time slices of one long conversation that are read at once",
     },
     concurrency = moontide.arg.integer { default = 16, min = 1, max = 64, doc = "conversations that are read at once" },
+    media = moontide.arg.flag { doc = "also fetch attachments; what the cloud does not give is listed" },
+    ["media-parallel"] = moontide.arg.integer { default = 4, min = 1, max = 32, doc = "attachments that are fetched at once" },
     json = moontide.arg.flag { doc = "print the result as one JSON object" },
   },
   grant = { read = true },
@@ -152,12 +179,23 @@ return moontide.script {
     local archive = moontide.archive(args.out, { account = account })
     listing:join()
     local totals, failures, fatal = work(args, archive, list)
+    local media
+    if args.media and not fatal then
+      local ok, result = moontide.try(fetch_media, args, archive, account, list)
+      if ok then media = result else fatal = result end
+    end
     local whole = not (args.conversation and #args.conversation > 0)
     archive:close { clean = not fatal, unseen = whole and (unseen or "") or nil }
     if fatal then error(fatal, 0) end
     totals.seconds = (moontide.now() - started) / 1000
     if args.format ~= "jsonl" then totals.derived = archive:convert(args.format).path end
+    if media then
+      totals.media = { found = media.found, known = media.known, fetched = media.fetched, missing = media.missing,
+        failed = media.failed, bytes = media.bytes }
+    end
     report(args, totals, failures, unseen)
-    return (#failures > 0 or unseen) and 3 or 0
+    if media and not args.json then report_media(media) end
+    local short = media and media.missing + media.failed > 0
+    return (#failures > 0 or unseen or short) and 3 or 0
   end,
 }

@@ -4,7 +4,7 @@ local moontide = require "moontide"
 local STATUS = { complete = 0, gaps = 3, unfinished = 3, damaged = 4 }
 local MEANING = {
   complete = "sound, and every conversation is complete as of its last export",
-  gaps = "sound, but ranges are missing (listed above)",
+  gaps = "sound, but ranges or attachments are missing (listed above)",
   unfinished = "sound up to the last commit, but the last export did not end: run it again",
   damaged = "damaged (listed above)",
 }
@@ -30,6 +30,9 @@ return moontide.script {
       for _, problem in ipairs(report.problems) do print(problem) end
       print(("%s: %d conversations, %d messages, %d segments (%d sealed), %.1f MB"):format(report.verdict,
         report.conversations, report.messages, report.segments, report.sealed, report.bytes / 1e6))
+      if report.attachments + report.missing > 0 then
+        print(("%d attachments, %.1f MB, %d missing"):format(report.attachments, report.attachment_bytes / 1e6, report.missing))
+      end
       print(MEANING[report.verdict])
       print("head " .. report.head)
     end

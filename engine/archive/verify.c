@@ -147,7 +147,8 @@ static void check_account(struct mt_ar_verify *v)
 
 static void check_names(struct mt_ar_verify *v)
 {
-    static const char *const known[] = {"CHECKPOINT", "MANIFEST.jsonl", "account.json", "conv"};
+    static const char *const known[] = {"CHECKPOINT", "MANIFEST.jsonl", "account.json", "conv",
+                                        "media"};
     char **names = NULL;
     size_t n = 0;
 
@@ -205,7 +206,11 @@ static void check_all(struct mt_ar_verify *v)
         check_names(v);
     if (v->archive.journal.unseen[0])
         mt_ar_verify_find(v, false, "conversations may be missing: %s", v->archive.journal.unseen);
-    mt_ar_verify_convs(v);
+    mt_ar_verify_media_load(v);
+    if (!v->rc)
+        mt_ar_verify_convs(v);
+    if (!v->rc)
+        mt_ar_verify_media(v);
 }
 
 enum mt_rc mt_archive_verify(const char *dir, enum mt_verify_mode mode,
@@ -236,6 +241,7 @@ enum mt_rc mt_archive_verify(const char *dir, enum mt_verify_mode mode,
     rc = v->rc ? mt_ar_nomem(fault) : MT_OK;
     conclude(v);
 out:
+    mt_ar_verify_media_free(v);
     mt_buf_deinit(&v->rest);
     mt_sha256_free(v->hash);
     mt_sha256_free(v->archive.journal.hash);

@@ -23,6 +23,9 @@ struct mt_verify_report {
     enum mt_verify_verdict verdict;
     uint64_t conversations_n, messages_n, lines_n, segments_n, sealed_n, gaps_n;
     int64_t bytes;
+    uint64_t attachments_n,
+        missing_n; /* files below media; messages whose attachment is not there */
+    int64_t attachment_bytes;
     uint64_t problems_n;
     char head[65]; /* hash over the checkpoint and manifest heads: keep it elsewhere to detect a
                       rollback */

@@ -5,6 +5,8 @@
 #include "archive/archive_int.h"
 #include "archive/verify.h"
 
+struct mt_ar_media_index;
+
 struct mt_ar_verify {
     struct mt_archive archive; /* only root, base, convs and journal are used */
     enum mt_verify_mode mode;
@@ -26,6 +28,8 @@ struct mt_ar_verify {
     struct mt_buf rest;
     int64_t bytes;
     struct mt_ar_counts counts;
+    struct mt_ar_media_index *media; /* NULL: no attachments were ever fetched */
+    uint64_t unfetched_n;
 };
 
 /* A finding: damage, or something that is only not complete. */
@@ -34,6 +38,13 @@ void mt_ar_verify_find(struct mt_ar_verify *v, bool damage, const char *fmt, ...
 /* verify_segment.c: the bytes and lines of a sealed or an open segment. */
 void mt_ar_verify_sealed(struct mt_ar_verify *v, const struct mt_ar_sealed *sealed);
 void mt_ar_verify_open(struct mt_ar_verify *v);
+
+/* verify_media.c */
+void mt_ar_verify_media_load(struct mt_ar_verify *v);
+void mt_ar_verify_media_free(struct mt_ar_verify *v);
+/* A message line that was read. */
+void mt_ar_verify_attachment(struct mt_ar_verify *v, const struct mt_json *line, uint64_t id);
+void mt_ar_verify_media(struct mt_ar_verify *v);
 
 /* verify_conv.c */
 void mt_ar_verify_convs(struct mt_ar_verify *v);

@@ -69,9 +69,10 @@ static enum mt_rc check_line(void *ud, const char *text, size_t len)
     rc = MT_OK;
     if (ours && type && !strcmp(type, "gap"))
         take_gap(v, line);
-    else if (ours && !type && mt_json_u64(mt_json_get(line, "id"), &id))
+    else if (ours && !type && mt_json_u64(mt_json_get(line, "id"), &id)) {
         rc = take_id(v, id);
-    else if (!ours || !type || !is_type(type))
+        mt_ar_verify_attachment(v, line, id);
+    } else if (!ours || !type || !is_type(type))
         v->bad_lines_n++;
     mt_json_free(line);
     return rc;

@@ -270,7 +270,7 @@ static int verify_more(lua_State *L, int status, lua_KContext ctx)
 
     (void)status;
     mt_wait_check(L, &w->wait);
-    lua_createtable(L, 0, 12);
+    lua_createtable(L, 0, 15);
     lua_pushstring(L, verdicts[r->verdict]);
     lua_setfield(L, -2, "verdict");
     put_count(L, "conversations", r->conversations_n);
@@ -280,6 +280,9 @@ static int verify_more(lua_State *L, int status, lua_KContext ctx)
     put_count(L, "sealed", r->sealed_n);
     put_count(L, "gaps", r->gaps_n);
     put_count(L, "bytes", (uint64_t)r->bytes);
+    put_count(L, "attachments", r->attachments_n);
+    put_count(L, "attachment_bytes", (uint64_t)r->attachment_bytes);
+    put_count(L, "missing", r->missing_n);
     put_count(L, "problems_found", r->problems_n);
     lua_pushstring(L, r->head);
     lua_setfield(L, -2, "head");

@@ -5,19 +5,23 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/mem.h"
+#include "jobs/media.h"
 
 #include <string.h>
 
-#define ARENA_MAX     ((size_t)64 << 10)
-#define COMBINE_MAX   ((size_t)16 << 20)
-#define COMBINE_N_MAX 1000 /* the cloud's own limit is lower, and its own to name */
-#define TYPE_TRANSFER "moontide.transfer"
+#define ARENA_MAX         ((size_t)64 << 10)
+#define COMBINE_MAX       ((size_t)16 << 20)
+#define COMBINE_N_MAX     1000 /* the cloud's own limit is lower, and its own to name */
+#define CONVERSATIONS_MAX 1000
+#define TYPE_TRANSFER     "moontide.transfer"
 
 /* Lives until the provider is done with it and the script too. */
 struct transfer {
     const struct mt_provider *provider;
-    struct mt_provider_call *call; /* NULL: it has ended */
-    bool dropped;                  /* by the script */
+    struct mt_provider_call *call;
+    struct mt_media_job *job; /* of an archive's attachments */
+    bool active;              /* it has not ended */
+    bool dropped;             /* by the script */
     struct mt_wait *wait;
     bool tells;
     bool moved; /* there is progress that was not told */
@@ -26,7 +30,8 @@ struct transfer {
     struct mt_fault fault;
     struct mt_arena *arena;
     struct mt_value attachment; /* of an upload */
-    char *path;                 /* of a download; NULL: an upload */
+    char *path;                 /* of a download */
+    struct mt_media_result media;
     int64_t bytes;
     char sha256[65];
 };
@@ -59,7 +64,7 @@ static void on_progress(void *ud, int64_t done_bytes, int64_t total_bytes)
 
 static void on_end(struct transfer *t, enum mt_rc rc, const struct mt_fault *fault)
 {
-    t->call = NULL;
+    t->active = false;
     t->rc = rc;
     if (fault)
         t->fault = *fault;
@@ -86,6 +91,30 @@ static void downloaded(void *ud, enum mt_rc rc, const struct mt_downloaded *resu
     on_end(t, rc, fault);
 }
 
+static void media_moved(void *ud, const struct mt_media_result *so_far)
+{
+    on_progress(
+        ud, (int64_t)(so_far->known_n + so_far->fetched_n + so_far->missing_n + so_far->failed_n),
+        (int64_t)so_far->found_n);
+}
+
+static void media_ended(void *ud, enum mt_rc rc, const struct mt_media_result *result,
+                        const struct mt_fault *fault)
+{
+    struct transfer *t = ud;
+
+    t->media = *result;
+    on_end(t, rc, fault);
+}
+
+static void cancel(struct transfer *t)
+{
+    if (t->active && t->job)
+        mt_media_cancel(t->job);
+    else if (t->active)
+        t->provider->cancel(t->call);
+}
+
 static int transfer_gc(lua_State *L)
 {
     struct transfer **ud = lua_touserdata(L, 1);
@@ -96,8 +125,8 @@ static int transfer_gc(lua_State *L)
         return 0;
     t->wait = NULL;
     t->dropped = true;
-    if (t->call)
-        t->provider->cancel(t->call); /* freed when that has ended */
+    if (t->active)
+        cancel(t); /* freed when it has ended */
     else
         transfer_free(t);
     return 0;
@@ -106,7 +135,7 @@ static int transfer_gc(lua_State *L)
 /* On top of the stack, and owned by it. */
 static struct transfer *transfer_new(lua_State *L, const struct mt_provider *provider, bool tells)
 {
-    struct transfer **ud = lua_newuserdatauv(L, sizeof *ud, 0);
+    struct transfer **ud = lua_newuserdatauv(L, sizeof *ud, 1);
 
     *ud = NULL;
     luaL_setmetatable(L, TYPE_TRANSFER);
@@ -154,10 +183,11 @@ static int core_upload(lua_State *L)
     what.thumbnail_width = (int)mt_option_integer(L, 2, "thumbnail_width", 0);
     what.thumbnail_height = (int)mt_option_integer(L, 2, "thumbnail_height", 0);
     struct transfer *t = transfer_new(L, c->provider, lua_toboolean(L, 4));
+    t->active = true;
     enum mt_rc rc = c->provider->live->upload(c->account, &c->ref, &what, t->arena, &t->attachment,
                                               on_progress, uploaded, t, &t->call);
     if (rc) {
-        t->call = NULL;
+        t->active = false;
         return start_failed(L, rc);
     }
     return 1;
@@ -186,11 +216,40 @@ static int core_download(lua_State *L)
     t->path = mt_mem_strdup(what.path);
     if (!t->path)
         return start_failed(L, MT_ERR_NOMEM);
+    t->active = true;
     enum mt_rc rc =
         page->provider->live->download(page->account, &what, on_progress, downloaded, t, &t->call);
     if (rc) {
-        t->call = NULL;
+        t->active = false;
         return start_failed(L, rc);
+    }
+    return 1;
+}
+
+/* media(archive, account, options): a transfer. */
+static int core_media(lua_State *L)
+{
+    struct mt_writer *writer = mt_lua_archive_writer(L, 1);
+    struct mt_lua_account *account = mt_lua_account_check(L, 2);
+    struct mt_media_options options;
+    const char *conversations[CONVERSATIONS_MAX + 1];
+    struct mt_fault fault;
+
+    luaL_checktype(L, 3, LUA_TTABLE);
+    mt_grant_check(L, "read", "archive:fetch_media");
+    memset(&options, 0, sizeof options);
+    options.parallel = (unsigned)mt_option_integer(L, 3, "parallel", 0);
+    options.max_bytes = mt_option_integer(L, 3, "max_size", 0);
+    if (mt_option_list(L, 3, "conversations", conversations, CONVERSATIONS_MAX))
+        options.conversations = conversations;
+    struct transfer *t = transfer_new(L, account->provider, true);
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, -2, 1); /* the archive stays open as long as this is at work */
+    t->active = true;
+    if (mt_media_start(mt_script_of(L)->host->loop, account->provider, account->account, writer,
+                       &options, media_moved, media_ended, t, &t->job, &fault)) {
+        t->active = false;
+        return mt_fault_raise(L, &fault);
     }
     return 1;
 }
@@ -204,15 +263,33 @@ struct transfer_wait {
 
 static void next_cancel(struct mt_wait *wait)
 {
-    struct transfer *t = ((struct transfer_wait *)wait)->transfer;
+    cancel(((struct transfer_wait *)wait)->transfer);
+}
 
-    if (t->call)
-        t->provider->cancel(t->call);
+static void put_count(lua_State *L, const char *key, uint64_t n)
+{
+    lua_pushinteger(L, (lua_Integer)n);
+    lua_setfield(L, -2, key);
+}
+
+static void push_media(lua_State *L, const struct mt_media_result *r)
+{
+    lua_createtable(L, 0, 7);
+    put_count(L, "found", r->found_n);
+    put_count(L, "known", r->known_n);
+    put_count(L, "fetched", r->fetched_n);
+    put_count(L, "missing", r->missing_n);
+    put_count(L, "failed", r->failed_n);
+    put_count(L, "bytes", (uint64_t)r->bytes);
+    if (r->failure.kind) {
+        mt_fault_push(L, &r->failure);
+        lua_setfield(L, -2, "failure");
+    }
 }
 
 static int next_result(lua_State *L, struct transfer *t)
 {
-    if (t->call) {
+    if (t->active) {
         t->moved = false;
         lua_pushboolean(L, false);
         lua_pushinteger(L, t->done_bytes);
@@ -222,6 +299,10 @@ static int next_result(lua_State *L, struct transfer *t)
     if (t->rc)
         return mt_fault_raise(L, &t->fault);
     lua_pushboolean(L, true);
+    if (t->job) {
+        push_media(L, &t->media);
+        return 2;
+    }
     if (!t->path) {
         mt_lua_value_push(L, &t->attachment);
         return 2;
@@ -252,7 +333,7 @@ static int core_transfer_next(lua_State *L)
 
     lua_settop(L, 1);
     mt_task_may_wait(L);
-    if (!t->call || (t->tells && t->moved))
+    if (!t->active || (t->tells && t->moved))
         return next_result(L, t);
     if (t->wait)
         return mt_fault_raisef(L, MT_ERR_STATE, "transfer.busy", "another task waits for it");
@@ -308,6 +389,7 @@ void mt_bind_files(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"upload", core_upload},
                                          {"download", core_download},
+                                         {"media", core_media},
                                          {"transfer_next", core_transfer_next},
                                          {"combine", core_combine},
                                          {"options", core_options},

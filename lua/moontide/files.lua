@@ -124,4 +124,10 @@ function files.download(message, given)
   return result
 end
 
+--- What the archive's messages carry and it does not have yet.
+function files.fetch_media(archive, given)
+  local options = options_of("archive:fetch_media", given, "account")
+  return finish(core.media(archive, options.account, options), options.progress)
+end
+
 return files

@@ -24,6 +24,7 @@ core.extend("conversation", { ask = live.ask })
 
 local files = require "moontide.files"
 core.extend("message", { download = files.download })
+core.extend("archive", { fetch_media = files.fetch_media })
 core.extend("conversation", {
   upload = files.upload, send_image = files.send_image, send_voice = files.send_voice, send_video = files.send_video,
   send_file = files.send_file, send_location = files.send_location, send_command = files.send_command,
