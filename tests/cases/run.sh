@@ -162,4 +162,30 @@ kill "$sandbox_pid"
 start_sandbox --generate 100 --strict-users
 write_account it stranger 'password = env "TEST_PASSWORD"' >"$work/stranger.lua"
 try "$m" export -c stranger.lua -a it -o stranger; check "an unknown user" $status 1 "user not found" user.unknown
+kill "$sandbox_pid"
+start_sandbox --generate 100
+# A token is seen nowhere: not in a log at its loudest, not in a fault, not in the archive, not on the command line.
+token=$(curl -s -X POST -H 'Content-Type: application/json' --data "{\"grant_type\":\"password\",\"username\":\"$owner\",\"password\":\"secret\"}" \
+  "$rest/sandbox/demo/token" | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+TEST_TOKEN=$token
+export TEST_TOKEN
+write_account it "$owner" 'token = env "TEST_TOKEN"' >"$work/token.lua"
+chmod 600 "$work/token.lua"
+cat >"$work/loud.lua" <<'END'
+local moontide = require "moontide"
+local account = moontide.account()
+account:on("connected", function() account:conversation(account.user):send "note" end)
+account:on("message", function() account:off() end)
+account:conversation("guest"):send "x"
+for _ in account:conversations() do end
+print(moontide.try(account.conversation, account, "nonsense:x"))
+account:off()
+END
+try "$m" run -v -v -c token.lua loud.lua; check "a loud live session runs" $status 0
+cp "$work/out" "$work/loud.out"
+try "$m" export -v -v -c token.lua -a it -o loud-archive; check "a loud export runs" $status 0
+printf '%s' "$token" | base64 -w0 | tr -d '=' >"$work/token.b64"
+leaks=$(cd "$work" && { grep -rlF -- "$token" out loud.out loud-archive; grep -rlF -f token.b64 out loud.out loud-archive; } | wc -l)
+check "and the token is in none of it" "${#token} $leaks" "${#token} 0"
+[ ${#token} -gt 20 ]; check "which was looked for" $? 0
 echo "1..$count"
