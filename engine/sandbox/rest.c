@@ -47,6 +47,8 @@ static const struct route ROUTES[] = {
     {"POST", "chatgroups/:/users", TOKEN, mt_sb_rest_group_add},
     {"POST", "chatgroups/:/users/:", TOKEN, mt_sb_rest_group_add},
     {"GET", "users/:/joined_chatgroups", OWN, mt_sb_rest_groups_joined},
+    {"POST", "chatrooms/:/apply", TOKEN, mt_sb_rest_room_enter},
+    {"DELETE", "chatrooms/:/quit", TOKEN, mt_sb_rest_room_leave},
     {"GET", "users/:/contacts/users", OWN, mt_sb_rest_contacts},
     {"GET", "users/:/contacts", OWN, mt_sb_rest_contacts_cursor},
     {"GET", "users/:/blocks/users", OWN, mt_sb_rest_blocks},

@@ -86,6 +86,8 @@ void mt_sb_rest_group_add(struct mt_sb_call *call);
 void mt_sb_rest_groups_joined(struct mt_sb_call *call);
 void mt_sb_rest_groups_of(struct mt_sb_call *call);
 void mt_sb_rest_groups_count(struct mt_sb_call *call);
+void mt_sb_rest_room_enter(struct mt_sb_call *call);
+void mt_sb_rest_room_leave(struct mt_sb_call *call);
 void mt_sb_rest_contacts(struct mt_sb_call *call);
 void mt_sb_rest_contacts_cursor(struct mt_sb_call *call);
 void mt_sb_rest_blocks(struct mt_sb_call *call);

@@ -172,7 +172,7 @@ const bare = id => id.replace(/^[^_]*_/, '').replace(/@easemob\.com$/, '').repla
 /** Every list of both as {conversation: unread}, without the director. */
 async function lists(world) {
   const { connection } = world.me;
-  const keep = pairs => Object.fromEntries(pairs.filter(([id]) => !id.endsWith(peers.DIRECTOR)).sort());
+  const keep = pairs => Object.fromEntries(pairs.filter(([id]) => !id.includes(peers.DIRECTOR)).sort());
   const kind = (id, group) => name(group ? 'group' : 'single', id);
   const old = data => keep(data.channel_infos.map(
     info => [kind(bare(info.channel_id), info.channel_id.includes('@conference')), info.unread_num]));

@@ -8,7 +8,7 @@ const moontide = require('./moontide.js');
 const sdk = require('./sdk.js');
 
 const WAIT_MS = 20000;
-const DIRECTOR = 'director'; // an SDK user whose commands are orders: {n, act, to, …}, answered on standard output
+const DIRECTOR = 'director-of-'; // before the name of the bot's user: an SDK user whose commands are orders, {n, act, to, …}
 
 const SCRIPT = `
 local moontide = require "moontide"
@@ -58,7 +58,7 @@ for _, name in ipairs { "connected", "edited", "recalled", "read", "delivered", 
   account:on(name, function(_, event) say(name, event or _) end)
 end
 account:on("message", function(message, event)
-  if event.conversation.id ~= "single:${DIRECTOR}" then return say("message", event) end
+  if event.conversation.id ~= "single:${DIRECTOR}" .. account.user then return say("message", event) end
   local order = moontide.json.decode(message.body.action)
   if order.act == "stop" then return account:off() end
   local ok, value = moontide.try(doing[order.act], order, order.to and account:conversation(order.to))
@@ -103,7 +103,7 @@ exports.bot = async (ready, user, { extra = '', rights = 'read,send,mark_read,or
   child.stderr.on('data', part => errors.push(part.toString()));
   const ended = new Promise(resolve => { child.once('close', status => resolve(status)); });
   await seen.take(one => one.event === 'connected', `${user} connected`);
-  const director = await sdk.login(ready, DIRECTOR);
+  const director = await sdk.login(ready, DIRECTOR + user);
   const order = what => sdk.send(director, { type: 'cmd', chatType: 'singleChat', to: user, action: JSON.stringify(what) });
   return {
     seen, errors, user,
@@ -130,7 +130,7 @@ const EVENTS = ['onTextMessage', 'onImageMessage', 'onAudioMessage', 'onVideoMes
 /** A user of SDK 4.21.1: {connection, seen, user}. What the director says to the user's other device is not kept. */
 exports.user = async (ready, user) => {
   const seen = new Arrivals();
-  const on = name => event => { if (event.from !== DIRECTOR) seen.push({ name, event }); };
+  const on = name => event => { if (!String(event.from).startsWith(DIRECTOR)) seen.push({ name, event }); };
   const events = Object.fromEntries(EVENTS.map(name => [name, on(name)]));
   return { connection: await sdk.login(ready, user, { events }), seen, user };
 };

@@ -151,6 +151,7 @@ static void live_free(void *ud)
     mt_timer_free(live->beat);
     mt_em_token_release(live->token);
     mt_mem_free(live->seen);
+    mt_mem_free(live->rooms);
     mt_mem_free(live);
     if (account)
         mt_em_account_release(account);

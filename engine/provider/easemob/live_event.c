@@ -54,8 +54,12 @@ static enum mt_rc chat(struct mt_em_live *live, const meta_pb *meta, struct mt_a
     rc = mt_em_decode_meta(&live->account->decoder, raw, len, arena, &out->message);
     if (rc == MT_ERR_NOMEM || rc == MT_ERR_LIMIT)
         return rc;
+    if (!rc)
+        mt_em_live_room_note(live, &out->message.conversation);
     if (rc || is_echo(live, meta, &out->message))
         return MT_OK;
+    if (out->message.type == MT_TYPE_RECALL || out->message.type == MT_TYPE_RECEIPT)
+        mt_em_live_room_tell(live, &out->message.conversation);
     out->type = type_of(&out->message);
     out->conversation = out->message.conversation;
     out->has_conversation = true;

@@ -15,6 +15,7 @@
 #define MT_EM_DEVICE_MAX 96
 #define MT_EM_FRAME_MAX  ((size_t)16 * 1024 * 1024)
 #define MT_EM_SEEN_MAX   1024 /* ids of messages that were dealt with, to know repeats */
+#define MT_EM_ROOMS_MAX  64   /* chat rooms that a session remembers, to know their recalls */
 
 struct mt_buf;
 struct mt_timer;
@@ -80,6 +81,8 @@ struct mt_em_live {
     struct mt_em_batch *batches; /* in the caller's hands */
     uint64_t *seen;              /* a ring that grows to MT_EM_SEEN_MAX */
     size_t seen_at, seen_n, seen_cap;
+    struct mt_conversation_ref *rooms; /* a ring; made with the first */
+    size_t rooms_at, rooms_n;
     struct mt_em_send *sends; /* oldest first */
     uint64_t counter;         /* of client ids */
 };
@@ -126,6 +129,12 @@ void mt_em_live_queues_free(struct mt_em_live *live);
  * them, which was told of. */
 enum mt_rc mt_em_live_events(struct mt_em_live *live, Easemob__Pb__Meta *const *metas, size_t n,
                              struct mt_arena *arena, struct mt_event_batch *out) MT_CHECKED;
+
+/* live_rooms.c: nothing in a recall or a receipt tells a chat room from a group (§3.3); what was
+ * sent there before did. */
+void mt_em_live_room_note(struct mt_em_live *live, const struct mt_conversation_ref *ref);
+/* Makes a group that is known to be a room one. */
+void mt_em_live_room_tell(const struct mt_em_live *live, struct mt_conversation_ref *ref);
 
 /* live_send.c */
 enum mt_rc mt_em_live_send(struct mt_provider_account *account, const struct mt_outgoing *message,

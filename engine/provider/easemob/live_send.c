@@ -126,6 +126,8 @@ enum mt_rc mt_em_live_send(struct mt_provider_account *account, const struct mt_
     if (!send)
         return MT_ERR_NOMEM;
     enum mt_rc rc = mt_em_outgoing_pack(account, message, send->meta_id, &send->payload, &fault);
+    if (!rc && account->live)
+        mt_em_live_room_note(account->live, &message->to);
     return start(account, send, rc, &fault, out);
 }
 
