@@ -84,6 +84,8 @@ struct mt_script {
     pthread_cond_t watch_cond;
     lua_State *watched; /* the coroutine that runs now */
     int64_t watch_deadline_ms;
+    uint64_t watch_slices_n; /* so far */
+    bool watch_sleeps;       /* until it is signalled */
     bool watch_fired;
     bool watch_stop;
 };

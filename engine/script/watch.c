@@ -8,7 +8,8 @@
 
 #include <time.h>
 
-#define TICK_US 5000
+#define TICK_US     5000
+#define QUIET_TICKS 20
 
 static const char wait_mark;
 
@@ -23,19 +24,27 @@ static void over_budget(lua_State *L, lua_Debug *ar)
     mt_fault_raisef(L, MT_ERR_LIMIT, "script.cpu", "the script ran too long without waiting");
 }
 
+/* While slices come it looks on every tick; it is woken by the first after a rest only, since to
+ * wake a thread for each would cost more than most slices do. */
 static void *watch(void *ud)
 {
     struct mt_script *script = ud;
+    unsigned quiet_n = 0;
+    uint64_t slices_n = 0;
 
     pthread_mutex_lock(&script->watch_lock);
     while (!script->watch_stop) {
         int64_t until_us = mt_clock_mono_us() + TICK_US;
         struct timespec until = {(time_t)(until_us / 1000000), (long)(until_us % 1000000) * 1000};
-        if (!script->watched) {
+        if (quiet_n >= QUIET_TICKS) {
+            script->watch_sleeps = true;
             pthread_cond_wait(&script->watch_cond, &script->watch_lock);
+            quiet_n = 0;
             continue;
         }
         pthread_cond_timedwait(&script->watch_cond, &script->watch_lock, &until);
+        quiet_n = script->watched || slices_n != script->watch_slices_n ? 0 : quiet_n + 1;
+        slices_n = script->watch_slices_n;
         if (script->watched && mt_clock_mono_ms() >= script->watch_deadline_ms) {
             script->watch_fired = true;
             lua_sethook(script->watched, over_budget, LUA_MASKCOUNT, 1);
@@ -84,7 +93,10 @@ lua_State *mt_watch_enter(struct mt_script *script, lua_State *L, bool fresh)
     if (fresh) {
         script->watch_deadline_ms = mt_clock_mono_ms() + script->cpu_ms;
         script->watch_fired = false;
-        pthread_cond_signal(&script->watch_cond);
+        script->watch_slices_n++;
+        if (script->watch_sleeps)
+            pthread_cond_signal(&script->watch_cond);
+        script->watch_sleeps = false;
     }
     pthread_mutex_unlock(&script->watch_lock);
     return before;

@@ -19,6 +19,7 @@
 #define HEADERS_BYTES     ((size_t)2 << 10)
 #define IN_KEPT_BYTES     512
 #define REAP_US           2000
+#define WRITES_MAX        16
 
 /* ---------------------------------------------------------------- the end */
 
@@ -400,6 +401,20 @@ static int write_message(struct mt_ws_conn *conn)
     return written < 0 ? -1 : 0;
 }
 
+/* Some at a time: to be called once for each costs two system calls more. What the socket did not
+ * take is kept by the library, which must be asked before more is given to it. */
+static int write_messages(struct mt_ws_conn *conn)
+{
+    int rc = 0;
+
+    for (int i = 0; i < WRITES_MAX && conn->head && !rc; i++) {
+        rc = write_message(conn);
+        if (lws_partial_buffered(conn->wsi))
+            break;
+    }
+    return rc;
+}
+
 int mt_ws_conn_writeable(struct mt_ws_conn *conn)
 {
     bool timed = conn->send_code && !conn->wants_ping && !conn->head;
@@ -410,7 +425,7 @@ int mt_ws_conn_writeable(struct mt_ws_conn *conn)
     if (conn->wants_ping)
         rc = write_ping(conn);
     else if (conn->head)
-        rc = write_message(conn);
+        rc = write_messages(conn);
     else if (timed)
         lws_set_timer_usecs(conn->wsi, 1);
     else

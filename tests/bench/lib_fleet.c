@@ -145,6 +145,8 @@ static void on_batch(void *ud, struct mt_event_batch *batch)
         if (event->type == MT_EVENT_MESSAGE) {
             member->messages_n++;
             fleet->messages_n++;
+            if (fleet->on_message)
+                fleet->on_message(fleet->ud, &event->message);
         }
         if (!comes && event->type != MT_EVENT_DISCONNECTED && event->type != MT_EVENT_KICKED)
             continue;

@@ -43,6 +43,8 @@ struct fleet {
     size_t wanted_n; /* fleet_wait: the loop stops when so many are online … */
     unsigned long messages_n, wanted_messages_n; /* … and so many messages have come */
     unsigned connecting_max;
+    void (*on_message)(void *ud, const struct mt_message *message); /* may be NULL */
+    void *ud;
 
     /* The tick: a timer that looks at its own delay and at how many connections are being made. */
     struct mt_timer *tick;
