@@ -1,7 +1,9 @@
 #!/bin/sh
 # make bench: the figures of docs/performance.md, all in one run, from sandboxes on loopback. Prints one JSON object a
 # line, and the ratios. MT_BENCH_N: messages of the comparison (default 200000); MT_BENCH_LARGE: of the large account
-# (default 1000000); MT_BENCH_ROW: of the long conversation (default 72000).
+# (default 1000000); MT_BENCH_ROW: of the long conversation (default 72000); MT_BENCH_SESSIONS: live sessions (default
+# 10000), MT_BENCH_RAMP: connections begun in a second (default 500); MT_BENCH_ECHO: messages a second (default 2000).
+# MT_BENCH_ONLY=live: parts 5 and 6 alone.
 set -eu
 cd "$(dirname "$0")/../.."
 . tests/tools/sandbox.sh
@@ -14,7 +16,7 @@ measure() { "$bin/bench-measure" "$@" 2>>"$work/notes" | tee -a "$work/figures";
 figure() { sed -n "s/.*\"name\":\"$1\",.*\"$2\":\([0-9.]*\).*/\1/p" "$work/figures" | tail -1; }
 part() { printf '\n%s\n' "$*"; }
 another_sandbox() { # OPTIONS…
-  kill "$sandbox_pid"
+  [ -z "$sandbox_pid" ] || kill "$sandbox_pid"
   wait "$sandbox_pid" 2>/dev/null || true
   start_sandbox "$@"
 }
@@ -22,6 +24,7 @@ lines_of() { # ARCHIVE: a hash of every line of every conversation
   find "$1" -path '*/conv/*' -name '*.jsonl' | LC_ALL=C sort | xargs cat | sha256sum
 }
 
+if [ "${MT_BENCH_ONLY:-}" != live ]; then
 part "1. The same account, read once by each: moontide (list, read, decode, archive), the official SDK in Node (list,
 read, count), a bare libcurl loop that throws the pages away"
 start_sandbox --generate "${MT_BENCH_N:-200000}" --faults seed=3
@@ -62,5 +65,58 @@ awk -v a="$(figure sequential wall_s)" -v b="$(figure sliced wall_s)" \
 if [ "$(lines_of "$work/sequential")" = "$(lines_of "$work/sliced")" ]; then echo "the archives hold the same bytes"
 else echo "THE ARCHIVES DIFFER"; exit 1; fi
 
-part "5. What was said"
+fi
+part "5. Live sessions in one process: memory for each, all cut at once and back, and the longest delay of a timer of 10 ms"
+for kind in plain tls; do
+  "$bin/bench-sessions" $kind "${MT_BENCH_SESSIONS:-10000}" "${MT_BENCH_RAMP:-500}" | tee -a "$work/figures"
+done
+awk -v p="$(figure sessions-plain kib_each)" -v t="$(figure sessions-tls kib_each)" 'BEGIN {
+  printf "KiB for each session: plain %.1f (at most 12), TLS %.1f (at most 48)\n", p, t }'
+
+part "6. An echo of 2,000 messages a second: a Lua handler, then the same on the official SDK in Node"
+another_sandbox
+port=${rest##*:}
+wait_online() { # FILE PID
+  for _ in $(seq 600); do
+    if grep -q online "$1"; then return; fi
+    kill -0 "$2" || return 1
+    sleep 0.1
+  done
+  return 1
+}
+ask() { # NAME PID
+  wait_online "$work/$1.out" "$2"
+  "$bin/bench-echo" "$1" "$port" "$owner" "$2" "$sandbox_pid" "${MT_BENCH_ECHO:-2000}" | tee -a "$work/figures"
+  kill "$2"
+  wait "$2" || true
+}
+"$MOONTIDE" run -c "$work/moontide.lua" tests/bench/echo.lua >"$work/echo-moontide.out" 2>>"$work/notes" &
+ask echo-moontide $!
+node tests/bench/sdk_echo.js "$rest" "$owner" >"$work/echo-sdk.out" 2>>"$work/notes" &
+ask echo-sdk $!
+resident() { # SESSIONS: KiB of a script with so many live accounts
+  for i in $(seq "$1"); do write_account "m$i" "m$i" 'password = env "TEST_PASSWORD"'; done >"$work/many.conf"
+  chmod 600 "$work/many.conf"
+  : >"$work/many.out"
+  "$MOONTIDE" run -c "$work/many.conf" tests/bench/many.lua -- "$1" >"$work/many.out" 2>>"$work/notes" &
+  pid=$!
+  wait_online "$work/many.out" $pid
+  sleep 3
+  sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' /proc/$pid/status
+  kill $pid
+  wait $pid || true
+}
+few=$(resident 50)
+many=$(resident 1050)
+node --expose-gc tests/bench/sdk_echo.js "$rest" "$owner" 200 2>>"$work/notes" | tee -a "$work/figures"
+awk -v m="$(figure echo-moontide messages_per_cpu_s)" -v s="$(figure echo-sdk messages_per_cpu_s)" \
+  -v p="$(figure echo-moontide p99_ms)" -v sp="$(figure echo-sdk p99_ms)" -v few="$few" -v many="$many" \
+  -v sk="$(figure sdk-sessions kib_each)" 'BEGIN {
+  mk = (many - few) / 1000
+  printf "p99: moontide %.2f ms (at most 10), SDK %.2f ms\n", p, sp
+  printf "messages per CPU second: moontide %.0f, SDK %.0f: %.1f times\n", m, s, m / s
+  printf "KiB for each session of a script: moontide %.1f, SDK %.1f; sessions per GB: %.0f and %.0f: %.1f times\n",
+    mk, sk, 1048576 / mk, 1048576 / sk, sk / mk }'
+
+part "7. What was said"
 cat "$work/notes"
