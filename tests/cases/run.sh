@@ -159,6 +159,98 @@ curl -s -o /dev/null -X POST --data '' "$rest/sandbox/faults"
 try "$m" export -a it -o part; check "a whole list takes it back" $status 0
 try "$m" verify part; check "and verify calls it complete" $status 0 "complete:"
 kill "$sandbox_pid"
+
+# Attachments: 60 small ones, one large, one that is nowhere. What is missing is never passed over.
+start_sandbox
+write_account sender sender 'password = env "TEST_PASSWORD"' >>"$work/moontide.lua"
+head -c 9000000 /dev/urandom >"$work/large.bin"
+cat >"$work/fill.lua" <<'L'
+local moontide = require "moontide"
+local sender = moontide.account "sender"
+local chat = sender:conversation "agent"
+for i = 1, 60 do chat:send_file { path = "part" .. i .. ".bin" } end
+chat:send_file "large.bin"
+chat:send_image { url = "https://example.com/p.png" }
+sender:off()
+L
+i=0
+while [ $i -lt 60 ]; do
+  i=$((i + 1))
+  head -c $((20000 + i)) /dev/urandom >"$work/part$i.bin"
+done
+try "$m" run fill.lua; check "62 attachments are sent" $status 0
+same() { # every file that was sent lies in the archive under the hash of what it holds
+  media=$(find "$work/$1/easemob" -type d -name media)
+  same=0
+  for file in "$work"/part*.bin "$work/large.bin"; do
+    sum=$(sha256sum <"$file" | cut -d' ' -f1)
+    rest_of=${sum#??}
+    cmp -s "$file" "$media/sha256/${sum%"$rest_of"}/$rest_of" && same=$((same + 1))
+  done
+  [ $same = 61 ]
+}
+try "$m" export -a it -o media; check "without --media nothing is fetched" $status 0 "62 new messages"
+try "$m" verify media; check "and nothing is missed" $status 0 "complete:"
+try "$m" export -a it -o media --media
+check "--media fetches them and names what is not to be had" $status 3 "62 attachments: 61 fetched" "1 missing"
+status=0; same media || status=1
+check "each is what was sent" $status 0
+cat "$work"/media/*/*/*/media/missing.jsonl >"$work/out"
+check "missing.jsonl says which and why" 0 0 '"missing":"download.foreign"' "https://example.com/p.png"
+requests() { curl -s "$rest/sandbox/stats" | sed 's/.*"requests":\([0-9]*\).*/\1/'; }
+before=$(requests)
+try "$m" export -a it -o media --media; check "a second run fetches nothing" $status 3 "0 fetched" "61 already there"
+count=$((count + 1))
+if [ $(($(requests) - before)) -lt 10 ]; then echo "ok $count - and asks for none of them"
+else echo "not ok $count - and asks for none of them: $(($(requests) - before)) requests"; fi
+try "$m" verify media; check "verify reads attachments and names the missing one" $status 3 "61 attachments" "1 missing" download.foreign
+first=$(find "$work/media" -path '*sha256*' -type f | sort | head -1)
+cp "$first" "$work/kept"
+printf 'changed!' | dd of="$first" bs=1 seek=20 conv=notrunc 2>/dev/null
+try "$m" verify media; check "verify finds changed bytes in an attachment" $status 4 "its content was changed"
+rm "$first"
+try "$m" verify media --structure; check "and one that is gone" $status 4 missing
+cp "$work/kept" "$first"
+echo hello >"$(dirname "$first")/hello"
+try "$m" verify media; check "and a foreign file" $status 4 "hello: does not belong"
+
+curl -s -o /dev/null -X POST --data 'p5xx=0.2,cut=0.1,truncate=0.1,storage,only=chatfiles,seed=3' "$rest/sandbox/faults"
+try "$m" export -a it -o troubled --media --patience 1m
+check "in trouble and through the object storage" $status 3 "61 fetched"
+status=0; same troubled || status=1
+check "all of them are what was sent" $status 0
+
+# killed again and again
+curl -s -o /dev/null -X POST --data 'latency=2ms,only=chatfiles' "$rest/sandbox/faults"
+kills=0
+lines() { cat "$work"/killed/*/*/*/media/JOURNAL.jsonl 2>/dev/null | wc -l; }
+while [ $kills -lt 6 ]; do
+  had=$(lines)
+  (cd "$work" && exec "$m" export -a it -o killed --media) >/dev/null 2>&1 & exporting=$!
+  while kill -0 $exporting 2>/dev/null && [ "$(lines)" -lt $((had + 4)) ]; do :; done
+  kill -KILL $exporting 2>/dev/null
+  wait $exporting 2>/dev/null
+  kills=$((kills + 1))
+  try "$m" verify killed; cat "$work/out" >>"$work/verdicts"
+done
+count=$((count + 1))
+if grep -q '^damaged' "$work/verdicts"; then echo "not ok $count - a killed run leaves nothing damaged"
+else echo "ok $count - a killed run leaves nothing damaged"; fi
+try "$m" export -a it -o killed --media; check "the next run goes on where it was" $status 3 "1 missing"
+status=0; same killed || status=1
+check "and all of them are what was sent" $status 0
+try "$m" verify killed; check "and sound" $status 3 "61 attachments" "1 missing"
+
+curl -s -o /dev/null -X POST "$rest/sandbox/expire-files"
+try "$m" export -a it -o late --media; check "what has expired is listed" $status 3 "0 fetched" "62 missing"
+grep -c download.expired "$work"/late/*/*/*/media/missing.jsonl >"$work/out"
+check "each of them" 0 0 61
+before=$(requests)
+try "$m" export -a it -o late --media; check "and is not asked for again" $status 3 "62 missing"
+count=$((count + 1))
+if [ $(($(requests) - before)) -lt 10 ]; then echo "ok $count - not one of them"
+else echo "not ok $count - not one of them: $(($(requests) - before)) requests"; fi
+kill "$sandbox_pid"
 start_sandbox --generate 100 --strict-users
 write_account it stranger 'password = env "TEST_PASSWORD"' >"$work/stranger.lua"
 try "$m" export -c stranger.lua -a it -o stranger; check "an unknown user" $status 1 "user not found" user.unknown

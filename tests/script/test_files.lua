@@ -28,6 +28,7 @@ chat:send_file { path = "big.bin", progress = progress }
 check("a large upload tells of its progress", steps > 10 and last == 9000000 and total == 9000000)
 chat:send_file "small.png"
 chat:send_image { url = "https://example.com/far/p.png", width = 5, height = 6 }
+chat:send { kind = "image", body = { url = "https://example.com/far/q.png" } }
 chat:send_location { latitude = 39.5, longitude = 116.25, address = "here" }
 chat:send_custom { event = "gift", fields = { name = "rose" } }
 local some = {}
@@ -42,12 +43,13 @@ while not (heard[#heard] and heard[#heard].body.action == "the end") do moontide
 local kinds = {}
 for i, message in ipairs(heard) do kinds[i] = message.kind end
 check("all of them came, in order",
-  table.concat(kinds, ",") == "image,voice,video,file,file,image,location,custom,combine,file,command")
+  table.concat(kinds, ",") == "image,voice,video,file,file,image,image,location,custom,combine,file,command")
 check("with what was said of them", heard[1].body.width == 3 and heard[1].ext.n == 1 and heard[1].body.filename == "small.png"
   and heard[2].body.duration_s == 7 and heard[2].body.filename == "v.amr" and heard[3].body.duration_s == 9
-  and heard[3].body.thumbnail_secret and heard[4].body.size_bytes == 9000000 and heard[9].body.level == 1)
+  and heard[3].body.thumbnail_secret and heard[4].body.size_bytes == 9000000 and heard[10].body.level == 1)
 check("an image from an address is sent as it is",
-  heard[6].body.remote_path == "https://example.com/far/p.png" and not heard[6].body.secret)
+  heard[6].body.remote_path == "https://example.com/far/p.png" and not heard[6].body.secret
+  and heard[7].body.remote_path == "https://example.com/far/q.png")
 
 steps, last = 0, 0
 local got = heard[4]:download { path = "big.out", progress = progress }
@@ -55,10 +57,10 @@ check("message:download says what it has", got.path == "big.out" and got.size ==
 check("and tells of its progress", steps > 10 and last == 9000000)
 check("a folder takes the name, made safe", heard[3]:download("./").path == "./v.mp4")
 heard[3]:download { path = "still.out", thumbnail = true }
-check("the combined file can be fetched", heard[9]:download("combine.out").size > 100)
+check("the combined file can be fetched", heard[10]:download("combine.out").size > 100)
 check("what is there is not overwritten", code(heard[1].download, heard[1], "small.png") == "file.exists")
 check("an address elsewhere is not asked", code(heard[6].download, heard[6], "far.out") == "download.foreign")
-check("a text has no attachment", code(heard[7].download, heard[7], "no.out") == "download.none")
+check("a text has no attachment", code(heard[8].download, heard[8], "no.out") == "download.none")
 check("a folder that is not there", code(heard[1].download, heard[1], "nowhere/x") == "fs.enoent")
 check("max_size is kept", code(heard[4].download, heard[4], { path = "cut.out", max_size = 1000 }) == "download.too_large")
 

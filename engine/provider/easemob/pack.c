@@ -158,6 +158,8 @@ static void set_text(const struct mt_outgoing *m, content_pb *out)
 static enum mt_rc set_file(const struct mt_outgoing *m, content_pb *out, struct mt_fault *fault)
 {
     out->remotepath = str(m, "remote_path");
+    if (!out->remotepath) /* an address of the sender's own, sent as it is (seed 004) */
+        out->remotepath = str(m, "url");
     if (!out->remotepath)
         return missing(m, "remote_path, the address of the file", fault);
     out->secretkey = str(m, "secret");
@@ -191,7 +193,7 @@ static enum mt_rc set_video(const struct mt_outgoing *m, struct mt_arena *arena,
                             struct mt_fault *fault)
 {
     static const char frame[] = "?vframe=true"; /* the service makes a still of it */
-    const char *path = str(m, "remote_path");
+    const char *path = str(m, "remote_path") ? str(m, "remote_path") : str(m, "url");
     size_t len = path ? strlen(path) : 0;
 
     out->has_duration = integer(m, "duration_s", &out->duration);
