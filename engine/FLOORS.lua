@@ -7,7 +7,7 @@ local function upon(floor, ...)
   return out
 end
 local F1 = upon(F0, "codec", "loop", "model", "proto")
-local F2 = upon(F1, "http", "ws")
+local F2 = upon(F1, "http", "ws", "store")
 local F3 = upon(F2, "archive", "provider")
 
 return {
@@ -19,6 +19,7 @@ return {
     proto = F0,
     http = F1,
     ws = F1,
+    store = F1,
     archive = F2,
     provider = F2,
     ["provider/easemob"] = upon(F2, "provider"),
@@ -37,7 +38,7 @@ return {
     ["openssl/sha.h"] = { "codec" },
     ["openssl/crypto.h"] = { "codec" },
     ["uthash.h"] = { "base" },
-    ["sqlite3.h"] = { "archive" },
+    ["sqlite3.h"] = { "archive", "store" },
     ["lua.h"] = { "script" },
     ["lauxlib.h"] = { "script" },
     ["lualib.h"] = { "script" },

@@ -275,3 +275,18 @@ void mt_accounts_close(struct mt_accounts *accounts, const char *name)
     if (open)
         close_account(open);
 }
+
+void mt_accounts_state(struct mt_accounts *accounts, char *out, size_t cap)
+{
+    struct mt_fault fault;
+    const char *stated = load(accounts, &fault) ? NULL : mt_config_state(accounts->config);
+    const char *state_home = getenv("XDG_STATE_HOME");
+    const char *home = getenv("HOME");
+
+    if (stated)
+        snprintf(out, cap, "%s", stated);
+    else if (state_home && *state_home)
+        snprintf(out, cap, "%s/moontide", state_home);
+    else
+        snprintf(out, cap, "%s/.local/state/moontide", home ? home : "");
+}

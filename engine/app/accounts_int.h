@@ -43,6 +43,9 @@ void mt_accounts_close(struct mt_accounts *accounts, const char *name);
 /* The HTTP client of the process, made when first asked for. */
 enum mt_rc mt_accounts_http(struct mt_accounts *accounts, struct mt_http **out,
                             struct mt_fault *fault) MT_CHECKED;
+/* The folder of what is durable: state of the configuration, else moontide below $XDG_STATE_HOME
+ * (~/.local/state where that is not set). A script may run without a configuration. */
+void mt_accounts_state(struct mt_accounts *accounts, char *out, size_t cap);
 enum mt_rc mt_accounts_name(struct mt_accounts *accounts, size_t i, const char **name,
                             struct mt_fault *fault) MT_CHECKED;
 

@@ -10,6 +10,7 @@
 #include "provider/reader.h"
 #include "script/hub.h"
 #include "script/script.h"
+#include "store/store.h"
 #include "ws/client.h"
 
 #include <signal.h>
@@ -23,6 +24,8 @@ struct run {
     struct mt_accounts *accounts;
     bool flush_posted;
     struct mt_ws_client *ws; /* made when an account goes live */
+    struct mt_stores *stores;
+    const char *name; /* of the script */
     struct mt_script *script;
     struct mt_progress progress;
     unsigned signals_n;
@@ -57,6 +60,21 @@ static enum mt_rc websockets(void *ud, struct mt_ws_client **out, struct mt_faul
     }
     *out = run->ws;
     return MT_OK;
+}
+
+/* Under the name of the script's file, without .lua. */
+static enum mt_rc store(void *ud, struct mt_store **out, struct mt_fault *fault)
+{
+    struct run *run = ud;
+    char dir[4096];
+    char name[256];
+    size_t len = strlen(run->name);
+
+    if (len > 4 && !strcmp(run->name + len - 4, ".lua"))
+        len -= 4;
+    snprintf(name, sizeof name, "%.*s", (int)len, run->name);
+    mt_accounts_state(run->accounts, dir, sizeof dir);
+    return mt_store_get(run->stores, dir, name, out, fault);
 }
 
 /* Whoever reads a bot's lines gets them when the script waits, not when four kilobytes are full. */
@@ -211,14 +229,18 @@ int mt_app_run(const struct mt_run_options *options)
     host.account_name = account_name;
     host.websockets = websockets;
     host.hub = mt_hub_new(run.loop);
+    host.store = store;
+    run.stores = mt_stores_new(run.loop);
+    run.name = options->name;
     host.print = print;
     host.flush = flush_lines;
     host.progress = progress;
     host.ud = &run;
     mt_log_sink_set(log_line, &run);
-    if (run.accounts && host.budget && host.hub)
+    if (run.accounts && host.budget && host.hub && run.stores)
         status = run_script(&run, &host, options);
     mt_hub_free(host.hub);
+    mt_stores_free(run.stores);
     mt_ws_client_free(run.ws);
     mt_accounts_free(run.accounts);
     mt_reader_budget_release(host.budget);

@@ -12,6 +12,7 @@
 #include "loop/loop.h"
 #include "provider/reader.h"
 #include "script/hub.h"
+#include "store/store.h"
 #include "ws/client.h"
 
 #include <signal.h>
@@ -364,13 +365,15 @@ int mt_app_serve(const char *config, bool check_only)
     serve.accounts = mt_accounts_new(serve.loop, config, NULL);
     serve.budget = mt_reader_budget_new(0);
     serve.hub = mt_hub_new(serve.loop);
+    serve.stores = mt_stores_new(serve.loop);
     serve.notify = mt_notify_new(serve.loop);
-    if (serve.accounts && serve.budget && serve.hub && serve.notify)
+    if (serve.accounts && serve.budget && serve.hub && serve.stores && serve.notify)
         status = with_signals(&serve);
     fflush(stdout);
     while (serve.jobs)
         mt_job_free(serve.jobs);
     mt_hub_free(serve.hub);
+    mt_stores_free(serve.stores);
     mt_notify_free(serve.notify);
     mt_ws_client_free(serve.ws);
     mt_accounts_free(serve.accounts);

@@ -43,6 +43,7 @@ struct mt_serve {
     struct mt_reader_budget *budget;
     struct mt_ws_client *ws;
     struct mt_hub *hub;
+    struct mt_stores *stores;
     struct mt_notify *notify;
     struct mt_timer *grace;
     struct mt_job *jobs;

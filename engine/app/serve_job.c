@@ -9,6 +9,7 @@
 #include "base/rand.h"
 #include "loop/loop.h"
 #include "script/hub.h"
+#include "store/store.h"
 #include "ws/client.h"
 
 #include <stdio.h>
@@ -188,6 +189,16 @@ static enum mt_rc websockets(void *ud, struct mt_ws_client **out, struct mt_faul
     return MT_OK;
 }
 
+/* Under the job's name. */
+static enum mt_rc store(void *ud, struct mt_store **out, struct mt_fault *fault)
+{
+    const struct mt_job *job = ud;
+    char dir[4096];
+
+    mt_accounts_state(job->serve->accounts, dir, sizeof dir);
+    return mt_store_get(job->serve->stores, dir, job->name, out, fault);
+}
+
 static void flush_lines(void *ud)
 {
     struct mt_job *job = ud;
@@ -230,6 +241,7 @@ static void host_init(struct mt_job *job)
     job->host.job = job->name;
     job->host.resolve = resolve;
     job->host.account_name = account_name;
+    job->host.store = store;
     job->host.print = print;
     job->host.flush = flush_now;
     job->host.progress = progress;

@@ -263,6 +263,22 @@ static int core_live_key(lua_State *L)
     return 1;
 }
 
+/* live_account(account or conversation): the account. */
+static int core_live_account(lua_State *L)
+{
+    struct mt_lua_conversation *c = luaL_testudata(L, 1, MT_TYPE_CONVERSATION);
+
+    lua_settop(L, 1);
+    if (!c)
+        return 1;
+    struct mt_lua_account *ud = lua_newuserdatauv(L, sizeof *ud, 0);
+    memset(ud, 0, sizeof *ud);
+    ud->provider = c->provider;
+    ud->account = c->account;
+    luaL_setmetatable(L, MT_TYPE_ACCOUNT);
+    return 1;
+}
+
 /* live_next(account): batch, events; nil and the fault when the session has ended; nil alone when
  * it was stopped. */
 static int core_live_next(lua_State *L)
@@ -318,11 +334,10 @@ static int core_live_types(lua_State *L)
 
 void mt_bind_live(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"live_next", core_live_next},
-                                         {"live_stop", core_live_stop},
-                                         {"live_key", core_live_key},
-                                         {"live_types", core_live_types},
-                                         {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"live_next", core_live_next},   {"live_stop", core_live_stop},
+        {"live_key", core_live_key},     {"live_account", core_live_account},
+        {"live_types", core_live_types}, {NULL, NULL}};
     static const luaL_Reg methods[] = {{"done", batch_done}, {NULL, NULL}};
 
     luaL_setfuncs(L, functions, 0);

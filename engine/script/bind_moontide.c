@@ -285,6 +285,7 @@ void mt_bind_moontide(lua_State *L)
 
     luaL_newlib(L, functions);
     mt_bind_task(L);
+    mt_bind_store(L);
     mt_bind_live(L);
     mt_bind_files(L);
     mt_bind_json(L);

@@ -10,6 +10,7 @@ struct mt_hub;
 struct mt_loop;
 struct mt_reader_budget;
 struct mt_script;
+struct mt_store;
 struct mt_ws_client;
 
 /* What the process gives to its scripts. Must outlive them. */
@@ -26,6 +27,8 @@ struct mt_script_host {
                           struct mt_provider_account **account, struct mt_fault *fault);
     /* The i-th account's name, NULL at the end. Loads the configuration; a failure fills fault. */
     enum mt_rc (*account_name)(void *ud, size_t i, const char **name, struct mt_fault *fault);
+    /* Where the script keeps what is durable; made when first asked for; NULL: nowhere. */
+    enum mt_rc (*store)(void *ud, struct mt_store **out, struct mt_fault *fault);
     /* One line of output, without newline. */
     void (*print)(void *ud, const char *line, size_t len);
     /* What was printed is handed on: before events are acknowledged, whose handlers printed it. */

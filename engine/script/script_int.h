@@ -26,7 +26,7 @@ struct mt_task {
     bool cancelled; /* ends at its next wait, alone */
     bool vital;     /* when it fails, the script has failed */
     bool joined;    /* somebody waits or waited for it: its failure is told there */
-    int on_end; /* reference to the signal that is set then; 0: none */
+    int on_end;     /* reference to the signal that is set then; 0: none */
     struct mt_wait *wait;
     struct mt_wait *joiners;
     struct mt_task *run_next;
@@ -232,7 +232,8 @@ void mt_bind_message(lua_State *L);
 void mt_bind_archive(lua_State *L);
 void mt_bind_json(lua_State *L); /* pushes moontide.json */
 void mt_lua_signal_set(lua_State *L, int index);
-void mt_bind_task(lua_State *L); /* adds to the table of the core on top of the stack */
+void mt_bind_store(lua_State *L); /* the same */
+void mt_bind_task(lua_State *L);  /* adds to the table of the core on top of the stack */
 int mt_lua_conversations(lua_State *L);
 int mt_lua_history(lua_State *L);
 int mt_lua_history_page(lua_State *L);

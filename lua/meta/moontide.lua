@@ -233,7 +233,7 @@
 ---@class moontide.options.44 @options of account:on
 ---@field ['limit'] string|integer|nil @how long one call may take, without what it waits in conversation:ask; then it is ended with one line in the log; default 10m
 
----@class moontide.options.52 @options of moontide.progress
+---@class moontide.options.54 @options of moontide.progress
 ---@field ['label'] string|nil @what is being done
 ---@field ['done'] integer|nil @how much
 ---@field ['total'] integer|nil @of how much, if known

@@ -18,6 +18,8 @@ function moontide.try(f, ...)
   return false, core.fault(results[2])
 end
 
+local store = require "moontide.store"
+moontide.store = store.table
 local live = require "moontide.live"
 core.extend("account", { on = live.on, off = live.off })
 core.extend("conversation", { ask = live.ask })
@@ -51,6 +53,7 @@ core.extend("message", { readers = readers })
 
 core.on_stop(function()
   live.stop()
+  if store.pending() then moontide.store:flush() end
   core.finish()
 end)
 
@@ -64,6 +67,9 @@ function moontide.script(description)
   if type(description.run) ~= "function" then core.usage("script.description", "a script's run is a function") end
   return setmetatable(description, described)
 end
+
+--- What the end of a script's main part leaves behind is kept; handlers and timers go on and keep their own.
+function moontide.at_end() if store.pending() then moontide.store:flush() end end
 
 function moontide.is_checked() return core.checking() end
 

@@ -8,6 +8,7 @@
 -- the turn back with its answer.
 local core = ...
 local gaps = require "moontide.gaps"
+local store = require "moontide.store"
 local live = {}
 local sessions = {} -- by the account
 local turns = {}    -- of handlers that run, by the number of their task
@@ -152,11 +153,22 @@ local function enqueue(session, key, item)
   end
 end
 
+--- What its handlers have put into moontide.store is durable before the cloud is told that the batch was received.
+local function acknowledge(session, batch)
+  if not store.pending() then return batch:done() end
+  session.working = session.working + 1
+  core.spawn_vital(function()
+    core.store_flush()
+    batch:done()
+    less(session)
+  end)
+end
+
 local function dispatch(session, batch, events)
   local left = #events
   local function done()
     left = left - 1
-    if left == 0 then batch:done() end
+    if left == 0 then acknowledge(session, batch) end
   end
   if left == 0 then batch:done() end
   for _, event in ipairs(events) do
@@ -214,7 +226,9 @@ local function session_of(account)
   local key = core.live_key(account)
   local session = sessions[key]
   if not session then
-    session = { key = key, account = account, handlers = {}, queues = {}, asks = {}, working = 0, off = false }
+    session = {
+      key = key, account = core.live_account(account), handlers = {}, queues = {}, asks = {}, working = 0, off = false,
+    }
     sessions[key] = session
     core.spawn_vital(receive, session)
   end

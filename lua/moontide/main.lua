@@ -12,7 +12,10 @@ end
 
 return function(chunk, words, command, account)
   local result = chunk(table.unpack(words))
-  if not moontide.is_script(result) then return 0 end
+  if not moontide.is_script(result) then
+    moontide.at_end()
+    return 0
+  end
   local parsed = args.parse(result, with_account(result, words, account), command)
   if not parsed then
     print(args.help(result, command))
@@ -20,5 +23,7 @@ return function(chunk, words, command, account)
   end
   local apply = core.grant(result.grant, result.name)
   if moontide.is_checked() then return 0 end
-  return result.run { args = parsed, apply = apply } or 0
+  local status = result.run { args = parsed, apply = apply } or 0
+  moontide.at_end()
+  return status
 end

@@ -8,6 +8,7 @@ root=$PWD
 serve= notified=
 trap '[ -z "$serve" ] || kill -9 "$serve" 2>/dev/null; [ -z "$notified" ] || kill "$notified" 2>/dev/null; cleanup' EXIT
 many=${MT_SERVE_N:-100000}
+messages=600
 start_sandbox --generate 100 --faults seed=9
 write_account guest guest 'password = env "TEST_PASSWORD"' >>"$work/moontide.lua"
 cp "$work/moontide.lua" "$work/accounts.lua"
@@ -16,8 +17,6 @@ cd "$work" || exit 1
 printf 'local good = 1\nlocal x = = good\n' >broken.lua
 ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}quarantine_size_mb=4 # what was freed is not to look as if it were held
 export ASAN_OPTIONS
-XDG_STATE_HOME=$work/state
-export XDG_STATE_HOME
 
 jobs() { cp accounts.lua moontide.lua; cat >>moontide.lua; }
 start() { : >serve.log; : >serve.err; "$MOONTIDE" serve >>serve.log 2>>serve.err & serve=$!; }
@@ -126,6 +125,34 @@ wait $serve 2>/dev/null
 start
 is "what was cut off by kill -9 comes again" wait_for serve.log "slow: begun next" 1
 stop
+
+# ---- what is durable
+jobs <<'L'
+job "count" { script = "count.lua", accounts = { "it" } }
+L
+start
+wait_for serve.log "count: online" 1
+"$MOONTIDE" run "$root/tests/live/talker.lua" -- "$messages" >talker.log 2>&1 & talker=$!
+killed=0
+while kill -0 $talker 2>/dev/null && [ $killed -lt 30 ]; do
+  sleep 0.05
+  kill -9 $serve
+  wait $serve 2>/dev/null
+  killed=$((killed + 1))
+  "$MOONTIDE" serve >>serve.log 2>>serve.err & serve=$!
+  [ $((killed % 3)) -ne 0 ] || wait_for serve.log "count: online" $((killed / 3))
+done
+wait $talker
+is "$messages messages, $killed kills: each is counted once" wait_for serve.log "count: $messages different" 1
+check "and none twice" "$(lines "count: $((messages + 1)) different" serve.log)" 0
+try timeout 20 "$MOONTIDE" run count.lua
+check "another process is told who has the store" $status 1 store.busy
+stop
+: >state/moontide/count.sqlite
+start
+is "a damaged store is told, with what to do" wait_for serve.err "error serve: job 'count' has failed.*is empty.*put a copy back.*store.damaged" 1
+stop
+check "and left as it is" "$(wc -c <state/moontide/count.sqlite)" 0
 
 # ---- the service manager
 perl -e 'use Socket; socket(my $s, AF_UNIX, SOCK_DGRAM, 0); bind($s, sockaddr_un("notify")) or die; $| = 1;

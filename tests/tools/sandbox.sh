@@ -24,7 +24,8 @@ start_sandbox() {
   websocket=$(field websocket)
   owner=$(field owner)
   TEST_PASSWORD=secret
-  export TEST_PASSWORD
+  XDG_STATE_HOME=$work/state
+  export TEST_PASSWORD XDG_STATE_HOME
   write_account it "$owner" 'password = env "TEST_PASSWORD"' >"$work/moontide.lua"
   chmod 600 "$work/moontide.lua"
 }
