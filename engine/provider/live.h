@@ -61,6 +61,8 @@ enum mt_reference_type {
     MT_REFER_CONVERSATION, /* the conversation was read: its unread count becomes 0 */
     MT_REFER_RECALL,       /* message id is taken back; content: told to the others, or NULL */
     MT_REFER_EDIT,         /* message id gets new content: edit */
+    MT_REFER_JOIN,         /* the chat room is entered, and again after each absence */
+    MT_REFER_LEAVE,        /* the chat room is left */
 };
 
 struct mt_reference {

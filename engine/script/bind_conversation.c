@@ -13,7 +13,7 @@ static const char *const fields[] = {
     "id",           "kind",        "target",  "unread",    "pinned",
     "marks",        "last",        "history", "json",      "export",
     "history_page", "pinned_time", "send",    "mark_read", "delete_messages",
-    "delete",       "pin",         "mark"};
+    "delete",       "pin",         "mark",    "join",      "leave"};
 
 struct mt_lua_conversation *mt_lua_conversation_push(lua_State *L)
 {

@@ -206,6 +206,23 @@ int mt_lua_mark_read(lua_State *L)
     return refer(L, c->provider, c->account, &reference, wait_new(L, c->provider));
 }
 
+/* core.room(conversation, enter): who is in which room is remembered by lua/moontide/live.lua. */
+int mt_lua_room(lua_State *L)
+{
+    struct mt_lua_conversation *c = mt_lua_conversation_check(L, 1);
+    bool enter = lua_toboolean(L, 2);
+    struct mt_reference reference;
+
+    mt_grant_check(L, "send", enter ? "conversation:join" : "conversation:leave");
+    lua_settop(L, 1);
+    mt_task_may_wait(L);
+    (void)mt_lua_live_want(L, c->provider, c->account);
+    memset(&reference, 0, sizeof reference);
+    reference.type = enter ? MT_REFER_JOIN : MT_REFER_LEAVE;
+    reference.conversation = c->ref;
+    return refer(L, c->provider, c->account, &reference, wait_new(L, c->provider));
+}
+
 int mt_lua_message_refer(lua_State *L, const struct mt_page *page, const struct mt_message *m,
                          enum mt_reference_type type)
 {

@@ -24,6 +24,7 @@ MT_RAISES const struct mt_message *mt_lua_message_check(lua_State *L, int index,
 int mt_lua_send(lua_State *L);
 int mt_lua_reply(lua_State *L, const struct mt_page *page, const struct mt_message *m);
 int mt_lua_mark_read(lua_State *L);
+int mt_lua_room(lua_State *L);
 int mt_lua_message_refer(lua_State *L, const struct mt_page *page, const struct mt_message *m,
                          enum mt_reference_type type);
 

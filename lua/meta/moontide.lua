@@ -211,11 +211,11 @@
 ---@class moontide.options.36 @options of conversation:delete
 ---@field ['history'] boolean|nil @its messages too; default false
 
----@class moontide.options.41 @options of message:readers_page
+---@class moontide.options.43 @options of message:readers_page
 ---@field ['limit'] integer|nil @page size; default 500
 ---@field ['cursor'] string|nil @the cursor of the page before
 
----@class moontide.options.42 @options of message:reply
+---@class moontide.options.44 @options of message:reply
 ---@field ['kind'] string|nil @as of conversation:send
 ---@field ['text'] string|nil @the text
 ---@field ['body'] string|nil @the kind's other fields
@@ -226,14 +226,14 @@
 ---@field ['receipts'] boolean|nil @as of conversation:send
 ---@field ['priority'] integer|nil @as of conversation:send
 
----@class moontide.options.43 @options of conversation:ask
+---@class moontide.options.45 @options of conversation:ask
 ---@field ['timeout'] string|integer|nil @how long to wait for the answer; default 10m
 ---@field ['from'] string|nil @only a message of this user is the answer; default: of anybody else
 
----@class moontide.options.44 @options of account:on
+---@class moontide.options.46 @options of account:on
 ---@field ['limit'] string|integer|nil @how long one call may take, without what it waits in conversation:ask; then it is ended with one line in the log; default 10m
 
----@class moontide.options.54 @options of moontide.progress
+---@class moontide.options.56 @options of moontide.progress
 ---@field ['label'] string|nil @what is being done
 ---@field ['done'] integer|nil @how much
 ---@field ['total'] integer|nil @of how much, if known

@@ -49,7 +49,7 @@ local function candidates(session, since)
   local places = session.places or { young = {}, old = {} }
   for _, part in ipairs { places.young, places.old } do
     for id in pairs(part) do
-      if not seen[id] then
+      if not seen[id] and not session.rooms[id] then
         seen[id] = true
         list[#list + 1] = session.account:conversation(id)
       end
@@ -85,12 +85,15 @@ local function fill(session, conversation, since, tell)
   if not ok and not session.off then missing(session, tell, since, core.fault(err), conversation) end
 end
 
---- Fills everything since then; returns when it is told. run(key, f) has f called in the conversation's turn with a
+--- Fills what came while the session was away; returns when it is told. Chat rooms have no queue: what came in those that
+-- were entered is always read. run(key, f) has f called in the conversation's turn with a
 -- function that tells an event, and returns when that has ended.
-function gaps.fill(session, since, run)
+function gaps.fill(session, data, run)
   if not session.listed or not session.handlers.message and not session.handlers.gap then return end
-  since = since - MARGIN
-  local list, fault = candidates(session, since)
+  local since = (data.since or core.now() - data.away_ms) - MARGIN
+  local list, fault = {}, nil
+  if data.since then list, fault = candidates(session, since) end
+  for _, room in pairs(session.rooms) do list[#list + 1] = room end
   if fault then run("", function(tell) missing(session, tell, since, fault) end) end
   local at = 0
   local function read()

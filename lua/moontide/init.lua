@@ -22,7 +22,7 @@ local store = require "moontide.store"
 moontide.store = store.table
 local live = require "moontide.live"
 core.extend("account", { on = live.on, off = live.off })
-core.extend("conversation", { ask = live.ask })
+core.extend("conversation", { join = live.join, leave = live.leave, ask = live.ask })
 
 local files = require "moontide.files"
 core.extend("message", { download = files.download })

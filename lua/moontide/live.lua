@@ -11,6 +11,7 @@ local gaps = require "moontide.gaps"
 local store = require "moontide.store"
 local live = {}
 local sessions = {} -- by the account
+local joined = {}   -- chat rooms, by the account
 local turns = {}    -- of handlers that run, by the number of their task
 local types = {}
 local LIMIT, PATIENCE = "10m", "10m" -- of a handler; of conversation:ask
@@ -215,10 +216,15 @@ local function receive(session)
     end
     dispatch(session, batch, events)
     local first = events[1]
-    if first and first.type == "connected" and first.data.since then -- before what comes next
-      gaps.fill(session, first.data.since, function(key, f) run_in_turn(session, key, f) end)
+    if first and first.type == "connected" and first.data.away_ms > 0 then -- before what comes next
+      gaps.fill(session, first.data, function(key, f) run_in_turn(session, key, f) end)
     end
   end
+end
+
+local function rooms_of(key)
+  joined[key] = joined[key] or {}
+  return joined[key]
 end
 
 --- account: the account, or a conversation of it.
@@ -227,7 +233,8 @@ local function session_of(account)
   local session = sessions[key]
   if not session then
     session = {
-      key = key, account = core.live_account(account), handlers = {}, queues = {}, asks = {}, working = 0, off = false,
+      key = key, account = core.live_account(account), handlers = {}, queues = {}, asks = {}, rooms = rooms_of(key),
+      working = 0, off = false,
     }
     sessions[key] = session
     core.spawn_vital(receive, session)
@@ -294,6 +301,20 @@ function live.ask(conversation, what, options)
   if ask.fault then core.raise("state", ask.fault.code, ask.fault.message) end
   come_back(session, key, turn)
   core.raise("timeout", "ask.timeout", ("nobody answered in %s within %s"):format(key, span(patience)))
+end
+
+--- conversation:join(): enters a chat room.
+function live.join(conversation)
+  local sent = core.room(conversation, true)
+  rooms_of(core.live_key(conversation))[conversation.id] = conversation
+  return sent
+end
+
+--- conversation:leave(): leaves it.
+function live.leave(conversation)
+  local sent = core.room(conversation, false)
+  rooms_of(core.live_key(conversation))[conversation.id] = nil
+  return sent
 end
 
 --- No new events; returns when what is in hand has ended.

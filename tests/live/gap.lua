@@ -2,6 +2,7 @@
 local moontide = require "moontide"
 local account = moontide.account "it"
 account:on("connected", function(event) print("connected " .. (event.data.since and "gap" or "whole")) end)
+account:conversation("room:888"):join()
 account:on("gap", function(event)
   print("gap " .. (event.conversation and event.conversation.id or "*") .. " " .. event.fault.code)
 end)

@@ -152,6 +152,7 @@ static void live_free(void *ud)
     mt_em_token_release(live->token);
     mt_mem_free(live->seen);
     mt_mem_free(live->rooms);
+    mt_em_rooms_free(live);
     mt_mem_free(live);
     if (account)
         mt_em_account_release(account);
@@ -346,6 +347,7 @@ void mt_em_live_provisioned(struct mt_em_live *live, const Easemob__Pb__Provisio
     live->attempts = 0;
     live->announced = false;
     mt_timer_stop(live->timer);
+    mt_em_rooms_again(live);
     mt_em_live_flush(live);
     live->beat_ms = mt_clock_mono_ms(); /* its answer is waited for like a heartbeat's */
     mt_em_live_send_unread(live);

@@ -20,6 +20,7 @@
 struct mt_buf;
 struct mt_timer;
 struct mt_ws_conn;
+struct mt_em_room;
 struct mt_em_send;
 
 enum mt_em_live_stage {
@@ -83,8 +84,9 @@ struct mt_em_live {
     size_t seen_at, seen_n, seen_cap;
     struct mt_conversation_ref *rooms; /* a ring; made with the first */
     size_t rooms_at, rooms_n;
-    struct mt_em_send *sends; /* oldest first */
-    uint64_t counter;         /* of client ids */
+    struct mt_em_send *sends;  /* oldest first */
+    struct mt_em_room *joined; /* chat rooms that the user has entered */
+    uint64_t counter;          /* of client ids */
 };
 
 /* live.c */
@@ -147,5 +149,14 @@ void mt_em_live_flush(struct mt_em_live *live);   /* online: what waits goes out
 void mt_em_live_unsure(struct mt_em_live *live);  /* the connection is lost: what was sent may have
                                                      arrived or not */
 void mt_em_live_overdue(struct mt_em_live *live); /* no answer, or never online in time */
+
+/* live_join.c */
+enum mt_rc mt_em_room_pack(const struct mt_provider_account *account,
+                           const struct mt_reference *reference, uint64_t meta_id,
+                           struct mt_buf *out, struct mt_fault *fault) MT_CHECKED;
+void mt_em_room_entered(struct mt_em_live *live, const char *id);
+void mt_em_room_left(struct mt_em_live *live, const char *id);
+void mt_em_rooms_again(struct mt_em_live *live); /* online again: all of them are entered */
+void mt_em_rooms_free(struct mt_em_live *live);
 
 #endif

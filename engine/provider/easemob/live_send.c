@@ -21,6 +21,8 @@ struct mt_em_send {
     uint64_t meta_id;
     struct mt_buf payload;
     bool listed, sent;
+    enum mt_reference_type room_type; /* JOIN or LEAVE of room */
+    char *room;                       /* NULL: it is of no room */
     int64_t deadline_ms;
     struct mt_sent result;
 };
@@ -88,6 +90,7 @@ static void release(struct mt_provider_call *call)
     struct mt_em_send *send = (struct mt_em_send *)call;
 
     unlist(send);
+    mt_mem_free(send->room);
     mt_buf_deinit(&send->payload);
 }
 
@@ -140,7 +143,16 @@ enum mt_rc mt_em_live_refer(struct mt_provider_account *account,
 
     if (!send)
         return MT_ERR_NOMEM;
-    enum mt_rc rc = mt_em_reference_pack(account, reference, send->meta_id, &send->payload, &fault);
+    bool room = reference->type == MT_REFER_JOIN || reference->type == MT_REFER_LEAVE;
+    enum mt_rc rc =
+        room ? mt_em_room_pack(account, reference, send->meta_id, &send->payload, &fault)
+             : mt_em_reference_pack(account, reference, send->meta_id, &send->payload, &fault);
+    if (room && !rc) {
+        send->room_type = reference->type;
+        send->room = mt_mem_strdup(reference->conversation.target);
+        if (!send->room)
+            rc = mt_fault_set(&fault, MT_ERR_NOMEM, "memory", "out of memory");
+    }
     return start(account, send, rc, &fault, out);
 }
 
@@ -166,6 +178,10 @@ void mt_em_live_answer(struct mt_em_live *live, const Easemob__Pb__CommSyncDL *d
     send->result.time_ms =
         dl->has_timestamp && dl->timestamp <= INT64_MAX ? (int64_t)dl->timestamp : 0;
     send->result.data = (struct mt_value){.type = MT_VALUE_MAP};
+    if (send->room && send->room_type == MT_REFER_JOIN)
+        mt_em_room_entered(live, send->room);
+    else if (send->room)
+        mt_em_room_left(live, send->room);
     mt_em_call_end(&send->call, MT_OK, NULL);
 }
 
