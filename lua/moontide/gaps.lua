@@ -85,9 +85,9 @@ local function fill(session, conversation, since, tell)
   if not ok and not session.off then missing(session, tell, since, core.fault(err), conversation) end
 end
 
---- Fills what came while the session was away; returns when it is told. Chat rooms have no queue: what came in those that
--- were entered is always read. run(key, f) has f called in the conversation's turn with a
--- function that tells an event, and returns when that has ended.
+--- Fills what came while the session was away; returns when it is told. Chat rooms have no queue: what came in those
+-- that were entered is always read. run(key, f) has f called in the conversation's turn with a function that tells an
+-- event, and returns when that has ended.
 function gaps.fill(session, data, run)
   if not session.listed or not session.handlers.message and not session.handlers.gap then return end
   local since = (data.since or core.now() - data.away_ms) - MARGIN
