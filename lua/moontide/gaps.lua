@@ -89,7 +89,7 @@ end
 -- that were entered is always read. run(key, f) has f called in the conversation's turn with a function that tells an
 -- event, and returns when that has ended.
 function gaps.fill(session, data, run)
-  if not session.listed or not session.handlers.message and not session.handlers.gap then return end
+  if not session.handlers.message and not session.handlers.gap then return end
   local since = (data.since or core.now() - data.away_ms) - MARGIN
   local list, fault = {}, nil
   if data.since then list, fault = candidates(session, since) end

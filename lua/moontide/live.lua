@@ -252,7 +252,7 @@ function live.on(account, name, handler, options)
   core.check_options("account:on", options)
   local limit = core.duration(options and options.limit or LIMIT)
   local session = session_of(account)
-  session.account, session.listed = account, true
+  session.account = account
   session.handlers[name] = session.handlers[name] or {}
   table.insert(session.handlers[name], { call = handler, limit = limit })
 end
