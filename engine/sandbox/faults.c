@@ -53,6 +53,7 @@ static const struct key KEYS[] = {
     {"seed", COUNT, AT(seed)},
     {"only", TEXT, AT(only)},
     {"registered", TEXT, AT(registered)},
+    {"sensitive", TEXT, AT(sensitive)},
     {"no_roaming", FLAG, AT(no_roaming)},
     {"no_conversation_list", FLAG, AT(no_conversation_list)},
     {"no_list_cursor_form", FLAG, AT(no_list_cursor_form)},
@@ -304,6 +305,7 @@ void mt_sb_faults_deinit(struct mt_sb_faults *faults)
     mt_mem_free(faults->spec);
     mt_mem_free(faults->only);
     mt_mem_free(faults->registered);
+    mt_mem_free(faults->sensitive);
     *faults = (struct mt_sb_faults){0};
 }
 

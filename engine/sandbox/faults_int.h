@@ -47,6 +47,7 @@ struct mt_sb_faults {
     uint64_t seed;
     char *only;       /* part of the path that a request must have; NULL: any */
     char *registered; /* users, by '|', that --strict-users knows besides those of the data */
+    char *sensitive;  /* words, by '|', that no message may hold */
     bool no_roaming;
     bool no_conversation_list;
     bool no_list_cursor_form;

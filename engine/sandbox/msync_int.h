@@ -71,6 +71,10 @@ struct mt_sb_refusal {
 void mt_sb_uplink_answer(const struct mt_sb_uplink *uplink, const struct mt_sb_refusal *refusal,
                          uint64_t server_id, int64_t ts_ms, const char *notify);
 void mt_sb_uplink_refuse(const struct mt_sb_uplink *uplink, uint32_t code, const char *reason);
+/* Refuses because the sandbox was told to, or for a cause that lies in the conversation, which must
+ * be known; false: it may go on (refuse.c). */
+bool mt_sb_uplink_ordered(const struct mt_sb_uplink *uplink);
+bool mt_sb_uplink_obstructed(const struct mt_sb_uplink *uplink);
 /* Puts an entry into the queue of the conversation and tells whoever is online. */
 enum mt_rc mt_sb_publish(struct mt_sandbox *sandbox, struct mt_sb_thread *thread,
                          const struct mt_sb_device *author, struct mt_sb_entry *entry) MT_CHECKED;

@@ -205,7 +205,7 @@ static void dispatch(struct mt_sb_uplink *uplink)
     bool chat = type == EASEMOB__PB__MESSAGE_BODY__TYPE__CHAT ||
                 type == EASEMOB__PB__MESSAGE_BODY__TYPE__GROUPCHAT ||
                 type == EASEMOB__PB__MESSAGE_BODY__TYPE__CHATROOM;
-    if (!find_view(uplink, chat))
+    if (!find_view(uplink, chat) || (chat && mt_sb_uplink_obstructed(uplink)))
         return;
     if (chat)
         mt_sb_uplink_chat(uplink);
@@ -245,6 +245,7 @@ void mt_sb_msync_uplink(struct mt_sb_session *session, const Easemob__Pb__Meta *
         mt_sb_uplink_refuse(&uplink, 1, "Sorry, format is incorrect");
         return;
     }
-    dispatch(&uplink);
+    if (!mt_sb_uplink_ordered(&uplink))
+        dispatch(&uplink);
     easemob__pb__message_body__free_unpacked(uplink.body, NULL);
 }

@@ -91,6 +91,12 @@ void mt_sb_rest_room_leave(struct mt_sb_call *call);
 void mt_sb_rest_contacts(struct mt_sb_call *call);
 void mt_sb_rest_contacts_cursor(struct mt_sb_call *call);
 void mt_sb_rest_blocks(struct mt_sb_call *call);
+void mt_sb_rest_block(struct mt_sb_call *call);
+void mt_sb_rest_unblock(struct mt_sb_call *call);
+void mt_sb_rest_mute(struct mt_sb_call *call);
+void mt_sb_rest_unmute(struct mt_sb_call *call);
+void mt_sb_rest_group_remove(struct mt_sb_call *call);
+void mt_sb_rest_refuse(struct mt_sb_call *call); /* only a sandbox has it */
 void mt_sb_rest_metadata(struct mt_sb_call *call);
 void mt_sb_rest_resources(struct mt_sb_call *call);
 void mt_sb_rest_file_put(struct mt_sb_call *call);

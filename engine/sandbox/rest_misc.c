@@ -80,17 +80,6 @@ void mt_sb_rest_contacts_cursor(struct mt_sb_call *call)
     mt_sb_reply_end(call);
 }
 
-void mt_sb_rest_blocks(struct mt_sb_call *call)
-{
-    mt_sb_reply_begin(call);
-    mt_jsonw_key(&call->json, "data");
-    mt_jsonw_array(&call->json);
-    mt_jsonw_array_end(&call->json);
-    mt_jsonw_key(&call->json, "count");
-    mt_jsonw_i64(&call->json, 0);
-    mt_sb_reply_end(call);
-}
-
 void mt_sb_rest_metadata(struct mt_sb_call *call)
 {
     struct mt_jsonw *json = &call->json;

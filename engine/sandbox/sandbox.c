@@ -253,6 +253,7 @@ void mt_sandbox_free(struct mt_sandbox *sandbox)
     mt_sb_tokens_deinit(&sandbox->tokens);
     mt_sb_faults_deinit(&sandbox->faults);
     mt_sb_record_free(sandbox->record);
+    mt_mem_free(sandbox->orders);
     mt_sb_files_free(sandbox->files);
     mt_buf_deinit(&sandbox->answer);
     mt_mem_free(sandbox->host);

@@ -22,6 +22,14 @@ struct mt_ws_server;
 struct mt_sb_record;
 struct mt_sb_files;
 
+/* A refusal that the sandbox was told to give. */
+struct mt_sb_order {
+    uint32_t user; /* index */
+    uint32_t code;
+    uint64_t n; /* so many are left */
+    char reason[256];
+};
+
 struct mt_sandbox {
     struct mt_loop *loop;
     struct mt_ws_server *server;
@@ -40,7 +48,10 @@ struct mt_sandbox {
     struct mt_sb_record *record;
     struct mt_sb_files *files;
     struct mt_sb_session *sessions; /* all living ones */
-    struct mt_buf answer;           /* the body being written */
+    struct mt_sb_order *orders;
+    size_t order_n;
+    size_t order_cap;
+    struct mt_buf answer; /* the body being written */
     uint64_t request_n;
     uint64_t page_n;
     uint64_t frame_n;

@@ -86,6 +86,7 @@ static void user_free(struct mt_sb_user *user)
     }
     mt_mem_free(user->devices);
     mt_mem_free(user->views);
+    mt_mem_free(user->blocked);
     mt_mem_free(user->name);
     mt_mem_free(user->password);
     mt_mem_free(user);

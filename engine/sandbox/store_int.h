@@ -100,6 +100,7 @@ struct mt_sb_view {
     uint64_t acked_id;   /* furthest position of any device */
     int64_t pinned_ms;   /* 0: not pinned */
     uint32_t marks;      /* bit N: mark_N */
+    int64_t muted_until_ms;
     struct mt_sb_slot *slots;
     size_t slot_n;
     size_t slot_cap;
@@ -136,6 +137,9 @@ struct mt_sb_user {
     struct mt_sb_device **devices;
     size_t device_n;
     size_t device_cap;
+    uint32_t *blocked; /* user indices */
+    size_t blocked_n;
+    size_t blocked_cap;
 };
 
 struct mt_sb_store {

@@ -36,9 +36,9 @@ exports.config = (ready, user, extra = '') => {
 };
 
 /** Starts a verb; the child process. */
-exports.start = args => {
+exports.start = (args, { password = 'secret' } = {}) => {
   const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd: scratch,
-    env: { ...process.env, CONFORMANCE_PASSWORD: 'secret' } });
+    env: { ...process.env, CONFORMANCE_PASSWORD: password } });
   children.add(child);
   child.once('exit', () => children.delete(child));
   return child;

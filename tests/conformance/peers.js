@@ -26,7 +26,10 @@ local function find(order, conversation)
   error("no message " .. order.id)
 end
 local doing = {}
-function doing.send(order, conversation) return conversation:send(order.send) end
+function doing.send(order, conversation)
+  order.send.text = order.times and order.send.text:rep(order.times) or order.send.text
+  return conversation:send(order.send)
+end
 function doing.mark_read(order, conversation) return find(order, conversation):mark_read(order.content) end
 function doing.conversation_read(_, conversation) return conversation:mark_read() end
 function doing.recall(order, conversation) return find(order, conversation):recall(order.info) end
@@ -93,17 +96,19 @@ let orders = 0;
 
 /** Starts the script as a device of the user and waits until it is online: {seen, ask, stop, errors}. ask sends an order
  * and resolves what the call gave back; a fault is thrown, with the fault as its member. */
-exports.bot = async (ready, user, { extra = '', rights = 'read,send,mark_read,organise,delete' } = {}) => {
+exports.bot = async (ready, user, { extra = '', password = () => 'secret',
+  rights = 'read,send,mark_read,organise,delete' } = {}) => {
   const file = path.join(moontide.scratch, `bot-${user}-${orders}.lua`);
   fs.writeFileSync(file, SCRIPT);
   const seen = new Arrivals();
-  const child = moontide.start(['run', '-c', moontide.config(ready, user, extra), file, '--grant', rights, '--apply']);
+  const child = moontide.start(['run', '-c', moontide.config(ready, user, extra), file, '--grant', rights, '--apply'],
+    { password: password(user) });
   readline.createInterface({ input: child.stdout }).on('line', line => seen.push(JSON.parse(line)));
   const errors = [];
   child.stderr.on('data', part => errors.push(part.toString()));
   const ended = new Promise(resolve => { child.once('close', status => resolve(status)); });
   await seen.take(one => one.event === 'connected', `${user} connected`);
-  const director = await sdk.login(ready, DIRECTOR + user);
+  const director = await sdk.login(ready, DIRECTOR + user, { password: password(DIRECTOR + user) });
   const order = what => sdk.send(director, { type: 'cmd', chatType: 'singleChat', to: user, action: JSON.stringify(what) });
   return {
     seen, errors, user,
@@ -128,11 +133,11 @@ const EVENTS = ['onTextMessage', 'onImageMessage', 'onAudioMessage', 'onVideoMes
   'onChannelMessage', 'onModifiedMessage', 'onMultiDeviceEvent', 'onMessagePinEvent', 'onStatisticMessage', 'onGroupEvent'];
 
 /** A user of SDK 4.21.1: {connection, seen, user}. What the director says to the user's other device is not kept. */
-exports.user = async (ready, user) => {
+exports.user = async (ready, user, password) => {
   const seen = new Arrivals();
   const on = name => event => { if (!String(event.from).startsWith(DIRECTOR)) seen.push({ name, event }); };
   const events = Object.fromEntries(EVENTS.map(name => [name, on(name)]));
-  return { connection: await sdk.login(ready, user, { events }), seen, user };
+  return { connection: await sdk.login(ready, user, { events, password }), seen, user };
 };
 
 exports.Arrivals = Arrivals;
