@@ -18,5 +18,11 @@ struct mt_clock_seam {
     void *ud;
 };
 void mt_clock_seam_set(const struct mt_clock_seam *set);
+/* Test side: from now on wall and monotonic time, and with them the timers of the loop, go so many
+ * times as fast as the kernel's. 1 restores; the time that was won is lost then, so nothing may
+ * still count on it. */
+void mt_clock_seam_speed(unsigned times);
+/* How long the kernel must wait for so much of our time to pass; not 0 unless ms is. */
+int64_t mt_clock_kernel_ms(int64_t ms);
 
 #endif

@@ -1,4 +1,5 @@
 /* Timers. */
+#include "base/clock.h"
 #include "base/mem.h"
 #include "loop/loop_int.h"
 
@@ -43,9 +44,9 @@ void mt_timer_start(struct mt_timer *timer, int64_t after_ms, int64_t repeat_ms)
     uint64_t now_ms = uv_hrtime() / 1000000;
     uint64_t turn_ms = uv_now(timer->uv.loop);
     uint64_t late_ms = now_ms > turn_ms ? now_ms - turn_ms : 0;
-    uint64_t after = after_ms > 0 ? (uint64_t)after_ms : 0;
-    (void)uv_timer_start(&timer->uv, on_timer, after + late_ms,
-                         repeat_ms > 0 ? (uint64_t)repeat_ms : 0);
+    uint64_t after = after_ms > 0 ? (uint64_t)mt_clock_kernel_ms(after_ms) : 0;
+    uint64_t repeat = repeat_ms > 0 ? (uint64_t)mt_clock_kernel_ms(repeat_ms) : 0;
+    (void)uv_timer_start(&timer->uv, on_timer, after + late_ms, repeat);
 }
 
 void mt_timer_stop(struct mt_timer *timer)

@@ -90,6 +90,7 @@ void mt_em_live_lose(struct mt_em_live *live, const struct mt_fault *fault)
     if (live->stage == MT_EM_LIVE_ENDED || live->stage == MT_EM_LIVE_RESTING)
         return;
     live->stage = MT_EM_LIVE_RESTING;
+    mt_em_live_forget_redirect(live);
     drop_connection(live);
     mt_timer_start(live->timer, rest_ms(live->attempts++), 0);
     if (!was_online) {
@@ -150,6 +151,7 @@ static void live_free(void *ud)
     mt_timer_free(live->timer);
     mt_timer_free(live->beat);
     mt_em_token_release(live->token);
+    mt_mem_free(live->redirect);
     mt_mem_free(live->seen);
     mt_mem_free(live->rooms);
     mt_em_rooms_free(live);
@@ -185,8 +187,8 @@ static void connect_now(struct mt_em_live *live)
     static const struct mt_ws_conn_handlers handlers = {
         .open = on_open, .message = on_message, .closed = on_closed};
     struct mt_provider_account *account = live->account;
-    struct mt_ws_conn_options options = {.url = account->websocket ? account->websocket
-                                                                   : account->session.websocket,
+    struct mt_ws_conn_options options = {.url = live->redirect ? live->redirect
+                                                               : mt_em_live_address(live),
                                          .connect_timeout_ms = STAGE_MS,
                                          .max_message_bytes = MT_EM_FRAME_MAX};
     struct mt_fault fault = {.kind = MT_OK};
@@ -330,6 +332,15 @@ void mt_em_live_provisioned(struct mt_em_live *live, const Easemob__Pb__Provisio
 
     if (live->stage != MT_EM_LIVE_PROVISIONING)
         return;
+    if (status->has_errorcode && status->errorcode == EASEMOB__PB__STATUS__ERROR_CODE__REDIRECT) {
+        if (mt_em_live_redirected(live, status, &fault)) {
+            mt_em_live_lose(live, &fault);
+            return;
+        }
+        drop_connection(live);
+        connect_now(live);
+        return;
+    }
     if (status->has_errorcode && status->errorcode != 0) {
         bool auth = refused(live, status, &fault) && fault.kind == MT_ERR_AUTH;
         if (auth && mt_em_session_renew(live->account, live->token))
@@ -425,8 +436,9 @@ static void look_at_expiry(struct mt_em_live *live)
         (void)mt_fault_set(&fault, MT_ERR_AUTH, "auth.token_expired",
                            "%s: the token has expired: give a new one, or a password",
                            live->account->name);
-        if (live->account->session.token != live->token)
-            mt_em_live_lose(live, &fault); /* a new one is there */
+        if (live->account->session.token != live->token ||
+            mt_em_session_renew(live->account, live->token))
+            mt_em_live_lose(live, &fault); /* a new one is there, or on its way */
         else
             mt_em_live_end(live, MT_EVENT_ERROR, &fault);
     } else if (now >= live->warn_ms) {

@@ -3,7 +3,8 @@
  *
  * live.c: the session's life. live_frame.c: frames out and in. live_queue.c: the queues that the
  * server keeps for this user, pulled one batch after the other. live_event.c: a batch into events.
- * live_send.c: what goes out and waits for its answer. */
+ * live_send.c: what goes out and waits for its answer. live_redirect.c: when the cloud sends a
+ * login elsewhere. */
 #ifndef MT_EASEMOB_LIVE_INT_H
 #define MT_EASEMOB_LIVE_INT_H
 
@@ -65,6 +66,8 @@ struct mt_em_live {
     enum mt_em_live_stage stage;
     struct mt_provider_call *entering;
     struct mt_em_token *token; /* that the connection was provisioned with */
+    char *redirect; /* where the cloud wants this connection to be made; NULL: as configured */
+    unsigned hops_n;
     struct mt_ws_conn *conn;
     unsigned conns_n; /* that the client has not let go of */
     bool stopped;
@@ -78,7 +81,8 @@ struct mt_em_live {
     struct mt_timer *timer; /* deadline of the stage, or the rest before the next attempt */
     struct mt_timer *beat;  /* heartbeat, deadlines of sends, expiry of the token */
     struct mt_em_queue *queues;
-    unsigned pulls_n;
+    unsigned queues_n, pulls_n;
+    bool queues_left;            /* more were named than are kept: to be asked for again */
     struct mt_em_batch *batches; /* in the caller's hands */
     uint64_t *seen;              /* a ring that grows to MT_EM_SEEN_MAX */
     size_t seen_at, seen_n, seen_cap;
@@ -106,6 +110,15 @@ bool mt_em_live_tell(struct mt_em_live *live, enum mt_event_type type, const str
 void mt_em_live_provisioned(struct mt_em_live *live, const Easemob__Pb__Provision *answer);
 /* The first list of queues of a connection came: what waits there, and that it is online. */
 void mt_em_live_announce(struct mt_em_live *live, const Easemob__Pb__CommUnreadDL *dl);
+
+/* live_redirect.c: the answer REDIRECT to a login. MT_OK: live->redirect is where to go next;
+ * MT_ERR_PROTOCOL with a fault: it names no place, or there were too many. */
+enum mt_rc mt_em_live_redirected(struct mt_em_live *live, const Easemob__Pb__Status *status,
+                                 struct mt_fault *fault) MT_CHECKED;
+/* The address of a connection as configured or discovered. */
+const char *mt_em_live_address(const struct mt_em_live *live);
+/* The next connection is made as configured again. */
+void mt_em_live_forget_redirect(struct mt_em_live *live);
 
 /* live_frame.c */
 void mt_em_live_send_provision(struct mt_em_live *live);

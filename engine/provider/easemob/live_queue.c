@@ -12,6 +12,7 @@
 
 #define PULLS_MAX  32 /* queues that are read at once */
 #define SEEN_FIRST ((size_t)16)
+#define QUEUES_MAX 2048 /* known at a time; the list is searched from its beginning */
 
 /* ---------------------------------------------------------------- what was dealt with */
 
@@ -112,11 +113,13 @@ static struct mt_em_queue *find(struct mt_em_live *live, const Easemob__Pb__JID 
             return *at;
         }
     }
-    if (!make) {
+    if (!make || live->queues_n >= QUEUES_MAX) {
+        live->queues_left = live->queues_left || make;
         mt_mem_free(made);
         return NULL;
     }
     *at = made;
+    live->queues_n++;
     return made;
 }
 
@@ -125,7 +128,7 @@ void mt_em_live_notice(struct mt_em_live *live, const Easemob__Pb__JID *jid)
     struct mt_em_queue *queue = find(live, jid, true);
 
     if (!queue)
-        return; /* the next heartbeat names it again */
+        return; /* it is named again */
     queue->again = true;
     pull_more(live);
 }
@@ -137,7 +140,12 @@ static void queue_remove(struct mt_em_live *live, struct mt_em_queue *queue)
     while (*at != queue)
         at = &(*at)->next;
     *at = queue->next;
+    live->queues_n--;
     mt_mem_free(queue);
+    if (!live->queues && live->queues_left) {
+        live->queues_left = false;
+        mt_em_live_send_unread(live);
+    }
 }
 
 /* The chain has come to its end. */
@@ -348,5 +356,7 @@ void mt_em_live_queues_free(struct mt_em_live *live)
         live->queues = queue->next;
         mt_mem_free(queue);
     }
+    live->queues_n = 0;
+    live->queues_left = false;
     live->pulls_n = 0;
 }

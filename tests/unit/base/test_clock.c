@@ -43,11 +43,31 @@ static void the_seam_moves_time(void **state)
     assert_int_not_equal(mt_clock_mono_us(), now);
 }
 
+static void time_goes_faster(void **state)
+{
+    (void)state;
+    int64_t wall = mt_clock_wall_ms();
+    mt_clock_seam_speed(1000);
+    int64_t mono = mt_clock_mono_ms();
+    while (mt_clock_mono_ms() - mono < 20000) { /* 20 ms of the kernel's */
+    }
+    int64_t passed = mt_clock_wall_ms() - wall;
+    assert_true(passed >= 19000 && passed < 20000000);
+    assert_int_equal(mt_clock_kernel_ms(0), 0);
+    assert_int_equal(mt_clock_kernel_ms(1), 1);
+    assert_int_equal(mt_clock_kernel_ms(30000), 30);
+    assert_int_equal(mt_clock_kernel_ms(-1), -1);
+    mt_clock_seam_speed(1);
+    assert_true(mt_clock_wall_ms() - wall < 20000);
+    assert_int_equal(mt_clock_kernel_ms(30000), 30000);
+}
+
 int test_clock(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kernel_clocks_run),
         cmocka_unit_test(the_seam_moves_time),
+        cmocka_unit_test(time_goes_faster),
     };
     return cmocka_run_group_tests_name("base/clock", tests, NULL, NULL);
 }
