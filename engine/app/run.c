@@ -62,6 +62,12 @@ static enum mt_rc websockets(void *ud, struct mt_ws_client **out, struct mt_faul
     return MT_OK;
 }
 
+static enum mt_rc http(void *ud, struct mt_http **out, struct mt_fault *fault)
+{
+    struct run *run = ud;
+    return mt_accounts_http(run->accounts, out, fault);
+}
+
 /* Under the name of the script's file, without .lua. */
 static enum mt_rc store(void *ud, struct mt_store **out, struct mt_fault *fault)
 {
@@ -230,6 +236,7 @@ int mt_app_run(const struct mt_run_options *options)
     host.websockets = websockets;
     host.hub = mt_hub_new(run.loop);
     host.store = store;
+    host.http = http;
     run.stores = mt_stores_new(run.loop);
     run.name = options->name;
     host.print = print;

@@ -189,6 +189,12 @@ static enum mt_rc websockets(void *ud, struct mt_ws_client **out, struct mt_faul
     return MT_OK;
 }
 
+static enum mt_rc http(void *ud, struct mt_http **out, struct mt_fault *fault)
+{
+    const struct mt_job *job = ud;
+    return mt_accounts_http(job->serve->accounts, out, fault);
+}
+
 /* Under the job's name. */
 static enum mt_rc store(void *ud, struct mt_store **out, struct mt_fault *fault)
 {
@@ -242,6 +248,7 @@ static void host_init(struct mt_job *job)
     job->host.resolve = resolve;
     job->host.account_name = account_name;
     job->host.store = store;
+    job->host.http = http;
     job->host.print = print;
     job->host.flush = flush_now;
     job->host.progress = progress;

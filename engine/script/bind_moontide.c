@@ -113,6 +113,13 @@ static int core_now(lua_State *L)
     return 1;
 }
 
+/* mono(): a clock that never jumps, in milliseconds. */
+static int core_mono(lua_State *L)
+{
+    lua_pushinteger(L, mt_clock_mono_ms());
+    return 1;
+}
+
 static int core_ago(lua_State *L)
 {
     lua_pushinteger(L, mt_clock_wall_ms() - check_duration(L, 1));
@@ -267,6 +274,7 @@ void mt_bind_moontide(lua_State *L)
         {"sleep", core_sleep},
         {"now", core_now},
         {"ago", core_ago},
+        {"mono", core_mono},
         {"duration", core_duration},
         {"time", core_time},
         {"log", core_log},
@@ -286,6 +294,7 @@ void mt_bind_moontide(lua_State *L)
     luaL_newlib(L, functions);
     mt_bind_task(L);
     mt_bind_store(L);
+    mt_bind_http(L);
     mt_bind_live(L);
     mt_bind_files(L);
     mt_bind_json(L);

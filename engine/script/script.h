@@ -6,6 +6,7 @@
 #include "provider/provider.h"
 
 struct mt_grant;
+struct mt_http;
 struct mt_hub;
 struct mt_loop;
 struct mt_reader_budget;
@@ -27,6 +28,8 @@ struct mt_script_host {
                           struct mt_provider_account **account, struct mt_fault *fault);
     /* The i-th account's name, NULL at the end. Loads the configuration; a failure fills fault. */
     enum mt_rc (*account_name)(void *ud, size_t i, const char **name, struct mt_fault *fault);
+    /* The HTTP client of the process; NULL: none. */
+    enum mt_rc (*http)(void *ud, struct mt_http **out, struct mt_fault *fault);
     /* Where the script keeps what is durable; made when first asked for; NULL: nowhere. */
     enum mt_rc (*store)(void *ud, struct mt_store **out, struct mt_fault *fault);
     /* One line of output, without newline. */

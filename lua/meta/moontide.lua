@@ -233,7 +233,17 @@
 ---@class moontide.options.46 @options of account:on
 ---@field ['limit'] string|integer|nil @how long one call may take, without what it waits in conversation:ask; then it is ended with one line in the log; default 10m
 
----@class moontide.options.56 @options of moontide.progress
+---@class moontide.options.51 @options of moontide.http.request
+---@field ['url'] string @where
+---@field ['method'] string|nil @GET, POST, PUT, DELETE; default GET
+---@field ['headers'] string|nil @{ Name = "value" }
+---@field ['bearer'] string|nil @a token, sent as Authorization: Bearer; it is kept out of the log
+---@field ['body'] string|nil @what is sent
+---@field ['json'] string|nil @a value that is sent as JSON, instead of body
+---@field ['timeout'] string|integer|nil @for all of it; default 30s
+---@field ['max_bytes'] integer|nil @of the answer; default 4 MiB
+
+---@class moontide.options.60 @options of moontide.progress
 ---@field ['label'] string|nil @what is being done
 ---@field ['done'] integer|nil @how much
 ---@field ['total'] integer|nil @of how much, if known

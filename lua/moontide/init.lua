@@ -20,6 +20,9 @@ end
 
 local store = require "moontide.store"
 moontide.store = store.table
+moontide.http = require "moontide.http"
+local timers = require "moontide.timers"
+moontide.every = timers.every
 local live = require "moontide.live"
 core.extend("account", { on = live.on, off = live.off })
 core.extend("conversation", { join = live.join, leave = live.leave, ask = live.ask })
@@ -52,6 +55,7 @@ end
 core.extend("message", { readers = readers })
 
 core.on_stop(function()
+  timers.stop()
   live.stop()
   if store.pending() then moontide.store:flush() end
   core.finish()

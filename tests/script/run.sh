@@ -20,7 +20,7 @@ for file in tests/script/test_*.lua tests/script/test_store.lua; do # the last o
   status=0
   rights=$(sed -n '1s/^-- run: //p' "$file")
   # shellcheck disable=SC2086 # several words
-  (cd "$work" && timeout 120 "$MOONTIDE" run "$root/$file" $rights) >"$work/out" 2>&1 || status=$?
+  (cd "$work" && timeout 120 "$MOONTIDE" run "$root/$file" $rights -- "$rest") >"$work/out" 2>&1 || status=$?
   while IFS= read -r line; do
     case $line in
       "pass "*) count=$((count + 1)); echo "ok $count - $(basename "$file"): ${line#pass }" ;;
