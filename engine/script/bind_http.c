@@ -70,30 +70,34 @@ static bool host_char(char c)
            c == '-' || c == '[' || c == ']' || c == ':';
 }
 
-/* The host of a URL, in lower case. Stricter than a URL may be: nobody shall read another host out
- * of it than the one that the grant is checked for. */
-static void host_of(lua_State *L, const char *url, size_t len, char out[HOST_MAX])
+/* Up to the path, in lower case. False: something else than a host and a port stands there. */
+static bool take_host(const char *at, char out[HOST_MAX])
 {
-    const char *at = strstr(url, "://");
     size_t n = 0;
-    bool bad = strlen(url) != len || !at || strpbrk(url, "\\ \t\r\n") != NULL ||
-               (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0);
 
-    for (at += bad ? 0 : 3; !bad && *at && !strchr("/?#", *at); at++) {
+    for (; *at && !strchr("/?#", *at); at++) {
         if (!host_char(*at) || n + 1 == HOST_MAX)
-            bad = true;
-        else
-            out[n++] = (char)(*at >= 'A' && *at <= 'Z' ? *at + 32 : *at);
+            return false;
+        out[n++] = (char)(*at >= 'A' && *at <= 'Z' ? *at + 32 : *at);
     }
     out[n] = '\0';
     char *port = out[0] == '[' ? strchr(out, ']') : strchr(out, ':');
     if (port && *port == ']')
         port++;
     if (port && *port && *port != ':')
-        bad = true;
+        return false;
     if (port)
         *port = '\0';
-    if (bad || !out[0])
+    return out[0] != '\0';
+}
+
+/* The host of a URL. Stricter than a URL may be: nobody shall read another host out of it than the
+ * one that the grant is checked for. */
+static void host_of(lua_State *L, const char *url, size_t len, char out[HOST_MAX])
+{
+    size_t skip = !strncmp(url, "https://", 8) ? 8 : !strncmp(url, "http://", 7) ? 7 : 0;
+
+    if (!skip || strlen(url) != len || strpbrk(url, "\\ \t\r\n") || !take_host(url + skip, out))
         mt_fault_raisef(L, MT_ERR_INVALID, "http.url",
                         "moontide.http: '%.100s' is no URL: it begins with https:// (http:// to "
                         "this machine only), and has no user name",

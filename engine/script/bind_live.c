@@ -334,11 +334,13 @@ static int core_live_types(lua_State *L)
 
 void mt_bind_live(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"live_next", core_live_next},   {"live_stop", core_live_stop},
-        {"live_key", core_live_key},     {"live_account", core_live_account},
-        {"live_types", core_live_types}, {"room", mt_lua_room},
-        {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"live_next", core_live_next},
+                                         {"live_stop", core_live_stop},
+                                         {"live_key", core_live_key},
+                                         {"live_account", core_live_account},
+                                         {"live_types", core_live_types},
+                                         {"room", mt_lua_room},
+                                         {NULL, NULL}};
     static const luaL_Reg methods[] = {{"done", batch_done}, {NULL, NULL}};
 
     luaL_setfuncs(L, functions, 0);

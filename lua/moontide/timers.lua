@@ -1,5 +1,5 @@
--- moontide.every: calls that come again and again. A call that takes longer than the interval is not overtaken: what was
--- missed meanwhile is left out.
+-- moontide.every: calls that come again and again. A call that takes longer than the interval is not overtaken: what
+-- was missed meanwhile is left out.
 local core = ...
 local store = require "moontide.store"
 local timers = {}
@@ -32,7 +32,9 @@ end
 --- every(interval, f): the handle of a timer, with cancel.
 function timers.every(interval, f)
   local ms = core.duration(interval)
-  if ms < SHORTEST then core.usage("option.range", ("moontide.every: the interval is %d ms or more"):format(SHORTEST)) end
+  if ms < SHORTEST then
+    core.usage("option.range", ("moontide.every: the interval is %d ms or more"):format(SHORTEST))
+  end
   if type(f) ~= "function" then core.usage("option.type", "moontide.every takes a duration and a function") end
   local timer = setmetatable({ over = core.signal(), busy = false }, type_of)
   running[timer] = true
