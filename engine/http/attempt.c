@@ -82,9 +82,9 @@ static void setup_once(struct http_slot *slot)
     }
 }
 
-struct http_slot *slot_take(struct mt_http *http)
+struct http_slot *slot_take(struct mt_http *http, bool single)
 {
-    struct http_slot *slot = http->slots_free;
+    struct http_slot *slot = single ? NULL : http->slots_free;
     if (slot) {
         http->slots_free = slot->next;
         slot->next = NULL;
@@ -95,6 +95,7 @@ struct http_slot *slot_take(struct mt_http *http)
         return NULL;
     }
     slot->http = http;
+    slot->single = single;
     slot->method = METHOD_GET;
     mt_buf_init(&slot->body, 0);
     slot->easy = curl_easy_init();
@@ -158,13 +159,11 @@ static CURLcode set_method(struct http_slot *slot, const struct mt_http_call *ca
     return code;
 }
 
-/* A body that curl asks for while it sends. */
+/* A body that curl asks for while it sends. The handle is a fresh one. */
 static CURLcode set_file(struct http_slot *slot, const struct mt_http_call *call)
 {
     CURL *easy = slot->easy;
     CURLcode code = curl_easy_setopt(easy, CURLOPT_POST, 1L);
-    /* The handle may have sent a body from memory before. */
-    (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)pipe_total(call->up));
     (void)curl_easy_setopt(easy, CURLOPT_READFUNCTION, pipe_on_read);
     (void)curl_easy_setopt(easy, CURLOPT_READDATA, call->up);
@@ -235,12 +234,11 @@ enum mt_rc attempt_start(struct mt_http_call *call)
     int64_t now_us = mt_clock_mono_us();
     int64_t left_ms = call->deadline_ms - now_us / 1000;
     multi_renew(http);
-    struct http_slot *slot = http->suspect ? NULL : slot_take(http);
+    struct http_slot *slot = http->suspect ? NULL : slot_take(http, call->up || call->down);
     if (!slot) {
         return MT_ERR_NOMEM;
     }
     slot->call = call;
-    slot->single = call->up || call->down;
     slot->max_bytes = call->max_response_bytes;
     slot->body.max_bytes = call->max_response_bytes > HTTP_KEEP_BODY_BYTES
                                ? call->max_response_bytes

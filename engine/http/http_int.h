@@ -103,7 +103,7 @@ struct mt_http_call {
 };
 
 struct http_slot {
-    bool single; /* set up for a file: not used again */
+    bool single; /* for a file: made for one attempt, and set up by no other before */
     struct mt_http *http;
     struct mt_http_call *call;
     struct http_slot *next; /* in the free list */
@@ -219,7 +219,7 @@ enum mt_rc attempt_start(struct mt_http_call *call) MT_CHECKED;
 /* Takes the call off the wire; the slot, with what has come, is the caller's to give back. */
 struct http_slot *attempt_end(struct mt_http_call *call);
 void attempt_abort(struct mt_http_call *call);
-struct http_slot *slot_take(struct mt_http *http);
+struct http_slot *slot_take(struct mt_http *http, bool single);
 void slot_give(struct http_slot *slot);
 void slot_free(struct http_slot *slot);
 

@@ -222,20 +222,25 @@ static void send_plain(struct upload *u)
 
 static void start_parts(struct upload *u);
 
+static void tell_parts(struct upload *u)
+{
+    int64_t sum = u->done_bytes;
+
+    if (u->progress == NULL || u->call.ended)
+        return;
+    for (const struct part *part = u->parts; part != NULL; part = part->next)
+        sum += part->sent;
+    u->progress(u->ud, sum, u->size);
+}
+
 static void part_progress(void *ud, int64_t done_bytes, int64_t total_bytes)
 {
     struct part *part = ud;
-    struct upload *u = part->upload;
-    int64_t sum = 0;
 
     (void)total_bytes;
     part->sent = done_bytes < part->length ? done_bytes : part->length;
-    if (u == NULL || u->progress == NULL || u->call.ended)
-        return;
-    sum = u->done_bytes;
-    for (const struct part *p = u->parts; p != NULL; p = p->next)
-        sum += p->sent;
-    u->progress(u->ud, sum, u->size);
+    if (part->upload != NULL)
+        tell_parts(part->upload);
 }
 
 static void part_step(struct mt_provider_call *call)
@@ -331,6 +336,7 @@ static void part_finish(struct mt_provider_call *call, enum mt_rc rc, const stru
     }
     u->parts_done++;
     u->done_bytes += part->length;
+    tell_parts(u);
     if (u->parts_done == u->parts_n)
         send_complete(u);
     else

@@ -2,6 +2,7 @@
 int test_account(void);
 int test_decode(void);
 int test_faults(void);
+int test_files(void);
 int test_golden(void);
 int test_manage(void);
 int test_live_queue(void);
@@ -25,6 +26,7 @@ int main(void)
     failed += test_manage();
     failed += test_live_session();
     failed += test_live_queue();
+    failed += test_files();
     failed += test_sandbox();
     return failed;
 }
