@@ -70,6 +70,7 @@ static const struct key KEYS[] = {
     {"max_message", COUNT, AT(max_message)},
     {"max_file", COUNT, AT(max_file)},
     {"no_parts", FLAG, AT(no_parts)},
+    {"improper", FLAG, AT(improper)},
     {"storage", FLAG, AT(storage)},
     {"recall_limit", DURATION, AT(recall_limit_ms)},
     {"span", DURATION, AT(span_ms)},

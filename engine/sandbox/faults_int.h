@@ -63,6 +63,7 @@ struct mt_sb_faults {
     uint64_t queue_group;
     uint64_t max_message;
     uint64_t max_file; /* bytes of an attachment */
+    bool improper;     /* what is uploaded offends the app's filter */
     bool no_parts;     /* uploads in parts are not opened */
     bool storage;      /* downloads are redirected to the object storage */
     int64_t recall_limit_ms;

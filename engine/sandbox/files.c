@@ -178,6 +178,10 @@ void mt_sb_rest_file_put(struct mt_sb_call *call)
                           "the attachment is larger than the app allows");
         return;
     }
+    if (call->sandbox->faults.improper) {
+        mt_sb_reply_error(call, 400, "content improper", "content improper");
+        return;
+    }
     mt_sb_uuid(uuid);
     if (mt_sb_file_make(call->sandbox->files, uuid, part.len, part.type, restricted, &file) !=
         MT_OK) {

@@ -8,12 +8,14 @@
 
 #define JSON_MAX ((size_t)16 * 1024)
 
-/* Queues a Meta from the user to the user, for all devices but the one with that resource. */
-static void tell(struct mt_sb_call *call, struct mt_sb_view *view, const struct mt_buf *json)
+/* Queues a Meta from the user, for all devices of the user or of everybody in the conversation, but
+ * not the one with that resource. */
+static void tell(struct mt_sb_call *call, struct mt_sb_view *view, const struct mt_buf *json,
+                 bool everybody)
 {
     struct mt_sb_store *store = &call->sandbox->store;
     struct mt_sb_wire w = {.p = store->scratch, .cap = MT_SB_SCRATCH};
-    struct mt_sb_entry entry = {.only_user = call->user->index + 1};
+    struct mt_sb_entry entry = {.only_user = everybody ? 0 : call->user->index + 1};
     char resource[MT_SB_RESOURCE_MAX];
     const struct mt_sb_device *author = NULL;
 
@@ -87,12 +89,12 @@ void mt_sb_notice_deleted(struct mt_sb_call *call, struct mt_sb_view *view, cons
     }
     mt_jsonw_object_end(&json);
     mt_jsonw_object_end(&json);
-    tell(call, view, &out);
+    tell(call, view, &out, false);
     mt_buf_deinit(&out);
 }
 
-void mt_sb_notice_changed(struct mt_sb_call *call, struct mt_sb_view *view, const char *op,
-                          const char *ext)
+static void changed(struct mt_sb_call *call, struct mt_sb_view *view, const char *op,
+                    const char *ext, bool everybody)
 {
     struct mt_jsonw json;
     struct mt_buf out;
@@ -109,6 +111,18 @@ void mt_sb_notice_changed(struct mt_sb_call *call, struct mt_sb_view *view, cons
         member(&json, "ext", ext);
     mt_jsonw_object_end(&json);
     mt_jsonw_object_end(&json);
-    tell(call, view, &out);
+    tell(call, view, &out, everybody);
     mt_buf_deinit(&out);
+}
+
+void mt_sb_notice_changed(struct mt_sb_call *call, struct mt_sb_view *view, const char *op,
+                          const char *ext)
+{
+    changed(call, view, op, ext, false);
+}
+
+void mt_sb_notice_pinned(struct mt_sb_call *call, struct mt_sb_view *view, bool pinned,
+                         const char *id)
+{
+    changed(call, view, pinned ? "pin" : "pin_delete", id, true);
 }

@@ -30,6 +30,8 @@ static const struct route ROUTES[] = {
     {"GET", "sdk/user/:/user_channels/mark/search", OWN, mt_sb_rest_list_search},
     {"POST", "sdk/user/:/user_channel/top", OWN, mt_sb_rest_pin},
     {"DELETE", "sdk/user/:/user_channel/top", OWN, mt_sb_rest_unpin},
+    {"POST", "sdk/user/:/user_channel/pin", OWN, mt_sb_rest_pin_message},
+    {"DELETE", "sdk/user/:/user_channel/pin", OWN, mt_sb_rest_unpin_message},
     {"POST", "sdk/user/:/user_channels/mark", OWN, mt_sb_rest_mark},
     {"DELETE", "sdk/user/:/user_channels/mark", OWN, mt_sb_rest_unmark},
     {"DELETE", "sdk/message/roaming/chat/user/:", OWN, mt_sb_rest_delete_single},

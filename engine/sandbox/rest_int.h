@@ -70,6 +70,8 @@ void mt_sb_rest_list_cursor(struct mt_sb_call *call);
 void mt_sb_rest_list_search(struct mt_sb_call *call);
 void mt_sb_rest_pin(struct mt_sb_call *call);
 void mt_sb_rest_unpin(struct mt_sb_call *call);
+void mt_sb_rest_pin_message(struct mt_sb_call *call);
+void mt_sb_rest_unpin_message(struct mt_sb_call *call);
 void mt_sb_rest_mark(struct mt_sb_call *call);
 void mt_sb_rest_unmark(struct mt_sb_call *call);
 void mt_sb_rest_history(struct mt_sb_call *call);
@@ -116,6 +118,9 @@ void mt_sb_notice_deleted(struct mt_sb_call *call, struct mt_sb_view *view, cons
 /* op: "del", "top", "not_top", "mark", "mark_delete"; ext may be NULL. */
 void mt_sb_notice_changed(struct mt_sb_call *call, struct mt_sb_view *view, const char *op,
                           const char *ext);
+/* A message was pinned or unpinned: everybody in the conversation hears. */
+void mt_sb_notice_pinned(struct mt_sb_call *call, struct mt_sb_view *view, bool pinned,
+                         const char *id);
 
 /* --- pieces (payload.c) --- */
 /* The "meta" object of the conversation lists: {} when there is no last message. */

@@ -1,5 +1,7 @@
-/* Pins and marks of conversations. */
+/* Pins and marks of conversations; pins of messages. */
 #include "sandbox/rest_int.h"
+
+#include "base/str.h"
 
 #include <string.h>
 
@@ -116,4 +118,34 @@ void mt_sb_rest_mark(struct mt_sb_call *call)
 void mt_sb_rest_unmark(struct mt_sb_call *call)
 {
     set_marks(call, false);
+}
+
+/* Only told of: nobody asks for the list of them. */
+static void pin_message(struct mt_sb_call *call, bool pinned)
+{
+    struct mt_json *body = mt_sb_body(call);
+    uint64_t id = 0;
+    if (body == NULL)
+        return;
+    const char *text = mt_json_str(mt_json_get(body, "pin_msg_id"));
+    struct mt_sb_view *view =
+        view_of(call, mt_json_str(mt_json_get(body, "to")), mt_json_str(mt_json_get(body, "type")));
+    if (view == NULL || text == NULL || !mt_str_u64(text, &id) ||
+        mt_sb_message_find(view->thread, id) == NULL) {
+        mt_sb_reply_error(call, 400, "illegal_argument", "param pin_msg_id illegal");
+    } else {
+        mt_sb_notice_pinned(call, view, pinned, text);
+        mt_sb_reply_result(call, "ok");
+    }
+    mt_json_free(body);
+}
+
+void mt_sb_rest_pin_message(struct mt_sb_call *call)
+{
+    pin_message(call, true);
+}
+
+void mt_sb_rest_unpin_message(struct mt_sb_call *call)
+{
+    pin_message(call, false);
 }

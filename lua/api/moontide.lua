@@ -38,7 +38,7 @@ local dimensions = {
   { name = "width", type = "integer", min = 0, doc = "pixels" }, { name = "height", type = "integer", min = 0, doc = "pixels" },
 }
 local duration = { { name = "duration", type = "duration", doc = "how long it plays" } }
-local upload_faults = { "file.missing", "file.empty", "file.kind", "upload.too_large" }
+local upload_faults = { "file.missing", "file.empty", "file.kind", "upload.too_large", "upload.improper" }
 
 return {
   { name = "moontide.account", call = 'moontide.account(name)', doc = "The account of that name in the configuration; without a name, the only one there is (moontide run -a names it). It connects when first needed.",

@@ -160,6 +160,22 @@ async function everything(world, both) {
   tap.ok(true, 'deleting everything reaches the other device, both ways');
 }
 
+/** A message that the peer pins is told to everybody in the conversation, on all devices. */
+async function pins({ bot, me, peer: { connection } }, { to, id, chatType, theirs }) {
+  const message = await sdk.send(connection, text(chatType, theirs, 'to be pinned'));
+  await bot.seen.take(one => one.event === 'message' && one.message.id === message, message);
+  await me.seen.take(one => one.name === 'onTextMessage' && one.event.id === message, message);
+  for (const [act, operation, change] of [['pinMessage', 'pin', 'pinned'], ['unpinMessage', 'unpin', 'unpinned']]) {
+    await connection[act]({ conversationId: theirs, conversationType: chatType, messageId: message });
+    const { event } = await me.seen.take(one => one.name === 'onMessagePinEvent', 'onMessagePinEvent');
+    tap.equal([event.operation, event.conversationId, event.messageId, event.operatorId], [operation, id, message, PEER],
+      `the peer's ${act}, the SDK hears: ${chatType}`);
+    const { rest } = await bot.seen.take(one => one.event === 'message_pinned', 'message_pinned');
+    tap.equal([rest.data.change, rest.conversation, rest.data.id, rest.data.by], [change, to, message, PEER],
+      `the peer's ${act}, moontide hears: ${chatType}`);
+  }
+}
+
 function silent(world, who) {
   const left = [...world.bot.seen.items, ...world.me.seen.items].filter(one => one.event !== 'connected');
   tap.equal(left, [], `nobody hears of what he did himself, and nothing twice: ${who}`);
@@ -324,6 +340,7 @@ tap.run(async () => {
   silent(world, 'moontide');
   for (const chat of chats(group)) await sdkDoes(world, chat);
   silent(world, 'the SDK');
+  for (const chat of chats(group)) await pins(world, chat);
   await everything(world, chats(group));
   await unread(world, group);
   tap.equal(await world.bot.stop(), 0, 'the script ends well');

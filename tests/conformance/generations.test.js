@@ -218,7 +218,7 @@ async function version(world, group) {
 
   const room = chat('room', 'chatRoom', ROOM);
   await user.joinChatRoom(ROOM);
-  await bot.ask('send', room.to, { send: { text: 'here I am' } });
+  await bot.ask('join', room.to);
   await receives(world, room);
   await sends(world, room);
   await refers(world, room);

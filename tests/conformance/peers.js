@@ -30,6 +30,9 @@ function doing.send(order, conversation)
   order.send.text = order.times and order.send.text:rep(order.times) or order.send.text
   return conversation:send(order.send)
 end
+function doing.send_image(order, conversation) return conversation:send_image(order.send) end
+function doing.join(_, conversation) return conversation:join() end
+function doing.leave(_, conversation) return conversation:leave() end
 function doing.mark_read(order, conversation) return find(order, conversation):mark_read(order.content) end
 function doing.conversation_read(_, conversation) return conversation:mark_read() end
 function doing.recall(order, conversation) return find(order, conversation):recall(order.info) end
@@ -57,7 +60,8 @@ function doing.readers(order, conversation)
   return list
 end
 for _, name in ipairs { "connected", "edited", "recalled", "read", "delivered", "unread", "messages_deleted",
-  "conversation_deleted", "conversation", "message_pinned", "statistic", "notice", "kicked" } do
+  "conversation_deleted", "conversation", "message_pinned", "statistic", "notice", "disconnected", "kicked",
+  "token_expiring" } do
   account:on(name, function(_, event) say(name, event or _) end)
 end
 account:on("message", function(message, event)
@@ -111,7 +115,7 @@ exports.bot = async (ready, user, { extra = '', password = () => 'secret',
   const director = await sdk.login(ready, DIRECTOR + user, { password: password(DIRECTOR + user) });
   const order = what => sdk.send(director, { type: 'cmd', chatType: 'singleChat', to: user, action: JSON.stringify(what) });
   return {
-    seen, errors, user,
+    seen, errors, user, ended, director,
     async ask(act, to, what = {}) {
       const n = ++orders;
       await order({ ...what, n, act, to });
@@ -130,14 +134,16 @@ exports.bot = async (ready, user, { extra = '', password = () => 'secret',
 
 const EVENTS = ['onTextMessage', 'onImageMessage', 'onAudioMessage', 'onVideoMessage', 'onFileMessage', 'onCmdMessage',
   'onCustomMessage', 'onLocationMessage', 'onCombineMessage', 'onReadMessage', 'onDeliveredMessage', 'onRecallMessage',
-  'onChannelMessage', 'onModifiedMessage', 'onMultiDeviceEvent', 'onMessagePinEvent', 'onStatisticMessage', 'onGroupEvent'];
+  'onChannelMessage', 'onModifiedMessage', 'onMultiDeviceEvent', 'onMessagePinEvent', 'onStatisticMessage',
+  'onReconnecting', 'onDisconnected', 'onTokenWillExpire', 'onTokenExpired', 'onOfflineMessageSyncStart',
+  'onOfflineMessageSyncFinish'];
 
 /** A user of SDK 4.21.1: {connection, seen, user}. What the director says to the user's other device is not kept. */
-exports.user = async (ready, user, password) => {
+exports.user = async (ready, user, password, options) => {
   const seen = new Arrivals();
-  const on = name => event => { if (!String(event.from).startsWith(DIRECTOR)) seen.push({ name, event }); };
+  const on = name => event => { if (!String(event && event.from).startsWith(DIRECTOR)) seen.push({ name, event }); };
   const events = Object.fromEntries(EVENTS.map(name => [name, on(name)]));
-  return { connection: await sdk.login(ready, user, { events, password }), seen, user };
+  return { connection: await sdk.login(ready, user, { events, password, options }), seen, user };
 };
 
 exports.Arrivals = Arrivals;

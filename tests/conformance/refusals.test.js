@@ -1,11 +1,14 @@
 'use strict';
 // What the cloud refuses: for each status that it can answer the SDK's error type is moontide's provider_code, with a
 // stable code beside it; and the causes that a user meets lead there.
+const fs = require('node:fs');
+const path = require('node:path');
 const tap = require('./tap.js');
 const sdk = require('./sdk.js');
 const generation = require('./generation.js');
 const peers = require('./peers.js');
 const moontide = require('./moontide.js');
+const { BYTES, file4 } = require('./kinds.js');
 
 const ME = 'mia';
 const PEER = 'pat';
@@ -139,6 +142,12 @@ async function causes(world) {
     b => b.ask('send', `single:${PEER}`, { send: { text: 'this is forbidden.' } }), 501, 'send.sensitive');
   await both(world, 'too large a message', c => sdk.send(c, text(ME, 'x'.repeat(6000))),
     b => b.ask('send', `single:${PEER}`, { send: { text: 'x' }, times: 6000 }), 511, 'send.too_large');
+
+  await post(ready, '/sandbox/faults', `${world.faults},improper`);
+  fs.writeFileSync(path.join(moontide.scratch, 'p.gif'), BYTES);
+  await both(world, 'a picture that the filter refuses',
+    c => sdk.send(c, { type: 'img', chatType: 'singleChat', to: ME, file: file4('p.gif'), width: 1, height: 1 }),
+    b => b.ask('send_image', `single:${PEER}`, { send: { path: 'p.gif' } }), 101, 'upload.improper');
 
   const mine = (await bot.ask('send', `single:${PEER}`, { send: { text: 'late' } })).id;
   const own = await sdk.send(user.connection, text(ME, 'late'));

@@ -5,6 +5,7 @@
 
 #include "codec/json.h"
 #include "http/http.h"
+#include "provider/easemob/files_int.h"
 
 #include <string.h>
 
@@ -43,6 +44,8 @@ static const struct rule rules[] = {
      "the password is wrong: check password and user in the configuration"},
     {400, 17, "user not activated", NO_NUMBER, MT_ERR_AUTH, "auth.user_banned",
      "the user is banned: activate it in the console"},
+    {400, MT_EM_TYPE_UPLOAD, "content improper", NO_NUMBER, MT_ERR_DENIED, "upload.improper",
+     "the app's filter refuses what the file shows"},
     {400, 505, "not open message roaming", NO_NUMBER, MT_ERR_UNSUPPORTED, "history.not_opened",
      "message roaming: " OPEN_FEATURE},
     {403, 505, "messageroaming function not open", NO_NUMBER, MT_ERR_UNSUPPORTED,

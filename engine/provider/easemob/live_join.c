@@ -80,7 +80,10 @@ void mt_em_room_entered(struct mt_em_live *live, const char *id)
 {
     struct mt_em_room *room = live->joined;
     size_t len = strlen(id) + 1;
+    struct mt_conversation_ref ref;
 
+    if (mt_em_ref_set(&ref, MT_CONVERSATION_ROOM, id))
+        mt_em_live_room_note(live, &ref);
     while (room && strcmp(room->id, id) != 0)
         room = room->next;
     if (room)

@@ -24,6 +24,8 @@ static const struct {
 } cases[] = {
     {400, "{\"error\":\"invalid_grant\",\"error_description\":\"invalid password\"}",
      MT_EM_FEATURE_LOGIN, MT_ERR_AUTH, "auth.password_wrong", 17, "password"},
+    {400, "{\"error\":\"content improper\"}", MT_EM_FEATURE_HISTORY, MT_ERR_DENIED,
+     "upload.improper", 101, "filter"},
     {404, "{\"error_description\":\"user not found\"}", MT_EM_FEATURE_LOGIN, MT_ERR_NOT_FOUND,
      "user.unknown", 204, "user"},
     {400, "{\"error\":\"invalid_grant\",\"error_description\":\"user not found\"}",
