@@ -295,7 +295,7 @@ return {
   { name = "account:on", call = 'account:on(event, function(message, event) … end, { … })',
     doc = "Calls the function for every such event; the account goes online and the script goes on until account:off() or its end. Handlers of one conversation run one after the other. Events without a message are given themselves: {type, conversation, data, fault}.",
     params = {
-      { name = "limit", type = "duration", doc = "how long one call may take, without what it waits in conversation:ask; then it is ended with one line in the log; default 10m" },
+      { name = "limit", type = "duration", doc = "how long one call may take, without what it waits in conversation:ask; then it is ended with one line in the log; default 10m, 0 for none" },
     },
     faults = { "event.unknown" }, grant = "read", source = "DESIGN §5",
     example = 'account:on("message", function(message, event) event.conversation:send("got it: " .. (message.text or "")) end)' },

@@ -231,7 +231,7 @@
 ---@field ['from'] string|nil @only a message of this user is the answer; default: of anybody else
 
 ---@class moontide.options.46 @options of account:on
----@field ['limit'] string|integer|nil @how long one call may take, without what it waits in conversation:ask; then it is ended with one line in the log; default 10m
+---@field ['limit'] string|integer|nil @how long one call may take, without what it waits in conversation:ask; then it is ended with one line in the log; default 10m, 0 for none
 
 ---@class moontide.options.51 @options of moontide.http.request
 ---@field ['url'] string @where

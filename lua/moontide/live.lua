@@ -254,7 +254,7 @@ function live.on(account, name, handler, options)
   local session = session_of(account)
   session.account = account
   session.handlers[name] = session.handlers[name] or {}
-  table.insert(session.handlers[name], { call = handler, limit = limit })
+  table.insert(session.handlers[name], { call = handler, limit = limit > 0 and limit or nil })
 end
 
 local function close(session)

@@ -1,5 +1,5 @@
 -- Answers by keywords: the first line of the configuration's list whose word stands in the message. Outside of the
--- office hours it says so instead, once per conversation and pause; nobody is answered more often than the limit allows.
+-- office hours it says so, once per conversation and pause; nobody is answered more often than the limit allows.
 local moontide = require "moontide"
 
 --- "price=Our prices: …" as a word and an answer.

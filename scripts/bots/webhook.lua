@@ -39,7 +39,7 @@ return moontide.script {
     end
 
     local function keep(message, line, why)
-      if kept >= args.keep then error(("%d messages are kept already"):format(kept), 0) end
+      while kept >= args.keep do moontide.sleep(args.retry) end -- the cloud keeps what comes after this one
       store[("%016d %s"):format(message.time, message.id)] = line
       kept = kept + 1
       waiting[message.conversation] = (waiting[message.conversation] or 0) + 1
@@ -74,6 +74,6 @@ return moontide.script {
       local taken, why = false, "others wait before it"
       if not waiting[message.conversation] then taken, why = try(line) end
       if taken then print(message.id .. ": taken") else keep(message, line, why) end
-    end, { limit = "5m" })
+    end, { limit = 0 })
   end,
 }

@@ -5,8 +5,8 @@ set -u
 cd "$(dirname "$0")/../.."
 . tests/tools/sandbox.sh
 root=$PWD
-serve= notified=
-trap '[ -z "$serve" ] || kill -9 "$serve" 2>/dev/null; [ -z "$notified" ] || kill "$notified" 2>/dev/null; cleanup' EXIT
+serve= notified= hook=
+trap '[ -z "$serve" ] || kill -9 "$serve" 2>/dev/null; [ -z "$notified" ] || kill "$notified" 2>/dev/null; [ -z "$hook" ] || kill "$hook" 2>/dev/null; cleanup' EXIT
 many=${MT_SERVE_N:-100000}
 messages=600
 start_sandbox --generate 100 --faults seed=9
@@ -126,6 +126,108 @@ start
 is "what was cut off by kill -9 comes again" wait_for serve.log "slow: begun next" 1
 stop
 
+# ---- the bots
+jobs <<'L'
+job "responder" { script = "responder.lua", accounts = { "it" }, grant = { "read", "send" },
+  args = { rule = { "price=Ten a piece.", "hello = Good day!" }, limit = 2 } }
+L
+start
+wait_for serve.log "responder: online" 1
+say "what is the PRICE?"
+is "responder: a keyword in capitals" answered "Ten a piece."
+say "hello"
+is "responder: another one" answered "Good day!"
+say "price again"
+is "responder: more than the limit is left out" wait_for serve.err "warn responder.lua: single:guest: more than 2 answers" 1
+stop
+jobs <<'L'
+job "responder" { script = "responder.lua", accounts = { "it" }, grant = { "read", "send" },
+  args = { rule = { "price=Ten a piece." }, hours = "00:00-00:00", closed = "We are closed." } }
+job "ears" { script = "ears.lua", accounts = { "it" }, args = { "heard" } }
+L
+start
+wait_for serve.log "responder: online" 1
+say "price?"
+is "responder: outside of the office hours" answered "We are closed."
+stop
+start
+wait_for serve.log "responder: online" 1
+say "and the price?"
+say "end of the test"
+wait_for serve.log "ears: heard end of the test" 1
+stop
+is "responder: says so once, also after a restart" answer "end of the test"
+sed -i 's/00:00-00:00/9-17/' moontide.lua
+start
+is "responder: hours that are none" wait_for serve.err "error serve: job 'responder' has failed.*hours are written" 1
+stop
+
+jobs <<'L'
+job "dialogue" { script = "dialogue.lua", accounts = { "it" }, grant = { "read", "send" }, args = { patience = "2s" } }
+job "echo" { script = "echo.lua", accounts = { "other" }, grant = { "read", "send" } }
+L
+write_account other other 'password = env "TEST_PASSWORD"' >>moontide.lua
+start
+wait_for serve.log "dialogue: online" 1
+for line in "order|What would you like?" "tea|How many tea?" "many|A whole number, please." "3|3 x tea: is that right?" \
+  "yes|Your order has the number 1."; do
+  say "${line%|*}"
+  is "dialogue: ${line%|*}" answered "${line#*|}"
+done
+is "dialogue: the order is told" wait_for serve.log "dialogue: order 1 of single:guest: 3 x tea" 1
+kill -9 $serve
+wait $serve 2>/dev/null
+start
+wait_for serve.log "dialogue: online" 1
+say order
+is "dialogue: begins again" answered "What would you like?"
+is "dialogue: nobody answers" answered "Let us stop here."
+for line in "order|What" "coffee|How many" "1|is that right" "yes|the number 2."; do
+  say "${line%|*}"
+  answered "${line#*|}" || break
+done
+is "dialogue: the orders are still counted after kill -9" answered "the number 2."
+say order
+answered "What would you like?"
+stop
+check "dialogue: SIGTERM does not wait for an answer" $stopped 0
+
+node "$root/tests/serve/hook.js" >hook.log & hook=$!
+wait_for hook.log "port " 1
+port=$(sed -n 's/^port //p' hook.log)
+jobs <<L
+job "webhook" { script = "webhook.lua", accounts = { "it" }, grant = { "read", http = { "127.0.0.1" } },
+  args = { url = "http://127.0.0.1:$port/in", token = "hook-token-4713", retry = "200ms" } }
+L
+start
+wait_for serve.log "webhook: online" 1
+say "first"
+is "webhook: a message is forwarded, with the token" wait_for hook.log "POST /in Bearer hook-token-4713 first" 1
+curl -s -X POST "http://127.0.0.1:$port/refuse" >/dev/null
+say "second"
+is "webhook: what is refused is kept" wait_for serve.err "warn webhook.lua: [0-9]*: kept for later: status 503\|warn webhook.lua: .*kept for later" 1
+kill -9 $serve
+wait $serve 2>/dev/null
+start
+wait_for serve.log "webhook: online" 1
+say "third"
+wait_for serve.err "warn webhook.lua: [0-9]*: kept for later: others wait before it" 1
+curl -s -X POST "http://127.0.0.1:$port/accept" >/dev/null
+is "webhook: and taken later" wait_for hook.log "POST /in Bearer hook-token-4713 third" 1
+check "webhook: in order" "$(sed -n 's/^POST .* //p' hook.log | uniq | tr '\n' ' ')" "first second third "
+check "webhook: the token is not in the log" "$(cat serve.log serve.err | grep -c 4713)" 0
+stop
+jobs <<L
+job "webhook" { script = "webhook.lua", accounts = { "it" }, grant = { "read", http = { "hooks.example.com" } },
+  args = { url = "http://127.0.0.1:$port/in" } }
+L
+start
+wait_for serve.log "webhook: online" 1
+say "fourth"
+is "webhook: a host that was not granted" wait_for serve.err "warn webhook.lua: .*the host '127.0.0.1' is not among" 1
+stop
+kill $hook
+
 # ---- what is durable
 jobs <<'L'
 job "count" { script = "count.lua", accounts = { "it" } }
@@ -153,6 +255,55 @@ start
 is "a damaged store is told, with what to do" wait_for serve.err "error serve: job 'count' has failed.*is empty.*put a copy back.*store.damaged" 1
 stop
 check "and left as it is" "$(wc -c <state/moontide/count.sqlite)" 0
+
+# ---- the examples of docs/serve.md, as they stand there
+block() { awk -v want="$1" '/^```lua$/ { n++; inside = n == want; next } /^```$/ { inside = 0 } inside' "$root/docs/serve.md"; }
+mkdir bots
+cp responder.lua dialogue.lua webhook.lua bots
+block 1 >guide.lua
+chmod 600 guide.lua
+try env DESK_PASSWORD=x "$MOONTIDE" serve --check -c guide.lua
+check "the guide's configuration" $status 0 "job 'hello'" "job 'orders'" "job 'archive'"
+block 2 >counter.lua
+block 3 >order.lua
+jobs <<'L'
+job "counter" { script = "counter.lua", accounts = { "it" }, grant = { "read", "send" } }
+L
+start
+wait_for serve.err "job 'counter' runs" 1
+say "one"
+is "the guide's counter" answered "your message 1, 1 in all"
+stop
+start
+wait_for serve.err "job 'counter' runs" 1
+say "two"
+is "the guide's counter counts on after a restart" answered "your message 2, 2 in all"
+stop
+jobs <<'L'
+job "order" { script = "order.lua", accounts = { "it" }, grant = { "read", "send" } }
+L
+start
+wait_for serve.err "job 'order' runs" 1
+say "order"
+is "the guide's dialogue asks" answered "What would you like?"
+say "tea"
+is "and goes on with the answer" answered "One tea it is."
+stop
+
+# ---- a script that is too slow
+jobs <<'L'
+job "stuck" { script = "stuck.lua", accounts = { "it" } }
+L
+start
+wait_for serve.log "stuck: online" 1
+say "stay"
+wait_for serve.log "stuck: stays" 1
+before=$(rss $serve)
+"$MOONTIDE" run "$root/tests/live/talker.lua" -- 2000 >talker.log 2>&1
+after=$(rss $serve)
+is "2000 messages behind a handler that hangs leave memory flat: $before KB, then $after KB" [ $((after - before)) -le 2000 ]
+kill -9 $serve
+wait $serve 2>/dev/null
 
 # ---- the service manager
 perl -e 'use Socket; socket(my $s, AF_UNIX, SOCK_DGRAM, 0); bind($s, sockaddr_un("notify")) or die; $| = 1;
