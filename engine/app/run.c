@@ -68,6 +68,12 @@ static enum mt_rc http(void *ud, struct mt_http **out, struct mt_fault *fault)
     return mt_accounts_http(run->accounts, out, fault);
 }
 
+static void state_dir(void *ud, char *out, size_t cap)
+{
+    struct run *run = ud;
+    mt_accounts_state(run->accounts, out, cap);
+}
+
 /* Under the name of the script's file, without .lua. */
 static enum mt_rc store(void *ud, struct mt_store **out, struct mt_fault *fault)
 {
@@ -234,7 +240,7 @@ int mt_app_run(const struct mt_run_options *options)
     host.resolve = resolve;
     host.account_name = account_name;
     host.websockets = websockets;
-    host.hub = mt_hub_new(run.loop);
+    host.hub = mt_hub_new(run.loop, state_dir, &run);
     host.store = store;
     host.http = http;
     run.stores = mt_stores_new(run.loop);

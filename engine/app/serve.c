@@ -351,6 +351,12 @@ static int with_signals(struct mt_serve *serve)
     return status;
 }
 
+static void state_dir(void *ud, char *out, size_t cap)
+{
+    struct mt_serve *serve = ud;
+    mt_accounts_state(serve->accounts, out, cap);
+}
+
 int mt_app_serve(const char *config, bool check_only)
 {
     struct mt_serve serve;
@@ -364,7 +370,7 @@ int mt_app_serve(const char *config, bool check_only)
     }
     serve.accounts = mt_accounts_new(serve.loop, config, NULL);
     serve.budget = mt_reader_budget_new(0);
-    serve.hub = mt_hub_new(serve.loop);
+    serve.hub = mt_hub_new(serve.loop, state_dir, &serve);
     serve.stores = mt_stores_new(serve.loop);
     serve.notify = mt_notify_new(serve.loop);
     if (serve.accounts && serve.budget && serve.hub && serve.stores && serve.notify)

@@ -15,6 +15,8 @@ struct mt_ws_client;
 
 struct mt_live_options {
     struct mt_ws_client *ws; /* shared by all accounts of the process */
+    int64_t last_ms; /* until when an earlier process dealt with the events of this device; 0: not
+                        known */
 };
 
 /* Events that came together, in the cloud's order. They and their strings live until done. */
@@ -126,6 +128,8 @@ typedef void mt_downloaded_fn(void *ud, enum mt_rc rc, const struct mt_downloade
 /* ---------------------------------------------------------------- the table */
 
 struct mt_provider_live {
+    /* The name under which the account logs in among the user's devices, as configured. */
+    const char *(*device)(const struct mt_provider_account *account);
     /* Makes the account live and keeps it so until stop, or until the cloud ends it. One at a time:
      * MT_ERR_STATE otherwise. */
     enum mt_rc (*start)(struct mt_provider_account *account, const struct mt_live_options *options,

@@ -3,8 +3,10 @@
 #include "script/live_int.h"
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "script/hub.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define TYPE_BATCH "moontide.batch"
@@ -321,6 +323,36 @@ static int core_live_stop(lua_State *L)
     return 0;
 }
 
+/* live_known(account): a set of the messages that an earlier process dealt with last. */
+static int core_live_known(lua_State *L)
+{
+    const struct mt_provider *provider = NULL;
+    struct mt_lua_live *live = find(mt_script_of(L), account_of(L, &provider));
+    const uint64_t *ids = NULL;
+    size_t n = live ? mt_seat_known(live->seat, &ids) : 0;
+    char text[24];
+
+    lua_createtable(L, 0, (int)n);
+    for (size_t i = 0; i < n; i++) {
+        snprintf(text, sizeof text, "%llu", (unsigned long long)ids[i]);
+        lua_pushboolean(L, true);
+        lua_setfield(L, -2, text);
+    }
+    return 1;
+}
+
+/* live_handled(account, id): a message that came from history was told. */
+static int core_live_handled(lua_State *L)
+{
+    const struct mt_provider *provider = NULL;
+    struct mt_lua_live *live = find(mt_script_of(L), account_of(L, &provider));
+    uint64_t id = 0;
+
+    if (live && mt_str_u64(luaL_checkstring(L, 2), &id))
+        mt_seat_handled(live->seat, id);
+    return 0;
+}
+
 /* live_types(): the names of events, for account:on. */
 static int core_live_types(lua_State *L)
 {
@@ -339,6 +371,8 @@ void mt_bind_live(lua_State *L)
                                          {"live_key", core_live_key},
                                          {"live_account", core_live_account},
                                          {"live_types", core_live_types},
+                                         {"live_known", core_live_known},
+                                         {"live_handled", core_live_handled},
                                          {"room", mt_lua_room},
                                          {NULL, NULL}};
     static const luaL_Reg methods[] = {{"done", batch_done}, {NULL, NULL}};

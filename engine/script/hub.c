@@ -5,10 +5,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "loop/loop.h"
+#include "script/presence.h"
 
 #include <string.h>
 
-#define LOOK_MS 1000
+#define LOOK_MS     1000
+#define PRESENCE_MS 10000
 
 /* A batch in the hands of the hub. */
 struct item {
@@ -46,15 +48,51 @@ struct room {
     struct mt_provider_account *account;
     struct mt_seat *seats;
     struct item *items; /* oldest first */
+    struct mt_presence *presence;
+    bool online;
     bool ended;
     struct mt_fault fault;
 };
 
 struct mt_hub {
     struct mt_loop *loop;
-    struct mt_timer *timer;
+    void (*state_dir)(void *ud, char *out, size_t cap);
+    void *ud;
+    struct mt_timer *timer;    /* runs while a seat is awaited */
+    struct mt_timer *presence; /* runs while there is a room */
     struct room *rooms;
 };
+
+/* ---------------------------------------------------------------- until when all is dealt with */
+
+static void note_presence(struct room *room)
+{
+    bool listened = false;
+
+    for (const struct mt_seat *seat = room->seats; seat; seat = seat->next)
+        listened = listened || seat->listening;
+    if (listened && room->online && !room->items)
+        mt_presence_note(room->presence, mt_clock_wall_ms());
+}
+
+static void on_presence(void *ud)
+{
+    struct mt_hub *hub = ud;
+
+    for (struct room *room = hub->rooms; room; room = room->next)
+        note_presence(room);
+}
+
+static void look_at_events(struct room *room, const struct mt_event_batch *batch)
+{
+    for (size_t i = 0; i < batch->n; i++) {
+        enum mt_event_type type = batch->events[i].type;
+        if (type == MT_EVENT_CONNECTED)
+            room->online = true;
+        else if (type == MT_EVENT_DISCONNECTED || type == MT_EVENT_KICKED)
+            room->online = false;
+    }
+}
 
 /* ---------------------------------------------------------------- batches */
 
@@ -65,6 +103,10 @@ static void item_free(struct room *room, struct item *item)
     while (*at != item)
         at = &(*at)->next;
     *at = item->next;
+    for (size_t i = 0; !item->owed_n && i < item->batch->n; i++) {
+        if (item->batch->events[i].type == MT_EVENT_MESSAGE)
+            mt_presence_handled(room->presence, item->batch->events[i].message.id);
+    }
     room->provider->live->done(room->account, item->batch);
     mt_mem_free(item);
 }
@@ -117,6 +159,7 @@ static void on_batch(void *ud, struct mt_event_batch *batch)
     if (!item)
         return; /* not dealt with: it comes again with the next connection */
     item->batch = batch;
+    look_at_events(room, batch);
     while (*at)
         at = &(*at)->next;
     *at = item;
@@ -137,6 +180,7 @@ static void on_ended(void *ud, const struct mt_fault *fault)
     struct room *room = ud;
 
     room->ended = true;
+    room->online = false;
     room->fault = *fault;
     for (struct mt_seat *seat = room->seats; seat; seat = seat->next) {
         if (seat->used)
@@ -162,17 +206,25 @@ static enum mt_rc room_new(struct mt_hub *hub, const struct mt_provider *provide
 {
     static const struct mt_live_handlers handlers = {on_batch, on_ended};
     struct room *room = mt_mem_calloc(1, sizeof *room);
+    struct mt_live_options remembered = *options;
+    char dir[4096];
 
     if (!room)
         return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
     room->hub = hub;
     room->provider = provider;
     room->account = account;
-    enum mt_rc rc = provider->live->start(account, options, &handlers, room, fault);
+    hub->state_dir(hub->ud, dir, sizeof dir);
+    room->presence = mt_presence_open(hub->loop, dir, provider->appkey(account),
+                                      provider->user(account), provider->live->device(account));
+    remembered.last_ms = mt_presence_last(room->presence);
+    enum mt_rc rc = provider->live->start(account, &remembered, &handlers, room, fault);
     if (rc) {
+        mt_presence_close(room->presence);
         mt_mem_free(room);
         return rc;
     }
+    mt_timer_start(hub->presence, PRESENCE_MS, PRESENCE_MS);
     room->next = hub->rooms;
     hub->rooms = room;
     *out = room;
@@ -203,6 +255,9 @@ static void room_free(struct room *room)
     while (*at != room)
         at = &(*at)->next;
     *at = room->next;
+    note_presence(room);
+    mt_presence_close(room->presence);
+    room->presence = NULL;
     room->provider->live->stop(room->account);
     while (room->seats)
         seat_free(room->seats);
@@ -318,6 +373,16 @@ void mt_seat_listen(struct mt_seat *seat)
     hand_out(seat);
 }
 
+size_t mt_seat_known(const struct mt_seat *seat, const uint64_t **ids)
+{
+    return mt_presence_known(seat->room->presence, ids);
+}
+
+void mt_seat_handled(struct mt_seat *seat, uint64_t id)
+{
+    mt_presence_handled(seat->room->presence, id);
+}
+
 void mt_seat_done(struct mt_seat *seat, struct mt_event_batch *batch)
 {
     struct debt *debt = seat->debts;
@@ -410,18 +475,24 @@ static void on_timer(void *ud)
         mt_timer_stop(hub->timer);
 }
 
-struct mt_hub *mt_hub_new(struct mt_loop *loop)
+struct mt_hub *mt_hub_new(struct mt_loop *loop, void (*state_dir)(void *ud, char *out, size_t cap),
+                          void *ud)
 {
     struct mt_hub *hub = mt_mem_calloc(1, sizeof *hub);
 
     if (!hub)
         return NULL;
     hub->loop = loop;
-    if (mt_timer_new(loop, on_timer, hub, &hub->timer)) {
+    hub->state_dir = state_dir;
+    hub->ud = ud;
+    if (mt_timer_new(loop, on_timer, hub, &hub->timer) ||
+        mt_timer_new(loop, on_presence, hub, &hub->presence)) {
+        mt_timer_free(hub->timer);
         mt_mem_free(hub);
         return NULL;
     }
     mt_timer_unref(hub->timer);
+    mt_timer_unref(hub->presence);
     return hub;
 }
 
@@ -432,5 +503,6 @@ void mt_hub_free(struct mt_hub *hub)
     while (hub->rooms)
         room_free(hub->rooms);
     mt_timer_free(hub->timer);
+    mt_timer_free(hub->presence);
     mt_mem_free(hub);
 }

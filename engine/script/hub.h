@@ -13,7 +13,9 @@ struct mt_seat;
 /* How long the others at a session wait for a script that is not there. */
 #define MT_HUB_HOLD_MS 30000
 
-struct mt_hub *mt_hub_new(struct mt_loop *loop); /* NULL: memory is short */
+/* state_dir tells where presence.h keeps its files. NULL: memory is short. */
+struct mt_hub *mt_hub_new(struct mt_loop *loop, void (*state_dir)(void *ud, char *out, size_t cap),
+                          void *ud);
 /* Ends every session; seats must not be used any more. */
 void mt_hub_free(struct mt_hub *hub);
 
@@ -28,6 +30,10 @@ enum mt_rc mt_hub_sit(struct mt_hub *hub, const char *name, const struct mt_prov
 /* From now on batches are handed to this seat, first those that it had not done before, and those
  * that nobody has taken yet. */
 void mt_seat_listen(struct mt_seat *seat);
+/* The newest messages that an earlier process dealt with (presence.h); their number. */
+size_t mt_seat_known(const struct mt_seat *seat, const uint64_t **ids);
+/* A message that came from history was dealt with. */
+void mt_seat_handled(struct mt_seat *seat, uint64_t id);
 /* The batch was dealt with by this seat, and must not be looked at any more. */
 void mt_seat_done(struct mt_seat *seat, struct mt_event_batch *batch);
 /* Leaves; no handler is called any more. keep: whoever comes next under the same name is handed

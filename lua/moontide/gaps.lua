@@ -3,7 +3,7 @@
 -- is told as a gap.
 local core = ...
 local gaps = {}
-local MARGIN = 60000 -- ms: the cloud's clock and ours are not the same
+local MARGIN = 5000  -- ms: what the clocks may differ by, and what was on its way
 local READERS = 8    -- conversations that are read at once
 local PLACES = 20000 -- conversations whose place is remembered, twice
 
@@ -67,7 +67,7 @@ local function missing(session, tell, since, fault, conversation)
 end
 
 --- Tells what came in a conversation since then and was not told.
-local function fill(session, conversation, since, tell)
+local function fill(session, conversation, since, earlier, tell)
   local place = place_of(session, conversation.id, true)
   local known = place.last
   place.filled = {}
@@ -75,10 +75,12 @@ local function fill(session, conversation, since, tell)
     for message in conversation:history { since = since, order = "oldest" } do
       if session.off then return end
       local own = message.direction == "sent" and message.time < since + MARGIN -- this device may have sent it
-      if message.type == "message" and not own and not (known and not after(message.id, known)) then
+      local told = known and not after(message.id, known) or earlier[message.id]
+      if message.type == "message" and not own and not told then
         place.filled[message.id] = true
         if not place.last or after(message.id, place.last) then place.last = message.id end
         tell { type = "message", conversation = conversation, message = message, data = { filled = true } }
+        core.live_handled(session.account, message.id)
       end
     end
   end)
@@ -95,12 +97,13 @@ function gaps.fill(session, data, run)
   if data.since then list, fault = candidates(session, since) end
   for _, room in pairs(session.rooms) do list[#list + 1] = room end
   if fault then run("", function(tell) missing(session, tell, since, fault) end) end
+  local earlier = core.live_known(session.account) -- what an earlier process told
   local at = 0
   local function read()
     while at < #list and not session.off do
       at = at + 1
       local conversation = list[at]
-      run(conversation.id, function(tell) fill(session, conversation, since, tell) end)
+      run(conversation.id, function(tell) fill(session, conversation, since, earlier, tell) end)
     end
   end
   local readers = {}

@@ -396,7 +396,13 @@ static enum mt_rc account_decode(const struct mt_provider_account *account, cons
     return rc;
 }
 
+static const char *account_device(const struct mt_provider_account *account)
+{
+    return account->device;
+}
+
 static const struct mt_provider_live live_verbs = {
+    .device = account_device,
     .start = mt_em_live_start,
     .stop = mt_em_live_stop,
     .done = mt_em_live_done,

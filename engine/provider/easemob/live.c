@@ -399,6 +399,8 @@ void mt_em_live_announce(struct mt_em_live *live, const Easemob__Pb__CommUnreadD
     if (live->lost_ms) {
         fields[0].value.i = mt_clock_wall_ms() - live->lost_ms;
         fields[1].value.i = live->lost_ms;
+        if (dl->has_timestamp && dl->timestamp < INT64_MAX) /* in the cloud's time */
+            fields[1].value.i += (int64_t)dl->timestamp - mt_clock_wall_ms();
         data.fields_n = overflowed(dl, fields[0].value.i) ? 2 : 1;
     }
     (void)mt_em_live_tell(live, MT_EVENT_CONNECTED, &data, NULL);
@@ -495,6 +497,7 @@ enum mt_rc mt_em_live_start(struct mt_provider_account *account,
     live->handlers = *handlers;
     live->ud = ud;
     live->ws = options->ws;
+    live->lost_ms = options->last_ms;
     snprintf(live->device, sizeof live->device, "%s", account->device);
     account->live = live;
     mt_timer_start(live->beat, BEAT_MS, BEAT_MS);

@@ -1,0 +1,227 @@
+/* Until when the events of an account were dealt with: see presence.h. */
+#include "script/presence.h"
+
+#include "base/buf.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "codec/json.h"
+#include "loop/loop.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PATH_BYTES     8192
+#define FILE_MAX_BYTES ((size_t)64 * 1024)
+#define WRITE_EVERY_MS 30000
+
+struct mt_presence {
+    struct mt_loop *loop;
+    char *dir;
+    char *path;
+    int64_t last_ms; /* read at the start */
+    uint64_t *known;
+    size_t known_n;
+    uint64_t *ids; /* a ring that grows to MT_PRESENCE_IDS */
+    size_t ids_at, ids_n, ids_cap;
+    int64_t noted_ms;   /* by the owner */
+    int64_t written_ms; /* the newest that a write was begun with */
+    struct mt_buf text; /* of the write on its way: the pool's alone meanwhile */
+    bool writing, closed, told;
+    int err;
+};
+
+/* What a file's name cannot hold is written as %XX. */
+static void append_name(char *out, size_t cap, const char *text)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+    size_t at = strlen(out);
+
+    for (; *text && at + 4 < cap; text++) {
+        if (strchr(plain, *text))
+            out[at++] = *text;
+        else
+            at += (size_t)snprintf(out + at, cap - at, "%%%02X", (unsigned char)*text);
+    }
+    out[at] = '\0';
+}
+
+void mt_presence_handled(struct mt_presence *presence, uint64_t id)
+{
+    if (!presence || !id)
+        return;
+    if (presence->ids_n == presence->ids_cap && presence->ids_cap < MT_PRESENCE_IDS) {
+        size_t cap = presence->ids_cap ? presence->ids_cap * 2 : 16;
+        uint64_t *ids = mt_mem_realloc(presence->ids, cap * sizeof *ids);
+        if (!ids && !presence->ids_cap)
+            return;
+        if (ids) { /* it was never full before: it is in order */
+            presence->ids = ids;
+            presence->ids_cap = cap;
+            presence->ids_at = presence->ids_n;
+        }
+    }
+    presence->ids[presence->ids_at] = id;
+    presence->ids_at = (presence->ids_at + 1) % presence->ids_cap;
+    presence->ids_n += presence->ids_n < presence->ids_cap;
+}
+
+static void take_known(struct mt_presence *presence, const struct mt_json *list)
+{
+    size_t n = mt_json_count(list);
+
+    if (n > MT_PRESENCE_IDS)
+        n = MT_PRESENCE_IDS;
+    presence->known = n ? mt_mem_alloc(n * sizeof *presence->known) : NULL;
+    for (const struct mt_json *id = mt_json_child(list);
+         presence->known && id && presence->known_n < n; id = mt_json_next(id)) {
+        if (mt_json_u64(id, &presence->known[presence->known_n]))
+            mt_presence_handled(presence, presence->known[presence->known_n++]);
+    }
+}
+
+static void read_file(struct mt_presence *presence)
+{
+    struct mt_json *root = NULL;
+    char *text = NULL;
+    size_t len = 0;
+
+    if (mt_fs_read_all(presence->path, FILE_MAX_BYTES, &text, &len))
+        return;
+    if (!mt_json_parse(text, len, FILE_MAX_BYTES, &root, NULL)) {
+        int64_t ms = mt_json_i64(mt_json_get(root, "until"), 0);
+
+        presence->last_ms = ms > 0 ? ms : 0;
+        take_known(presence, mt_json_get(root, "ids"));
+    }
+    mt_json_free(root);
+    mt_mem_free(text);
+}
+
+static void release(struct mt_presence *presence)
+{
+    mt_buf_deinit(&presence->text);
+    mt_mem_free(presence->known);
+    mt_mem_free(presence->ids);
+    mt_mem_free(presence->dir);
+    mt_mem_free(presence->path);
+    mt_mem_free(presence);
+}
+
+struct mt_presence *mt_presence_open(struct mt_loop *loop, const char *dir, const char *appkey,
+                                     const char *user, const char *device)
+{
+    struct mt_presence *presence = mt_mem_calloc(1, sizeof *presence);
+    const char *parts[] = {appkey, user, device};
+    char path[PATH_BYTES];
+
+    if (!presence)
+        return NULL;
+    presence->loop = loop;
+    mt_buf_init(&presence->text, FILE_MAX_BYTES);
+    snprintf(path, sizeof path - 1100, "%s/online", dir);
+    presence->dir = mt_mem_strdup(path);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        size_t at = strlen(path);
+        snprintf(path + at, sizeof path - at, "%s", i ? "@" : "/");
+        append_name(path, sizeof path - 8, parts[i] ? parts[i] : "");
+    }
+    snprintf(path + strlen(path), 8, ".json"); /* the room for it was kept */
+    presence->path = mt_mem_strdup(path);
+    if (!presence->dir || !presence->path) {
+        release(presence);
+        return NULL;
+    }
+    read_file(presence);
+    return presence;
+}
+
+int64_t mt_presence_last(const struct mt_presence *presence)
+{
+    return presence ? presence->last_ms : 0;
+}
+
+size_t mt_presence_known(const struct mt_presence *presence, const uint64_t **ids)
+{
+    *ids = presence ? presence->known : NULL;
+    return presence ? presence->known_n : 0;
+}
+
+static void make_text(struct mt_presence *presence)
+{
+    struct mt_jsonw json;
+
+    presence->written_ms = presence->noted_ms;
+    mt_buf_reset(&presence->text);
+    mt_jsonw_init(&json, &presence->text);
+    mt_jsonw_object(&json);
+    mt_jsonw_key(&json, "v");
+    mt_jsonw_i64(&json, 1);
+    mt_jsonw_key(&json, "until");
+    mt_jsonw_i64(&json, presence->noted_ms);
+    mt_jsonw_key(&json, "ids");
+    mt_jsonw_array(&json);
+    for (size_t i = 0; i < presence->ids_n; i++)
+        mt_jsonw_u64_str(&json, presence->ids[i]);
+    mt_jsonw_array_end(&json);
+    mt_jsonw_object_end(&json);
+}
+
+static void write_now(void *ud)
+{
+    struct mt_presence *presence = ud;
+
+    presence->err = presence->text.failed ? ENOMEM : mt_fs_mkdirs(presence->dir);
+    if (!presence->err)
+        presence->err = mt_fs_replace(presence->path, presence->text.data, presence->text.len);
+}
+
+static void look_at_error(struct mt_presence *presence)
+{
+    struct mt_fault fault;
+
+    if (!presence->err || presence->told)
+        return;
+    presence->told = true;
+    (void)mt_fs_fault(&fault, presence->err, "write", presence->path);
+    mt_log(MT_LOG_WARN, "live",
+           "after a restart nobody will know how long this account was away: %s", fault.message);
+}
+
+static void written(void *ud, bool cancelled)
+{
+    struct mt_presence *presence = ud;
+
+    (void)cancelled;
+    presence->writing = false;
+    look_at_error(presence);
+    if (presence->closed)
+        release(presence);
+}
+
+void mt_presence_note(struct mt_presence *presence, int64_t until_ms)
+{
+    if (!presence || until_ms <= presence->noted_ms)
+        return;
+    presence->noted_ms = until_ms;
+    if (presence->writing || until_ms - presence->written_ms < WRITE_EVERY_MS)
+        return;
+    make_text(presence);
+    presence->writing = !mt_work_start(presence->loop, write_now, written, presence, NULL);
+}
+
+void mt_presence_close(struct mt_presence *presence)
+{
+    if (!presence)
+        return;
+    presence->closed = true;
+    if (presence->writing)
+        return; /* it is half a minute behind at most, and frees */
+    if (presence->noted_ms > presence->written_ms) {
+        make_text(presence);
+        write_now(presence);
+        look_at_error(presence);
+    }
+    release(presence);
+}

@@ -1,0 +1,32 @@
+/* Until when the events of an account were dealt with, remembered over restarts: one small file for
+ * each app key, user and device, for a cloud's queue belongs to a device. With it the first
+ * connection of a process knows how long it was away. */
+#ifndef MT_SCRIPT_PRESENCE_H
+#define MT_SCRIPT_PRESENCE_H
+
+#include "base/rc.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct mt_loop;
+struct mt_presence;
+
+/* dir is made when it is first written to. NULL when memory is short: nothing is remembered then.
+ */
+struct mt_presence *mt_presence_open(struct mt_loop *loop, const char *dir, const char *appkey,
+                                     const char *user, const char *device);
+/* Milliseconds since the epoch; 0: not known. */
+int64_t mt_presence_last(const struct mt_presence *presence);
+/* The newest messages that an earlier process dealt with, at most MT_PRESENCE_IDS; their number. */
+#define MT_PRESENCE_IDS 2048
+size_t mt_presence_known(const struct mt_presence *presence, const uint64_t **ids);
+/* A message was dealt with. */
+void mt_presence_handled(struct mt_presence *presence, uint64_t id);
+/* Written on the work pool, twice a minute at most. A failure is one line in the log, and costs no
+ * more than that. */
+void mt_presence_note(struct mt_presence *presence, int64_t until_ms);
+/* Writes what was noted since, at once, and frees. presence may be NULL. */
+void mt_presence_close(struct mt_presence *presence);
+
+#endif
