@@ -353,7 +353,9 @@ void mt_em_live_provisioned(struct mt_em_live *live, const Easemob__Pb__Provisio
         snprintf(live->device, sizeof live->device, "%s", answer->resource);
     live->token->proven = true;
     live->expires_ms = expiry_of(answer);
-    live->warn_ms = 0;
+    live->warn_ms = mt_clock_wall_ms();
+    live->warn_ms +=
+        (live->expires_ms - live->warn_ms) / 5 * 4; /* at 80 % of what is left (§1.3) */
     live->stage = MT_EM_LIVE_ONLINE;
     live->attempts = 0;
     live->announced = false;
@@ -432,8 +434,6 @@ static void look_at_expiry(struct mt_em_live *live)
 
     if (!live->expires_ms || live->stage != MT_EM_LIVE_ONLINE)
         return;
-    if (!live->warn_ms) /* at 80 % of what is left (§1.3) */
-        live->warn_ms = now + (live->expires_ms - now) / 5 * 4;
     if (now >= live->expires_ms) {
         (void)mt_fault_set(&fault, MT_ERR_AUTH, "auth.token_expired",
                            "%s: the token has expired: give a new one, or a password",

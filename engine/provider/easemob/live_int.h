@@ -77,7 +77,7 @@ struct mt_em_live {
     int64_t lost_ms;     /* when the last announced one was lost; 0: never */
     int64_t heard_ms, heard_wall_ms, beat_ms;
     int64_t expires_ms;     /* of the token; 0: not known */
-    int64_t warn_ms;        /* when to say so; 0: not reckoned yet */
+    int64_t warn_ms;        /* when to say so; INT64_MAX: it was said */
     struct mt_timer *timer; /* deadline of the stage, or the rest before the next attempt */
     struct mt_timer *beat;  /* heartbeat, deadlines of sends, expiry of the token */
     struct mt_em_queue *queues;
