@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define PASSING_PLATFORM 76 /* a bot has 77, or what its account says */
 
 struct open_account {
     const struct mt_provider *provider;
@@ -20,6 +23,7 @@ struct mt_accounts {
     struct mt_loop *loop;
     char path[4096];
     bool named;
+    bool passing;
     const char *const *only; /* NULL: all of the configuration */
     struct mt_config *config;
     struct mt_http *http;
@@ -42,6 +46,11 @@ struct mt_accounts *mt_accounts_new(struct mt_loop *loop, const char *path, cons
         return NULL;
     }
     return accounts;
+}
+
+void mt_accounts_passing(struct mt_accounts *accounts)
+{
+    accounts->passing = true;
 }
 
 static void close_account(void *value)
@@ -112,7 +121,14 @@ static enum mt_rc open_one(struct mt_accounts *accounts, const char *name,
     if (!open)
         return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
     open->provider = provider;
-    rc = provider->open(accounts->loop, http, config, &open->account, fault);
+    struct mt_account_config own = *config;
+    char device[64];
+    if (accounts->passing) { /* several at once are as many devices, of a platform of their own */
+        snprintf(device, sizeof device, "moontide-command-%d", (int)getpid());
+        own.device = device;
+        own.platform = PASSING_PLATFORM;
+    }
+    rc = provider->open(accounts->loop, http, &own, &open->account, fault);
     if (!rc && mt_map_put(accounts->open, name, open)) {
         provider->close(open->account);
         rc = mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");

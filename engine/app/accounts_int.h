@@ -13,6 +13,9 @@ struct mt_http;
  * outlive the accounts. Loads nothing yet. */
 struct mt_accounts *mt_accounts_new(struct mt_loop *loop, const char *path,
                                     const char *const *only);
+/* For a command that is soon over: its accounts log in under a device of their own, so that it ends
+ * no session of a bot that is online for the same user. Before an account is opened. */
+void mt_accounts_passing(struct mt_accounts *accounts);
 /* Closes every account and the HTTP client; calls in progress end as cancelled at the loop's next
  * turns. */
 void mt_accounts_free(struct mt_accounts *accounts);

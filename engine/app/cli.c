@@ -339,6 +339,7 @@ static int run_verb(const struct verb *verb, int argc, char **argv)
     options.text_len = file->len;
     options.args = parsed.args;
     options.config = parsed.config;
+    options.passing = true;
     return mt_app_run(&options);
 }
 

@@ -234,6 +234,8 @@ int mt_app_run(const struct mt_run_options *options)
         return MT_EXIT_FAILED;
     }
     run.accounts = mt_accounts_new(run.loop, options->config, options->accounts);
+    if (run.accounts && options->passing)
+        mt_accounts_passing(run.accounts);
     memset(&host, 0, sizeof host);
     host.loop = run.loop;
     host.budget = mt_reader_budget_new(0);

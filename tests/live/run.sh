@@ -69,6 +69,17 @@ wait_for bot.log connected 1
 kill -TERM "$bot"
 wait "$bot"
 check "SIGTERM ends a bot" $? 130
+# Commands beside a bot of the same user do not end its session.
+: >bot.log
+start_bot
+wait_for bot.log connected 1
+try "$MOONTIDE" send -a it --to guest "from the command"; check "a command sends beside the bot" $status 0 "sent"
+try "$MOONTIDE" unread -a it --reset; check "and resets" $status 0
+"$MOONTIDE" send -a guest --to "$owner" end >/dev/null
+wait "$bot"
+check "the bot goes on" $? 0
+check "and was not disturbed" "$(lines connected bot.log) $(lines disconnected bot.log)" "1 0"
+
 # Who reads a group's message while its sender is away is told when the sender comes back.
 try "$MOONTIDE" run "$root/tests/live/readers.lua" -- join; check "the reader joins the group" $status 0
 try "$MOONTIDE" run "$root/tests/live/readers.lua" -- ask; check "the sender asks for receipts and goes" $status 0
