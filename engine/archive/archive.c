@@ -99,12 +99,17 @@ enum mt_rc mt_archive_open(const char *dir, const struct mt_archive_identity *id
     if (!rc)
         rc = mt_ar_journal_load(archive, fault);
     memcpy(archive->unseen, archive->journal.unseen, sizeof archive->unseen);
+    bool ended = archive->journal.clean;
     if (!rc)
         rc = mt_ar_check_account(archive, identity, fault);
     if (!rc)
         rc = mt_ar_manifest_load(archive, fault);
+    if (!rc && !ended)
+        rc = mt_ar_media_look(archive, fault);
     if (!rc)
         rc = mt_ar_recover(archive, fault);
+    if (!rc && !ended)
+        rc = mt_ar_media_recover(archive, fault);
     if (rc) {
         release(archive);
         return rc;

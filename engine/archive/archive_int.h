@@ -168,6 +168,12 @@ enum mt_rc mt_ar_manifest_append(struct mt_archive *archive, const struct mt_ar_
 enum mt_rc mt_ar_recover_look(struct mt_archive *archive, struct mt_fault *fault) MT_CHECKED;
 enum mt_rc mt_ar_recover(struct mt_archive *archive, struct mt_fault *fault) MT_CHECKED;
 
+/* media.c: the same for attachments, of an archive whose last run did not end. look: DAMAGED when
+ * their journal is not as a crash leaves it. recover cuts off a torn last line, and removes
+ * downloads that were not finished and files that have no line. */
+enum mt_rc mt_ar_media_look(const struct mt_archive *archive, struct mt_fault *fault) MT_CHECKED;
+enum mt_rc mt_ar_media_recover(const struct mt_archive *archive, struct mt_fault *fault) MT_CHECKED;
+
 /* segment.c: makes the open segment ready for appending; the first time in a run what is committed
  * is hashed again and compared. */
 enum mt_rc mt_ar_segment_open(struct mt_archive *archive, struct mt_ar_conv *conv,

@@ -16,6 +16,7 @@
 
 struct mt_media {
     char dir[MT_MEDIA_PATH_MAX - 128]; /* the account's media */
+    char journal[MT_MEDIA_PATH_MAX - 96];
     struct mt_ar_media_index index;
     int fd; /* of the journal */
     bool broken;
@@ -23,34 +24,31 @@ struct mt_media {
     uint64_t temp_n;
 };
 
-/* ---------------------------------------------------------------- opening */
-
-/* What a crash left: downloads that were not finished. */
-static int clear_temp(const struct mt_media *media)
-{
-    char path[MT_MEDIA_PATH_MAX];
-    char **names = NULL;
-    size_t n = 0;
-    int err = 0;
-
-    snprintf(path, sizeof path, "%s/tmp", media->dir);
-    err = mt_fs_mkdirs(path);
-    if (!err)
-        err = mt_fs_list(path, &names, &n);
-    for (size_t i = 0; !err && i < n; i++) {
-        snprintf(path, sizeof path, "%s/tmp/%s", media->dir, names[i]);
-        err = mt_fs_unlink(path);
-    }
-    mt_mem_free(names);
-    return err;
-}
+/* ---------------------------------------------------------------- after a crash */
 
 static bool is_hex(const char *name, size_t len)
 {
     return strlen(name) == len && strspn(name, "0123456789abcdef") == len;
 }
 
-/* Files that got their name just before a crash, and no line. */
+/* Downloads that were not finished. */
+static int clear_temp(const struct mt_media *media)
+{
+    char path[MT_MEDIA_PATH_MAX];
+    char **names = NULL;
+    size_t n = 0;
+
+    snprintf(path, sizeof path, "%s/tmp", media->dir);
+    int err = mt_fs_list(path, &names, &n);
+    for (size_t i = 0; !err && i < n; i++) {
+        snprintf(path, sizeof path, "%s/tmp/%s", media->dir, names[i]);
+        err = mt_fs_unlink(path);
+    }
+    mt_mem_free(names);
+    return err == ENOENT ? 0 : err;
+}
+
+/* Files that got their name just before the crash, and no line. */
 static int clear_unknown(const struct mt_media *media, const char *folder)
 {
     char path[MT_MEDIA_PATH_MAX];
@@ -81,65 +79,120 @@ static int clear(const struct mt_media *media)
 
     snprintf(path, sizeof path, "%s/sha256", media->dir);
     if (!err)
-        err = mt_fs_mkdirs(path);
-    if (!err)
         err = mt_fs_list(path, &names, &n);
     for (size_t i = 0; !err && i < n; i++)
         if (is_hex(names[i], 2))
             err = clear_unknown(media, names[i]);
     mt_mem_free(names);
-    return err;
+    return err == ENOENT ? 0 : err;
 }
 
-static enum mt_rc load(struct mt_media *media, const char *path, struct mt_fault *fault)
+/* ---------------------------------------------------------------- opening */
+
+static struct mt_media *make(const struct mt_archive *archive)
+{
+    struct mt_media *media = mt_mem_calloc(1, sizeof *media);
+
+    if (!media)
+        return NULL;
+    media->fd = -1;
+    mt_ar_hex_zero(media->last);
+    snprintf(media->dir, sizeof media->dir, "%s/media", archive->base);
+    snprintf(media->journal, sizeof media->journal, "%s/JOURNAL.jsonl", media->dir);
+    if (!mt_ar_media_index_init(&media->index))
+        return media;
+    mt_media_free(media);
+    return NULL;
+}
+
+/* torn: whether the last line is not what was written. */
+static enum mt_rc load(struct mt_media *media, bool *torn, struct mt_fault *fault)
 {
     char *data = NULL;
     size_t len = 0;
-    int err = mt_fs_read_all(path, MT_AR_MEDIA_MAX, &data, &len);
+    int err = mt_fs_read_all(media->journal, MT_AR_MEDIA_MAX, &data, &len);
 
+    *torn = false;
     if (err == ENOENT)
         return MT_OK;
     if (err)
-        return mt_fs_fault(fault, err, "read", path);
+        return mt_fs_fault(fault, err, "read", media->journal);
     enum mt_rc rc = mt_ar_media_parse(data, len, &media->index, fault);
+    *torn = media->index.good_bytes < len;
     mt_mem_free(data);
     memcpy(media->last, media->index.last, sizeof media->last);
     return rc;
 }
 
-static int open_journal(struct mt_media *media, const char *path)
+static int open_journal(struct mt_media *media, bool create)
 {
-    int err = mt_fs_open(path, MT_FS_WRITE | MT_FS_CREATE, &media->fd);
+    int err = mt_fs_open(media->journal, MT_FS_WRITE | (create ? MT_FS_CREATE : 0), &media->fd);
+
+    return err ? err : mt_fs_seek(media->fd, (int64_t)media->index.good_bytes);
+}
+
+enum mt_rc mt_ar_media_look(const struct mt_archive *archive, struct mt_fault *fault)
+{
+    struct mt_media *media = make(archive);
+    bool torn = false;
+    enum mt_rc rc = media ? load(media, &torn, fault) : mt_ar_nomem(fault);
+
+    mt_media_free(media);
+    return rc;
+}
+
+static int cut(struct mt_media *media)
+{
+    int err = open_journal(media, false);
 
     if (!err)
         err = mt_fs_truncate(media->fd, (int64_t)media->index.good_bytes);
+    return err ? err : mt_fs_fdatasync(media->fd);
+}
+
+enum mt_rc mt_ar_media_recover(const struct mt_archive *archive, struct mt_fault *fault)
+{
+    struct mt_media *media = make(archive);
+    bool torn = false;
+    enum mt_rc rc = media ? load(media, &torn, fault) : mt_ar_nomem(fault);
+    int err = 0;
+
+    if (!rc && torn)
+        err = cut(media);
+    if (!rc && !err)
+        err = clear(media);
+    if (!rc && err)
+        rc = mt_fs_fault(fault, err, "put right", media->dir);
+    mt_media_free(media);
+    return rc;
+}
+
+static int make_folders(struct mt_media *media)
+{
+    static const char *const names[] = {"tmp", "sha256"};
+    char path[MT_MEDIA_PATH_MAX];
+    int err = 0;
+
+    for (size_t i = 0; !err && i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/%s", media->dir, names[i]);
+        err = mt_fs_mkdirs(path);
+    }
     if (!err)
-        err = mt_fs_fdatasync(media->fd);
-    if (!err)
-        err = mt_fs_seek(media->fd, (int64_t)media->index.good_bytes);
+        err = open_journal(media, true);
     return err ? err : mt_fs_sync_dir(media->dir);
 }
 
 enum mt_rc mt_media_open(const struct mt_archive *archive, struct mt_media **out,
                          struct mt_fault *fault)
 {
-    struct mt_media *media = mt_mem_calloc(1, sizeof *media);
-    char path[MT_MEDIA_PATH_MAX];
-    enum mt_rc rc = MT_ERR_NOMEM;
+    struct mt_media *media = make(archive);
+    bool torn = false;
+    enum mt_rc rc = media ? load(media, &torn, fault) : mt_ar_nomem(fault);
 
-    if (!media)
-        return mt_ar_nomem(fault);
-    media->fd = -1;
-    mt_ar_hex_zero(media->last);
-    snprintf(media->dir, sizeof media->dir, "%s/media", archive->base);
-    snprintf(path, sizeof path, "%s/JOURNAL.jsonl", media->dir);
-    rc = mt_ar_media_index_init(&media->index) ? mt_ar_nomem(fault) : load(media, path, fault);
+    if (!rc && torn) /* not by a crash: that was put right when the archive was opened */
+        rc = mt_ar_damaged(fault, "media/JOURNAL.jsonl", "its last line is not what was written");
     if (!rc) {
-        int err = mt_fs_mkdirs(media->dir);
-        if (!err)
-            err = clear(media);
-        if (!err)
-            err = open_journal(media, path);
+        int err = make_folders(media);
         if (err)
             rc = mt_fs_fault(fault, err, "prepare", media->dir);
     }
@@ -149,6 +202,15 @@ enum mt_rc mt_media_open(const struct mt_archive *archive, struct mt_media **out
     }
     *out = media;
     return MT_OK;
+}
+
+enum mt_rc mt_media_begin(struct mt_archive *archive, struct mt_fault *fault)
+{
+    if (archive->broken) {
+        *fault = archive->broken_fault;
+        return fault->kind;
+    }
+    return archive->begun ? MT_OK : mt_ar_journal_begin(archive, fault);
 }
 
 void mt_media_free(struct mt_media *media)
@@ -240,8 +302,8 @@ static void write_line(const struct mt_media *media, const struct mt_media_item 
     }
     mt_ar_put_i64(&w, "at", mt_clock_wall_ms());
     mt_ar_put_str(&w, "prev_sha256", media->last);
-    mt_jsonw_object_end(&w);
-    (void)mt_buf_append_char(out, '\n');
+    if (!out->failed)
+        (void)mt_buf_appendf(out, MT_AR_MEDIA_CRC "\n", (unsigned)mt_crc32(0, out->data, out->len));
 }
 
 static enum mt_rc commit_one(struct mt_media *media, const struct mt_media_item *item,
@@ -302,6 +364,17 @@ static bool add_line(void *ud, const char *key, void *value)
     return true;
 }
 
+static bool is_content(const char *path, const struct mt_buf *want)
+{
+    char *data = NULL;
+    size_t len = 0;
+    bool same = !mt_fs_read_all(path, want->len, &data, &len) && len == want->len &&
+                !memcmp(data, want->data, len);
+
+    mt_mem_free(data);
+    return same;
+}
+
 enum mt_rc mt_media_list_missing(struct mt_media *media, struct mt_fault *fault)
 {
     char path[MT_MEDIA_PATH_MAX];
@@ -314,7 +387,7 @@ enum mt_rc mt_media_list_missing(struct mt_media *media, struct mt_fault *fault)
     if (out.failed)
         return mt_ar_nomem(fault);
     if (out.len) {
-        err = mt_fs_replace(path, out.data, out.len);
+        err = is_content(path, &out) ? 0 : mt_fs_replace(path, out.data, out.len);
     } else {
         err = mt_fs_unlink(path);
         err = err == ENOENT ? 0 : err;

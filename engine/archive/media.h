@@ -22,11 +22,13 @@ struct mt_media_item {
     const char *temp; /* the whole and durable file that becomes it; NULL: it is there already */
 };
 
-/* Reads the journal, cuts off what a crash left of its last line, and removes files that the
- * journal does not know. Work pool. DAMAGED "archive.damaged". */
+/* Reads the journal, and makes folders that are not there. Work pool. DAMAGED "archive.damaged". */
 enum mt_rc mt_media_open(const struct mt_archive *archive, struct mt_media **out,
                          struct mt_fault *fault) MT_CHECKED;
 void mt_media_free(struct mt_media *media);
+/* Before the first download: from now on the archive is one that a run is writing, so that what a
+ * crash leaves is known for what it is. Work pool, through the writer. */
+enum mt_rc mt_media_begin(struct mt_archive *archive, struct mt_fault *fault) MT_CHECKED;
 
 /* Loop thread. What is known of a message's attachment. */
 enum mt_media_state {
@@ -51,7 +53,8 @@ enum mt_rc mt_media_commit(struct mt_media *media, const struct mt_media_item *i
 /* Loop thread, after a commit that went well: from now on they are known. */
 enum mt_rc mt_media_note(struct mt_media *media, const struct mt_media_item *items,
                          size_t n) MT_CHECKED;
-/* Work pool, while nothing is noted: media/missing.jsonl, made anew; removed when nothing is. */
+/* Work pool, while nothing is noted: media/missing.jsonl as it should be; none when nothing is
+ * missing. */
 enum mt_rc mt_media_list_missing(struct mt_media *media, struct mt_fault *fault) MT_CHECKED;
 
 #endif

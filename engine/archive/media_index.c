@@ -148,13 +148,26 @@ static bool take_line(const struct mt_json *line, const char *last, struct mt_me
            mt_ar_take_i64(line, "size", &item->size_bytes) && item->size_bytes >= 0;
 }
 
+/* The chain guards all lines but the last; this guards that one. */
+static bool crc_fits(const char *text, size_t len)
+{
+    char end[MT_AR_MEDIA_CRC_LEN + 1];
+
+    if (len <= MT_AR_MEDIA_CRC_LEN)
+        return false;
+    len -= MT_AR_MEDIA_CRC_LEN;
+    snprintf(end, sizeof end, MT_AR_MEDIA_CRC, (unsigned)mt_crc32(0, text, len));
+    return !memcmp(text + len, end, MT_AR_MEDIA_CRC_LEN);
+}
+
 static enum mt_rc parse_line(const char *text, size_t len, struct mt_ar_media_index *index)
 {
     struct mt_media_item item = {0};
     struct mt_json *line = NULL;
     char sha256[MT_SHA256_HEX] = "";
     int64_t at_ms = 0;
-    enum mt_rc rc = mt_json_parse(text, len, LINE_MAX_BYTES, &line, NULL);
+    enum mt_rc rc = crc_fits(text, len) ? mt_json_parse(text, len, LINE_MAX_BYTES, &line, NULL)
+                                        : MT_ERR_DAMAGED;
 
     if (rc != MT_ERR_NOMEM && (rc || !take_line(line, index->last, &item, sha256, &at_ms)))
         rc = MT_ERR_DAMAGED;

@@ -7,6 +7,10 @@
 
 #define MT_AR_MEDIA_MAX ((size_t)1 << 30) /* of the journal */
 
+/* The end of a line: CRC-32 (IEEE) of all that stands before it in the line. */
+#define MT_AR_MEDIA_CRC     ",\"crc\":\"%08x\"}"
+#define MT_AR_MEDIA_CRC_LEN 18
+
 /* What is known of one message. */
 struct mt_ar_medium {
     char sha256[MT_SHA256_HEX]; /* "": missing */

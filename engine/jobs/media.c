@@ -66,6 +66,7 @@ struct mt_media_job {
     bool busy;            /* opening, reading or listing */
     bool committing;
     bool listed;
+    bool begun; /* the archive knows that attachments are being written */
     bool ending;
     enum mt_rc rc;
     struct mt_fault fault;
@@ -464,6 +465,33 @@ static void start_commit(struct mt_media_job *job)
 
 /* ---------------------------------------------------------------- turns */
 
+static void begin(void *ud, struct mt_archive *archive)
+{
+    struct mt_media_job *job = ud;
+    job->pool_rc = mt_media_begin(archive, &job->pool_fault);
+}
+
+static void have_begun(void *ud)
+{
+    struct mt_media_job *job = ud;
+
+    job->busy = false;
+    job->begun = true;
+    if (job->pool_rc)
+        fail(job, job->pool_rc, &job->pool_fault);
+    turn(job);
+}
+
+/* Once, when there is something to fetch. */
+static void start_begin(struct mt_media_job *job)
+{
+    job->busy = true;
+    if (mt_writer_run(job->writer, begin, have_begun, job)) {
+        job->busy = false;
+        no_memory(job);
+    }
+}
+
 static void list(void *ud)
 {
     struct mt_media_job *job = ud;
@@ -499,7 +527,9 @@ static void turn(struct mt_media_job *job)
         finish(job); /* could not be opened */
         return;
     }
-    while (!job->ending && job->queue.first && job->running.n < job->parallel)
+    if (!job->ending && job->queue.first && !job->begun && !job->busy)
+        start_begin(job);
+    while (!job->ending && job->begun && job->queue.first && job->running.n < job->parallel)
         fetch(job, pop(&job->queue));
     if (!job->committing && job->ready.first)
         start_commit(job);

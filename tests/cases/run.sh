@@ -241,6 +241,20 @@ status=0; same killed || status=1
 check "and all of them are what was sent" $status 0
 try "$m" verify killed; check "and sound" $status 3 "61 attachments" "1 missing"
 
+# killed where the messages were there before; then a run that wants no attachments
+try "$m" export -a it -o then; check "an archive without attachments" $status 0
+(cd "$work" && exec "$m" export -a it -o then --media) >/dev/null 2>&1 & exporting=$!
+while kill -0 $exporting 2>/dev/null && [ "$(cat "$work"/then/*/*/*/media/JOURNAL.jsonl 2>/dev/null | wc -l)" -lt 3 ]; do :; done
+kill -KILL $exporting 2>/dev/null
+wait $exporting 2>/dev/null
+try "$m" verify then; check "killed while it fetched them, it is unfinished" $status 3 "unfinished:"
+try "$m" export -a it -o then; check "a run that wants none puts it right" $status 0
+try "$m" verify then; check "and what was not fetched is said" $status 3 "gaps:" "were not fetched"
+curl -s -o /dev/null -X POST --data '' "$rest/sandbox/faults"
+try "$m" export -a it -o then --media; check "until it is" $status 3 "1 missing"
+status=0; same then || status=1
+check "all of it" $status 0
+
 curl -s -o /dev/null -X POST "$rest/sandbox/expire-files"
 try "$m" export -a it -o late --media; check "what has expired is listed" $status 3 "0 fetched" "62 missing"
 grep -c download.expired "$work"/late/*/*/*/media/missing.jsonl >"$work/out"

@@ -14,5 +14,6 @@ int main(void)
     failed += test_verify();
     failed += test_writer();
     failed += test_torture();
+    failed += test_media();
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
