@@ -123,6 +123,8 @@ void mt_sb_rest_control(struct mt_sb_call *call)
         mt_sb_rest_files_expire(call);
     } else if (strcmp(name, "refuse") == 0 && post) {
         mt_sb_rest_refuse(call);
+    } else if (strcmp(name, "tell") == 0 && post) {
+        mt_sb_rest_tell(call);
     } else if (strcmp(name, "stats") == 0 && get) {
         stats(call);
     } else {

@@ -98,7 +98,8 @@ void mt_sb_rest_unblock(struct mt_sb_call *call);
 void mt_sb_rest_mute(struct mt_sb_call *call);
 void mt_sb_rest_unmute(struct mt_sb_call *call);
 void mt_sb_rest_group_remove(struct mt_sb_call *call);
-void mt_sb_rest_refuse(struct mt_sb_call *call); /* only a sandbox has it */
+void mt_sb_rest_refuse(struct mt_sb_call *call); /* only a sandbox has this one and the next */
+void mt_sb_rest_tell(struct mt_sb_call *call);
 void mt_sb_rest_metadata(struct mt_sb_call *call);
 void mt_sb_rest_resources(struct mt_sb_call *call);
 void mt_sb_rest_file_put(struct mt_sb_call *call);
