@@ -164,7 +164,9 @@ return moontide.script {
     },
     concurrency = moontide.arg.integer { default = 16, min = 1, max = 64, doc = "conversations that are read at once" },
     media = moontide.arg.flag { doc = "also fetch attachments; what the cloud does not give is listed" },
-    ["media-parallel"] = moontide.arg.integer { default = 4, min = 1, max = 32, doc = "attachments that are fetched at once" },
+    ["media-parallel"] = moontide.arg.integer {
+      default = 4, min = 1, max = 32, doc = "attachments that are fetched at once",
+    },
     json = moontide.arg.flag { doc = "print the result as one JSON object" },
   },
   grant = { read = true },

@@ -31,7 +31,8 @@ return moontide.script {
       print(("%s: %d conversations, %d messages, %d segments (%d sealed), %.1f MB"):format(report.verdict,
         report.conversations, report.messages, report.segments, report.sealed, report.bytes / 1e6))
       if report.attachments + report.missing > 0 then
-        print(("%d attachments, %.1f MB, %d missing"):format(report.attachments, report.attachment_bytes / 1e6, report.missing))
+        print(("%d attachments, %.1f MB, %d missing"):format(report.attachments, report.attachment_bytes / 1e6,
+          report.missing))
       end
       print(MEANING[report.verdict])
       print("head " .. report.head)

@@ -520,26 +520,38 @@ static void start_list(struct mt_media_job *job)
     }
 }
 
-/* Starts whatever can be started; the job may be gone afterwards. */
-static void turn(struct mt_media_job *job)
+static bool is_idle(const struct mt_media_job *job)
 {
-    if (!job->media && !job->busy) {
-        finish(job); /* could not be opened */
+    return !job->busy && !job->committing && !job->running.first && !job->queue.first &&
+           !job->ready.first;
+}
+
+static void start_work(struct mt_media_job *job)
+{
+    if (job->ending)
         return;
-    }
-    if (!job->ending && job->queue.first && !job->begun && !job->busy)
+    if (job->queue.first && !job->begun && !job->busy)
         start_begin(job);
     while (!job->ending && job->begun && job->queue.first && job->running.n < job->parallel)
         fetch(job, pop(&job->queue));
-    if (!job->committing && job->ready.first)
-        start_commit(job);
     if (!job->ending && !job->busy && !job->queue.first && job->next < job->conversations_n)
         read_next(job);
-    if (job->busy || job->committing || job->running.first || job->queue.first || job->ready.first)
+}
+
+/* Starts whatever can be started; the job may be gone afterwards. */
+static void turn(struct mt_media_job *job)
+{
+    if (!job->media) {
+        if (!job->busy) /* could not be opened */
+            finish(job);
         return;
-    if (!job->listed && job->media)
+    }
+    start_work(job);
+    if (!job->committing && job->ready.first)
+        start_commit(job);
+    if (is_idle(job) && !job->listed)
         start_list(job);
-    if (!job->busy)
+    if (is_idle(job))
         finish(job);
 }
 

@@ -333,6 +333,8 @@ static int core_transfer_next(lua_State *L)
 
     lua_settop(L, 1);
     mt_task_may_wait(L);
+    if (!t)
+        return mt_fault_raisef(L, MT_ERR_STATE, "transfer.closed", "the transfer has ended");
     if (!t->active || (t->tells && t->moved))
         return next_result(L, t);
     if (t->wait)
@@ -378,10 +380,15 @@ static int core_combine(lua_State *L)
     return 2;
 }
 
-/* options(function, table): raises as an option that the API record does not have would. */
+/* options(function, table): raises for what the API record does not have, and for what is missing.
+ */
 static int core_options(lua_State *L)
 {
-    mt_options_check(L, 2, luaL_checkstring(L, 1));
+    const char *function = luaL_checkstring(L, 1);
+
+    luaL_checktype(L, 2, LUA_TTABLE);
+    mt_options_check(L, 2, function);
+    mt_options_require(L, 2, function);
     return 0;
 }
 

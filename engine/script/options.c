@@ -144,6 +144,20 @@ static bool get(lua_State *L, int index, const char *key)
     return false;
 }
 
+void mt_options_require(lua_State *L, int index, const char *function)
+{
+    const struct mt_api_record *record = record_of(function);
+
+    for (size_t i = 0; record && i < record->params_n; i++) {
+        const struct mt_api_param *param = &record->params[i];
+        if (param->required && lua_getfield(L, index, param->name) == LUA_TNIL)
+            mt_fault_raisef(L, MT_ERR_INVALID, "option.missing", "%s: option '%s' is missing",
+                            function, param->name);
+        if (param->required)
+            lua_pop(L, 1);
+    }
+}
+
 const char *mt_option_string(lua_State *L, int index, const char *key, const char *absent)
 {
     if (!get(L, index, key))

@@ -174,6 +174,8 @@ extern const size_t mt_api_records_n;
 /* Raises for an unknown option (naming the nearest), a wrong type, or a value out of range. index
  * may be none/nil. */
 MT_RAISES void mt_options_check(lua_State *L, int index, const char *function);
+/* Raises "option.missing" for the first required one that the table at index does not have. */
+MT_RAISES void mt_options_require(lua_State *L, int index, const char *function);
 MT_RAISES const char *mt_option_string(lua_State *L, int index, const char *key,
                                        const char *absent);
 MT_RAISES int64_t mt_option_integer(lua_State *L, int index, const char *key, int64_t absent);

@@ -16,8 +16,9 @@ local function options_of(name, given, main)
   return copy
 end
 
---- Waits for a transfer, and tells of it.
-local function finish(transfer, progress)
+--- Waits for a transfer, and tells of it. If the telling fails, the transfer ends.
+local function finish(started, progress)
+  local transfer <close> = started
   while true do
     local ended, result, total = core.transfer_next(transfer)
     if ended then return result end
@@ -35,7 +36,6 @@ end
 
 function files.upload(conversation, given)
   local options = options_of("conversation:upload", given, "path")
-  if type(options.path) ~= "string" then usage("option.required", "conversation:upload: path is missing") end
   return upload(conversation, options)
 end
 
@@ -99,9 +99,6 @@ end
 --- Several messages as one.
 function files.send_combine(conversation, given)
   local options = options_of("conversation:send_combine", given, "messages")
-  if type(options.messages) ~= "table" or #options.messages == 0 then
-    usage("option.required", "conversation:send_combine: messages, a list of messages, is missing")
-  end
   local data, level = core.combine(conversation, options.messages)
   local body = upload(conversation, { filename = "combine", progress = options.progress }, data)
   body.title, body.summary, body.level = options.title, options.summary, level
@@ -117,7 +114,6 @@ end
 
 function files.download(message, given)
   local options = options_of("message:download", given, "path")
-  if type(options.path) ~= "string" then usage("option.required", "message:download: path is missing") end
   if options.path:sub(-1) == "/" then options.path = options.path .. safe_name(message) end
   local result = finish(core.download(message, options, options.progress ~= nil), options.progress)
   if options.progress then options.progress(result.size, result.size) end

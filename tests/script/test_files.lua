@@ -75,9 +75,27 @@ check("an address that is none", code(chat.send_image, chat, { url = "javascript
 check("an unknown option names the nearest",
   select(2, code(chat.send_image, chat, { path = "x", widht = 1 })).message:find "width")
 check("progress is a function", code(chat.send_file, chat, { path = "small.png", progress = 1 }) == "option.type")
-check("nothing to combine", code(chat.send_combine, chat, { messages = {} }) == "option.required")
+check("nothing to combine", code(chat.send_combine, chat, { messages = {} }) == "combine.too_many")
+check("messages are needed", code(chat.send_combine, chat, { title = "T" }) == "option.missing")
+check("a path is needed",
+  code(heard[1].download, heard[1]) == "option.missing" and code(chat.upload, chat, {}) == "option.missing")
 local many = {}
 for i = 1, 301 do many[i] = heard[1] end
 check("more than 300 are not combined", code(chat.send_combine, chat, { messages = many }) == "combine.too_many")
 check("a failure in progress is the caller's", code(heard[4].download, heard[4],
   { path = "cut.out", progress = function() error "enough" end }) ~= nil)
+
+local archive = moontide.archive("media", { account = owner })
+owner:conversation(guest.user):export(archive)
+local seen = 0
+local result = archive:fetch_media { account = owner, parallel = 2, progress = function(done) seen = done end }
+check("archive:fetch_media fetches what messages carry", result.fetched == 7 and result.missing == 2 and result.found == 9
+  and result.failed == 0 and result.bytes > 9000000 and seen == 9)
+result = archive:fetch_media { account = owner, conversations = { "single:nobody" } }
+check("only of the conversations that are named", result.found == 0)
+result = archive:fetch_media { account = owner }
+check("and does not fetch twice", result.fetched == 0 and result.known == 7)
+check("an account is needed", code(archive.fetch_media, archive, {}) == "option.missing")
+archive:close()
+check("a closed archive fetches nothing", code(archive.fetch_media, archive, { account = owner }) == "archive.closed")
+check("verify counts attachments", moontide.verify("media").missing == 2)

@@ -32,6 +32,7 @@ struct download {
     int64_t bytes;
     char sha256[MT_SHA256_HEX];
     bool discard;
+    bool renamed;
     int err;
     const char *verb;
 };
@@ -139,6 +140,7 @@ static void store(struct mt_provider_call *call)
         (void)mt_fs_unlink(d->part);
         return;
     }
+    d->renamed = true;
     slash = strrchr(d->part, '/');
     if (slash != NULL) /* part is not needed any more */
         slash[slash == d->part ? 1 : 0] = '\0';
@@ -246,6 +248,8 @@ static void download_finish(struct mt_provider_call *call, enum mt_rc rc,
     struct download *d = (struct download *)call;
     struct mt_downloaded downloaded = {.bytes = d->bytes, .sha256 = d->sha256};
 
+    if (rc != MT_OK && d->renamed) /* cancelled in the last moment */
+        (void)mt_fs_unlink(d->path);
     d->done(d->ud, rc, rc == MT_OK ? &downloaded : NULL, fault);
 }
 
