@@ -101,35 +101,48 @@ static void kick(struct mt_sb_call *call)
     mt_mem_free(user);
 }
 
+static void get_faults(struct mt_sb_call *call)
+{
+    answer_text(call, "faults", call->sandbox->faults.spec);
+}
+
+static void get_log(struct mt_sb_call *call)
+{
+    mt_sb_record_print(call->sandbox->record, &call->sandbox->answer);
+}
+
+static void reset_log(struct mt_sb_call *call)
+{
+    mt_sb_record_reset(call->sandbox->record);
+    answer_text(call, "log", "empty");
+}
+
 void mt_sb_rest_control(struct mt_sb_call *call)
 {
-    const char *name = call->segment[1];
-    bool post = strcmp(call->request->method, "POST") == 0;
-    bool get = strcmp(call->request->method, "GET") == 0;
-    if (strcmp(name, "faults") == 0 && post) {
-        set_faults(call);
-    } else if (strcmp(name, "faults") == 0 && get) {
-        answer_text(call, "faults", call->sandbox->faults.spec);
-    } else if (strcmp(name, "log") == 0 && get) {
-        mt_sb_record_print(call->sandbox->record, &call->sandbox->answer);
-    } else if (strcmp(name, "reset-log") == 0 && post) {
-        mt_sb_record_reset(call->sandbox->record);
-        answer_text(call, "log", "empty");
-    } else if (strcmp(name, "cut") == 0 && post) {
-        cut(call);
-    } else if (strcmp(name, "kick") == 0 && post) {
-        kick(call);
-    } else if (strcmp(name, "expire-files") == 0 && post) {
-        mt_sb_rest_files_expire(call);
-    } else if (strcmp(name, "refuse") == 0 && post) {
-        mt_sb_rest_refuse(call);
-    } else if (strcmp(name, "tell") == 0 && post) {
-        mt_sb_rest_tell(call);
-    } else if (strcmp(name, "stats") == 0 && get) {
-        stats(call);
-    } else {
-        mt_sb_reply_error(call, 404, "organization_application_not_found",
-                          "the sandbox has the app " MT_SB_APPKEY ", and /sandbox/faults, "
-                          "/sandbox/log, /sandbox/reset-log and /sandbox/stats");
+    static const struct {
+        const char *method, *name;
+        void (*handle)(struct mt_sb_call *call);
+    } controls[] = {
+        {"POST", "faults", set_faults},
+        {"GET", "faults", get_faults},
+        {"GET", "log", get_log},
+        {"POST", "reset-log", reset_log},
+        {"POST", "cut", cut},
+        {"POST", "kick", kick},
+        {"POST", "expire-files", mt_sb_rest_files_expire},
+        {"POST", "refuse", mt_sb_rest_refuse},
+        {"POST", "tell", mt_sb_rest_tell},
+        {"GET", "stats", stats},
+    };
+
+    for (size_t i = 0; i < sizeof controls / sizeof controls[0]; i++) {
+        if (strcmp(controls[i].name, call->segment[1]) == 0 &&
+            strcmp(controls[i].method, call->request->method) == 0) {
+            controls[i].handle(call);
+            return;
+        }
     }
+    mt_sb_reply_error(call, 404, "organization_application_not_found",
+                      "the sandbox has the app " MT_SB_APPKEY ", and below /sandbox what "
+                      "docs/sandbox.md lists");
 }
