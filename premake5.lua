@@ -162,8 +162,8 @@ for _, dir in ipairs(known("cmocka") and os.matchdirs("tests/unit/*") or {}) do
     use_cflags { "cmocka" }
     use_libs { "cmocka" }
 end
--- tests/crash/<name>.c and tests/bench/<name>.c are programs; lib_*.c beside them is shared by all of that folder.
-for _, group in ipairs { "crash", "bench" } do
+-- tests/crash/<name>.c, tests/bench/<name>.c and tests/soak/<name>.c are programs; lib_*.c beside them is shared by all of that folder.
+for _, group in ipairs { "crash", "bench", "soak" } do
   for _, file in ipairs(os.matchfiles("tests/" .. group .. "/*.c")) do
     local name = file:match("([^/]+)%.c$")
     if not name:match("^lib_") then

@@ -2,9 +2,9 @@
 -- line: "N passed, N failed" (", N skipped" if any). Status 0 means that every suite ran and nothing failed.
 -- A suite is a program that prints TAP; suite.lua runs one. Full output: build/logs/<suite>.log
 local mode = arg[1] or "check"
-local MODES = { check = true, crash = true, fuzz = true, bench = true, lint = true }
+local MODES = { check = true, crash = true, fuzz = true, soak = true, bench = true, lint = true }
 if not MODES[mode] then
-  io.stderr:write("usage: tests/run.sh check|crash|fuzz|bench|lint\n")
+  io.stderr:write("usage: tests/run.sh check|crash|fuzz|soak|bench|lint\n")
   os.exit(2)
 end
 
@@ -162,6 +162,23 @@ local function fuzz_suites(runs, seconds)
   end
 end
 
+--- Hours of live accounts, in minutes; the same ones in every check.
+local function soak_suites(full)
+  local release = { MT_SOAK_HOURS = full and (os.getenv("MT_SOAK_HOURS") or "24") or "0.3" }
+  for _, name in ipairs { "MT_SOAK_SEED", "MT_SOAK_SPEED", "MT_SOAK_MESSAGES" } do release[name] = os.getenv(name) end
+  for k, v in pairs(RELEASE) do release[k] = v end
+  if full then
+    release.MT_SHOW = "1"
+    suite("soak", 6 * 3600, release, "exec build/bin/soak-soak")
+    return
+  end
+  release.MT_SOAK_SEED = release.MT_SOAK_SEED or "20261121"
+  suite("soak-release", 600, release, "exec build/bin/soak-soak")
+  local asan = { MT_SOAK_HOURS = "0.1", MT_SOAK_SPEED = "100", MT_SOAK_SEED = release.MT_SOAK_SEED }
+  for k, v in pairs(ASAN) do asan[k] = v end
+  suite("soak-asan", 900, asan, "exec build/asan/bin/soak-soak")
+end
+
 --- A folder that brings its own runner.
 local function runner_suites()
   if is_program("tests/conformance/run.sh") then
@@ -206,6 +223,7 @@ if mode == "check" then
   runner_suites()
   suite("lint-tidy", 1800, { MT_JOBS = "1" }, "exec lua5.4 tests/lint/tidy.lua")
   crash_suites(false)
+  soak_suites(false)
   unit_suites()
   suite("install", 300, {}, "exec sh tests/tools/install_test.sh")
   fuzz_suites(20000, 600)
@@ -221,6 +239,11 @@ elseif mode == "crash" then
   build("release", "all")
   local builds = #suites
   crash_suites(true)
+  run { table.unpack(suites, builds + 1) }
+elseif mode == "soak" then
+  build("release", "soak-soak")
+  local builds = #suites
+  soak_suites(true)
   run { table.unpack(suites, builds + 1) }
 elseif mode == "fuzz" then
   build("fuzz", "fuzz-" .. table.concat(fuzz_targets(), " fuzz-"), "CC=clang")

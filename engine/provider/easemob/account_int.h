@@ -27,7 +27,8 @@ struct mt_em_token {
     struct mt_secret *secret;
     unsigned refs;
     uint64_t generation;
-    bool proven; /* the cloud accepted it at least once */
+    int64_t since_ms; /* when it was given to us */
+    bool proven;      /* the cloud accepted it at least once */
 };
 
 enum mt_em_stage { MT_EM_STAGE_NONE, MT_EM_STAGE_DISCOVERY, MT_EM_STAGE_LOGIN };

@@ -15,6 +15,7 @@
 
 #define TOKEN_ANSWER_MAX  ((size_t)64 * 1024)
 #define LOGIN_DEADLINE_MS 60000
+#define UNPROVEN_MS       60000
 
 void mt_em_token_release(struct mt_em_token *token)
 {
@@ -33,6 +34,7 @@ static enum mt_rc set_token(struct mt_provider_account *account, const char *byt
         return MT_ERR_NOMEM;
     token->refs = 1;
     token->generation = session->token == NULL ? 1 : session->token->generation + 1;
+    token->since_ms = mt_clock_mono_ms();
     token->secret = mt_secret_new(bytes, len);
     if (token->secret == NULL) {
         mt_mem_free(token);
@@ -264,8 +266,9 @@ void mt_em_session_want(struct mt_provider_account *account)
     }
 }
 
-/* A token that was renewed and never worked is not renewed again: the cloud refuses something else
- * then, and asking for tokens without end gets the account banned. */
+/* A token that was just renewed and never worked is not renewed again: the cloud refuses something
+ * else then, and asking for tokens without end gets the account banned. One that lay unused may
+ * have expired by now. */
 bool mt_em_session_renew(struct mt_provider_account *account, const struct mt_em_token *refused)
 {
     struct mt_em_session *session = &account->session;
@@ -274,11 +277,11 @@ bool mt_em_session_renew(struct mt_provider_account *account, const struct mt_em
         return true;
     if (session->token != NULL && session->token->generation != refused->generation)
         return true;
+    bool young = mt_clock_mono_ms() - refused->since_ms < UNPROVEN_MS;
     if (account->password == NULL || session->refused ||
-        (refused->generation > 1 && !refused->proven))
+        (refused->generation > 1 && !refused->proven && young))
         return false;
-    mt_log(MT_LOG_INFO, "easemob", "%s: the token was refused, logging in again with the password",
-           account->name);
+    mt_log(MT_LOG_DEBUG, "easemob", "%s: logging in again with the password", account->name);
     session->stage = MT_EM_STAGE_LOGIN;
     login_start(account);
     return true;

@@ -134,6 +134,56 @@ static void a_token_refused_at_the_login_is_renewed_once(void **state)
     end(cloud);
 }
 
+/* The first token is refused; with the second no login is answered for two minutes, and then it has
+ * expired too. */
+static void refuse_two_tokens(struct cloud *cloud, struct mt_ws_peer *peer,
+                              const Easemob__Pb__MSync *frame)
+{
+    const struct cloud_open *open = &cloud->opens[cloud->opens_n - 1];
+    bool second = !strcmp(open->token, "token-2");
+
+    if (second && open->at_ms - cloud->opens[0].at_ms < 120000)
+        mt_ws_peer_cut(peer);
+    else if (second)
+        cloud_provision(cloud, peer, 1, "Sorry, token expired", NULL, 0);
+    else
+        refuse_old_token(cloud, peer, frame);
+}
+
+static void a_token_that_lay_unused_is_renewed_too(void **state)
+{
+    struct cloud *cloud = begin(NULL, "password");
+
+    (void)state;
+    cloud->answer = refuse_two_tokens;
+    cloud_live(cloud);
+    cloud_run(cloud, is_connected, LONG_MS);
+    assert_int_equal(cloud->logins_n, 3);
+    assert_string_equal(cloud->opens[cloud->opens_n - 1].token, "token-3");
+    end(cloud);
+}
+
+static void refuse_every_token(struct cloud *cloud, struct mt_ws_peer *peer,
+                               const Easemob__Pb__MSync *frame)
+{
+    (void)frame;
+    cloud_provision(cloud, peer, 1, "Sorry, token expired", NULL, 0);
+}
+
+static void a_cloud_that_refuses_every_token_is_not_asked_for_more(void **state)
+{
+    struct cloud *cloud = begin(NULL, "password");
+
+    (void)state;
+    cloud->answer = refuse_every_token;
+    cloud_live(cloud);
+    cloud_run(cloud, is_ended, LONG_MS);
+    cloud_run(cloud, NULL, 20000);
+    assert_int_equal(cloud->logins_n, 2);
+    assert_int_equal(cloud->opens_n, 2);
+    end(cloud);
+}
+
 /* ---------------------------------------------------------------- redirects */
 
 static void send_on(struct cloud *cloud, struct mt_ws_peer *peer, const Easemob__Pb__MSync *frame)
@@ -423,6 +473,8 @@ int test_live_session(void)
         cmocka_unit_test(a_renewal_that_failed_is_tried_again_when_it_expires),
         cmocka_unit_test(without_a_password_the_session_ends_with_its_token),
         cmocka_unit_test(a_token_refused_at_the_login_is_renewed_once),
+        cmocka_unit_test(a_token_that_lay_unused_is_renewed_too),
+        cmocka_unit_test(a_cloud_that_refuses_every_token_is_not_asked_for_more),
         cmocka_unit_test(a_redirect_is_followed),
         cmocka_unit_test(redirects_have_an_end),
         cmocka_unit_test(a_redirect_to_nowhere_is_a_failed_attempt),
