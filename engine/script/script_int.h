@@ -105,6 +105,9 @@ void mt_watch_leave(struct mt_script *script, lua_State *before);
 int mt_script_coroutines(lua_State *L); /* pushes the coroutine library */
 void *mt_script_wait_mark(void);
 
+/* pattern.c: find, match, gmatch and gsub into the table on top of the stack. */
+void mt_script_patterns(lua_State *L);
+
 /* task.c */
 MT_RAISES void mt_task_may_wait(lua_State *L);
 /* A zeroed wait (size ≥ sizeof struct mt_wait) on top of the stack, owned by the collector. */

@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PATTERN_WORK_MAX 2e9
-
 static void *quota_alloc(void *ud, void *p, size_t old_size, size_t size)
 {
     struct mt_script *script = ud;
@@ -169,59 +167,6 @@ static int confined_load(lua_State *L)
     return 1;
 }
 
-/* How many of a pattern's items can match a run of any length, and how many are optional. */
-static void count_loops(const char *pattern, size_t len, unsigned *loops, unsigned *options)
-{
-    bool in_set = false;
-
-    for (size_t i = 0; i < len; i++) {
-        char c = pattern[i];
-        if (c == '%')
-            i++;
-        else if (c == '[' || c == ']')
-            in_set = c == '[';
-        else if (i && !in_set)
-            *(c == '?' ? options : loops) += c == '?' || c == '*' || c == '+' || c == '-';
-    }
-}
-
-/* The matcher runs in C, where no hook reaches it: what could take long is refused by an upper
- * bound of its work. */
-static void check_pattern(lua_State *L, size_t subject_len, const char *pattern, size_t pattern_len)
-{
-    unsigned loops = 0;
-    unsigned options = 0;
-    double work = 1;
-
-    count_loops(pattern, pattern_len, &loops, &options);
-    if (!pattern_len || pattern[0] != '^')
-        loops++;
-    double limit = loops > 2 ? PATTERN_WORK_MAX : PATTERN_WORK_MAX * 50;
-    for (unsigned i = 0; i < options && work <= limit; i++)
-        work *= 2;
-    for (unsigned i = 0; i < loops && work <= limit; i++)
-        work *= (double)subject_len + 1;
-    if (work > limit)
-        mt_fault_raisef(L, MT_ERR_LIMIT, "script.pattern",
-                        "this pattern could take too long on %zu bytes: use fewer *, + and -, or a "
-                        "shorter text",
-                        subject_len);
-}
-
-static int checked_pattern(lua_State *L)
-{
-    size_t subject_len = 0;
-    size_t pattern_len = 0;
-
-    luaL_checklstring(L, 1, &subject_len);
-    const char *pattern = luaL_checklstring(L, 2, &pattern_len);
-    check_pattern(L, subject_len, pattern, pattern_len);
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-    return lua_gettop(L);
-}
-
 static int script_print(lua_State *L)
 {
     struct mt_script *script = mt_script_of(L);
@@ -293,16 +238,10 @@ static void keep(lua_State *L, const char *library, const char *const *names)
 
 static void confine_string(lua_State *L)
 {
-    static const char *const patterns[] = {"find", "match", "gmatch", "gsub"};
-
     lua_getglobal(L, "string");
     lua_pushnil(L);
     lua_setfield(L, -2, "dump");
-    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
-        lua_getfield(L, -1, patterns[i]);
-        lua_pushcclosure(L, checked_pattern, 1);
-        lua_setfield(L, -2, patterns[i]);
-    }
+    mt_script_patterns(L);
     lua_pop(L, 1);
     lua_pushliteral(L, "");
     lua_getmetatable(L, -1);

@@ -1,2 +1,2 @@
--- expect: script.pattern
+-- expect: script.cpu
 return string.find(("a"):rep(1500), (".-"):rep(2) .. "b" .. (".-"):rep(3) .. "c")

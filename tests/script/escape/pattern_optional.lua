@@ -1,2 +1,2 @@
--- expect: script.pattern
+-- expect: script.cpu
 return string.find(("a"):rep(60), ("a?"):rep(60) .. ("a"):rep(60) .. "b")
