@@ -549,6 +549,58 @@ static void another_place_gets_no_secret(void **state)
     place_end(&place);
 }
 
+/* Allocation N fails, for every N: an answer or an error, no leak, and no file of half an answer.
+ */
+static void memory_may_run_out(void **state)
+{
+    enum { LEN = 600000 };
+    struct place place;
+    struct shown shown = {0};
+    struct server *server = NULL;
+    (void)state;
+    place_begin(&place, LEN);
+    shown.data = place.data;
+    shown.len = LEN;
+    server = server_start(&(struct server_options){.answer = show, .ud = &shown});
+    struct mt_http_file file = whole(&place, LEN);
+    struct mt_http_sink sink = {.path = place.out, .max_bytes = LEN};
+    for (int way = 0; way < 2; way++) {
+        bool reached = true;
+        for (uint64_t n = 1; reached; n++) {
+            struct mt_loop *loop = NULL;
+            struct mt_http *http = NULL;
+            struct stored s = {0};
+            struct mt_fault fault = {0};
+            int64_t live = mt_mem_seam_live();
+            struct mt_http_request request = {.method = way ? "POST" : "GET",
+                                              .url = server_url(server, "/f"),
+                                              .file = way ? &file : NULL,
+                                              .sink = way ? NULL : &sink,
+                                              .max_attempts = 1};
+            assert_int_equal(mt_loop_new(&loop), MT_OK);
+            assert_int_equal(mt_http_new(loop, NULL, &http, &fault), MT_OK);
+            mt_mem_seam_fail_at(n, 0);
+            enum mt_rc rc = mt_http_start(http, &request, stored_done, &s, &s.e.call, &fault);
+            if (rc == MT_OK) {
+                mt_loop_run(loop);
+                assert_int_equal(s.e.done_n, 1);
+                rc = s.e.rc;
+            }
+            reached = mt_mem_seam_count() >= n;
+            mt_mem_seam_fail_at(0, 0);
+            assert_true(reached || rc == MT_OK);
+            assert_int_equal(length_of(place.out), rc == MT_OK && !way ? LEN : SIZE_MAX);
+            unlink(place.out);
+            free(s.e.body);
+            mt_http_free(http);
+            assert_int_equal(mt_loop_free(loop), MT_OK);
+            assert_int_equal(mt_mem_seam_live(), live);
+        }
+    }
+    server_stop(server);
+    place_end(&place);
+}
+
 int test_files(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -560,6 +612,7 @@ int test_files(void)
         cmocka_unit_test(ended_in_the_middle),
         cmocka_unit_test(the_loop_never_touches_the_disk),
         cmocka_unit_test(another_place_gets_no_secret),
+        cmocka_unit_test(memory_may_run_out),
     };
     return cmocka_run_group_tests_name("http files", tests, NULL, NULL);
 }
