@@ -24,37 +24,37 @@ struct http_pipe {
     struct mt_http *http;
     struct mt_loop *loop;
     struct mt_http_call *call; /* NULL: nobody waits any more */
+    struct chunk mine;
+    int64_t total;
+    int64_t done;      /* bytes between curl and us, in this attempt */
+    int64_t read_next; /* of the file, asked for so far */
+    int64_t max_bytes;
+    struct mt_http_file file;
+    char *head;
+    char *tail;
+    char *path;
+    unsigned round;
     bool writes;
     bool busy;
     bool paused;
     bool finishing;
     bool keep;
     bool again; /* the next job begins anew */
-    unsigned round;
-    struct chunk mine;
     bool ready; /* a reader: theirs holds what comes after mine */
-    int64_t total;
-    int64_t done;      /* bytes between curl and us, in this attempt */
-    int64_t read_next; /* of the file, asked for so far */
-    struct mt_http_file file;
-    char *head;
-    char *tail;
-    char *path;
-    int64_t max_bytes;
     /* the pool's */
+    bool job_again;
+    bool made;
+    bool changed;
+    char sha256[MT_SHA256_HEX];
     enum job job;
     unsigned job_round;
-    bool job_again;
+    int fd;
+    int err;
     int64_t job_offset;
     size_t job_len;
     struct chunk theirs;
-    int fd;
-    bool made;
     struct mt_sha256 *hash;
-    char sha256[MT_SHA256_HEX];
-    int err;
     const char *verb;
-    bool changed;
 };
 
 /* ---------------------------------------------------------------- on the pool */

@@ -114,7 +114,7 @@ static struct mt_sb_faults defaults(void)
         .queue_single = 500,
         .queue_group = 200,
         .max_message = 5120,
-        .max_file = 10 * 1024 * 1024,
+        .max_file = UINT64_C(10) * 1024 * 1024,
         .recall_limit_ms = 120000,
         .span_ms = 5 * DAY_MS,
     };

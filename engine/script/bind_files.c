@@ -132,21 +132,25 @@ static int transfer_gc(lua_State *L)
     return 0;
 }
 
-/* On top of the stack, and owned by it. */
+/* On top of the stack, and owned by it. Raises instead of returning NULL. */
 static struct transfer *transfer_new(lua_State *L, const struct mt_provider *provider, bool tells)
 {
-    struct transfer **ud = lua_newuserdatauv(L, sizeof *ud, 1);
+    struct transfer **ud = lua_newuserdatauv(L, sizeof(struct transfer *), 1);
+    struct transfer *t = NULL;
 
     *ud = NULL;
     luaL_setmetatable(L, TYPE_TRANSFER);
-    *ud = mt_mem_calloc(1, sizeof **ud);
-    if (*ud)
-        (*ud)->arena = mt_arena_new(ARENA_MAX);
-    if (!*ud || !(*ud)->arena)
+    t = mt_mem_calloc(1, sizeof *t);
+    *ud = t;
+    if (t)
+        t->arena = mt_arena_new(ARENA_MAX);
+    if (!t || !t->arena) {
         mt_fault_raisef(L, MT_ERR_NOMEM, "memory", "out of memory");
-    (*ud)->provider = provider;
-    (*ud)->tells = tells;
-    return *ud;
+        return NULL;
+    }
+    t->provider = provider;
+    t->tells = tells;
+    return t;
 }
 
 static int start_failed(lua_State *L, enum mt_rc rc)
@@ -154,11 +158,10 @@ static int start_failed(lua_State *L, enum mt_rc rc)
     return mt_fault_raisef(L, rc, "memory", "out of memory");
 }
 
-static void want(lua_State *L, const struct mt_provider *provider, bool there)
+static int unsupported(lua_State *L, const struct mt_provider *provider)
 {
-    if (!there)
-        mt_fault_raisef(L, MT_ERR_UNSUPPORTED, "attachments.unsupported",
-                        "attachments cannot be moved through %s", provider->name);
+    return mt_fault_raisef(L, MT_ERR_UNSUPPORTED, "attachments.unsupported",
+                           "attachments cannot be moved through %s", provider->name);
 }
 
 /* upload(conversation, options, data, tells): a transfer. data: nil, or the bytes instead of
@@ -171,7 +174,8 @@ static int core_upload(lua_State *L)
 
     luaL_checktype(L, 2, LUA_TTABLE);
     mt_grant_check(L, "send", "conversation:upload");
-    want(L, c->provider, c->provider->live && c->provider->live->upload);
+    if (!c->provider->live || !c->provider->live->upload)
+        return unsupported(L, c->provider);
     memset(&what, 0, sizeof what);
     if (lua_isstring(L, 3)) {
         what.data = lua_tolstring(L, 3, &len);
@@ -183,6 +187,8 @@ static int core_upload(lua_State *L)
     what.thumbnail_width = (int)mt_option_integer(L, 2, "thumbnail_width", 0);
     what.thumbnail_height = (int)mt_option_integer(L, 2, "thumbnail_height", 0);
     struct transfer *t = transfer_new(L, c->provider, lua_toboolean(L, 4));
+    if (!t)
+        return 0;
     t->active = true;
     enum mt_rc rc = c->provider->live->upload(c->account, &c->ref, &what, t->arena, &t->attachment,
                                               on_progress, uploaded, t, &t->call);
@@ -205,7 +211,8 @@ static int core_download(lua_State *L)
     if (!page->account)
         return mt_fault_raisef(L, MT_ERR_STATE, "message.detached",
                                "the message is of no account's conversation");
-    want(L, page->provider, page->provider->live && page->provider->live->download);
+    if (!page->provider->live || !page->provider->live->download)
+        return unsupported(L, page->provider);
     memset(&what, 0, sizeof what);
     what.body = &m->body;
     what.path = mt_option_string(L, 2, "path", NULL);
@@ -213,6 +220,8 @@ static int core_download(lua_State *L)
     what.any_size = mt_option_boolean(L, 2, "any_size", false);
     what.max_bytes = mt_option_integer(L, 2, "max_size", 0);
     struct transfer *t = transfer_new(L, page->provider, lua_toboolean(L, 3));
+    if (!t)
+        return 0;
     t->path = mt_mem_strdup(what.path);
     if (!t->path)
         return start_failed(L, MT_ERR_NOMEM);
@@ -243,6 +252,8 @@ static int core_media(lua_State *L)
     if (mt_option_list(L, 3, "conversations", conversations, CONVERSATIONS_MAX))
         options.conversations = conversations;
     struct transfer *t = transfer_new(L, account->provider, true);
+    if (!t)
+        return 0;
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, 1); /* the archive stays open as long as this is at work */
     t->active = true;
@@ -361,7 +372,8 @@ static int core_combine(lua_State *L)
 
     luaL_checktype(L, 2, LUA_TTABLE);
     mt_grant_check(L, "send", "conversation:send_combine");
-    want(L, c->provider, c->provider->live && c->provider->live->combine);
+    if (!c->provider->live || !c->provider->live->combine)
+        return unsupported(L, c->provider);
     n = luaL_len(L, 2);
     for (lua_Integer i = 1; i <= n && i <= COMBINE_N_MAX; i++) {
         lua_rawgeti(L, 2, i);

@@ -111,8 +111,10 @@ void mt_options_check(lua_State *L, int index, const char *function)
 {
     const struct mt_api_record *record = record_of(function);
 
-    if (!record)
+    if (!record) {
         luaL_error(L, "%s has no API record", function);
+        return;
+    }
     if (lua_isnoneornil(L, index))
         return;
     if (!lua_istable(L, index))

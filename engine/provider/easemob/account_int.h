@@ -128,7 +128,7 @@ void mt_em_call_send(struct mt_provider_call *call, const char *method, const ch
 /* As send, for a request whose url, bearer and bucket are not set yet (and its times, unless they
  * are). A path that begins with '/' stands behind {api}. progress gets the call. */
 void mt_em_call_request(struct mt_provider_call *call, const char *path,
-                        struct mt_http_request *request);
+                        const struct mt_http_request *request);
 /* Runs work(call) on the pool, then worked(call) on the loop, unless the call was cancelled. */
 void mt_em_call_work(struct mt_provider_call *call, void (*work)(struct mt_provider_call *call),
                      void (*worked)(struct mt_provider_call *call));

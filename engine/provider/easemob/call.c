@@ -204,9 +204,10 @@ static void on_http(void *ud, enum mt_rc rc, const struct mt_http_response *resp
 }
 
 void mt_em_call_request(struct mt_provider_call *call, const char *path,
-                        struct mt_http_request *request)
+                        const struct mt_http_request *request)
 {
     struct mt_provider_account *account = call->account;
+    struct mt_http_request whole = *request;
     struct mt_fault fault = {.kind = MT_OK};
     char url[MT_EM_URL_MAX];
     int len = path[0] == '/'
@@ -214,18 +215,18 @@ void mt_em_call_request(struct mt_provider_call *call, const char *path,
                   : snprintf(url, sizeof url, "%s/%s/%s", account->api, account->org_app, path);
     enum mt_rc rc = MT_OK;
 
-    request->url = url;
-    request->bearer = account->session.token->secret;
-    request->bucket = account->bucket;
-    if (request->attempt_ms == 0) {
-        request->attempt_ms = account->timeout_ms;
-        request->deadline_ms = 2 * account->timeout_ms;
+    whole.url = url;
+    whole.bearer = account->session.token->secret;
+    whole.bucket = account->bucket;
+    if (whole.attempt_ms == 0) {
+        whole.attempt_ms = account->timeout_ms;
+        whole.deadline_ms = 2 * account->timeout_ms;
     }
     if (len < 0 || (size_t)len >= sizeof url)
         rc = mt_fault_set(&fault, MT_ERR_INVALID, "request.too_long",
                           "the request's address is too long");
     else
-        rc = mt_http_start(account->http, request, on_http, call, &call->http, &fault);
+        rc = mt_http_start(account->http, &whole, on_http, call, &call->http, &fault);
     if (rc != MT_OK) {
         call->http = NULL;
         post_end(call, rc, &fault);
