@@ -348,7 +348,7 @@ enum mt_rc mt_hub_sit(struct mt_hub *hub, const char *name, const struct mt_prov
         return room->fault.kind;
     }
     enum mt_rc rc = want_seat(hub, name, provider, account, options, &seat, fault);
-    if (rc)
+    if (rc || !seat)
         return rc;
     if (seat->used)
         return mt_fault_set(fault, MT_ERR_STATE, "live.busy", "the seat of %s is taken", name);

@@ -345,7 +345,7 @@ static const char *back(struct match *m, const struct item *item, const char *s)
     return s + len;
 }
 
-static const char *open(struct match *m, const struct item *item, const char *s)
+static const char *begin_capture(struct match *m, const struct item *item, const char *s)
 {
     if (m->level == CAPTURES_MAX)
         luaL_error(m->L, "too many captures");
@@ -356,7 +356,7 @@ static const char *open(struct match *m, const struct item *item, const char *s)
     return end;
 }
 
-static const char *close(struct match *m, const struct item *item, const char *s)
+static const char *end_capture(struct match *m, const struct item *item, const char *s)
 {
     int i = m->level - 1;
 
@@ -377,9 +377,9 @@ static const char *branch(struct match *m, const struct item *item, const char *
     switch (item->type) {
     case ITEM_OPEN:
     case ITEM_POSITION:
-        return open(m, item, s);
+        return begin_capture(m, item, s);
     case ITEM_CLOSE:
-        return close(m, item, s);
+        return end_capture(m, item, s);
     default:
         break;
     }
@@ -701,7 +701,7 @@ static int pattern_gsub(lua_State *L)
             n++;
             changed = add_value(&m, &out, s, end, type) || changed;
             s = last = end;
-        } else if (s < m.end) {
+        } else if (s && s < m.end) {
             luaL_addchar(&out, *s++);
         } else {
             break;

@@ -28,6 +28,7 @@ struct mt_presence {
     int64_t noted_ms;   /* by the owner */
     int64_t written_ms; /* the newest that a write was begun with */
     struct mt_buf text; /* of the write on its way: the pool's alone meanwhile */
+    bool dirty; /* a message was dealt with since the last write began */
     bool writing, closed, told;
     int err;
 };
@@ -51,6 +52,7 @@ void mt_presence_handled(struct mt_presence *presence, uint64_t id)
 {
     if (!presence || !id)
         return;
+    presence->dirty = true;
     if (presence->ids_n == presence->ids_cap && presence->ids_cap < MT_PRESENCE_IDS) {
         size_t cap = presence->ids_cap ? presence->ids_cap * 2 : 16;
         uint64_t *ids = mt_mem_realloc(presence->ids, cap * sizeof *ids);
@@ -153,13 +155,14 @@ static void make_text(struct mt_presence *presence)
     struct mt_jsonw json;
 
     presence->written_ms = presence->noted_ms;
+    presence->dirty = false;
     mt_buf_reset(&presence->text);
     mt_jsonw_init(&json, &presence->text);
     mt_jsonw_object(&json);
     mt_jsonw_key(&json, "v");
     mt_jsonw_i64(&json, 1);
     mt_jsonw_key(&json, "until");
-    mt_jsonw_i64(&json, presence->noted_ms);
+    mt_jsonw_i64(&json, presence->noted_ms ? presence->noted_ms : presence->last_ms);
     mt_jsonw_key(&json, "ids");
     mt_jsonw_array(&json);
     for (size_t i = 0; i < presence->ids_n; i++)
@@ -218,7 +221,7 @@ void mt_presence_close(struct mt_presence *presence)
     presence->closed = true;
     if (presence->writing)
         return; /* it is half a minute behind at most, and frees */
-    if (presence->noted_ms > presence->written_ms) {
+    if (presence->dirty || presence->noted_ms > presence->written_ms) {
         make_text(presence);
         write_now(presence);
         look_at_error(presence);
