@@ -41,6 +41,20 @@ static void fill(struct mt_http_response *response, const struct http_slot *slot
     }
 }
 
+/* Another place's address may be good for one moment only: the next attempt asks at home again. */
+static void go_home(struct mt_http_call *call)
+{
+    if (!call->elsewhere) {
+        return;
+    }
+    call->url = call->home_url;
+    call->tls = strncasecmp(call->url, "https:", 6) == 0;
+    call->elsewhere = false;
+    call->redirects = 0;
+    mt_mem_free(call->redirect_url);
+    call->redirect_url = NULL;
+}
+
 /* Waits a jittered time by itself, at least at_least_ms; false when no attempt or time is left. */
 static bool wait_and_retry(struct mt_http_call *call, int64_t at_least_ms)
 {
@@ -58,6 +72,7 @@ static bool wait_and_retry(struct mt_http_call *call, int64_t at_least_ms)
         mt_log(MT_LOG_DEBUG, "http", "attempt %u failed, the next in %" PRId64 " ms: %s",
                call->attempts, wait_ms, call->fault.message);
     }
+    go_home(call);
     call->state = CALL_BACKOFF;
     call_list_push(&http->backoff, call);
     due_set(http, call, mt_clock_mono_ms() + wait_ms + 1); /* the clock may be 0.9 ms further */

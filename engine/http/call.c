@@ -172,6 +172,7 @@ static struct mt_http_call *build(const struct mt_http_request *request,
         call->headers = link_node(node++, call->headers, call->authorization);
     }
     call->url = put(&at, request->url, l.url_len);
+    call->home_url = call->url;
     call->host = put(&at, url->authority, l.host_len);
     for (size_t i = l.headers_n; i-- > 0;) {
         call->headers = link_node(node++, call->headers,

@@ -83,8 +83,9 @@ struct mt_http_call {
     size_t authorization_cap;
     struct curl_slist *headers; /* nodes inside this block */
     const char *url;
-    char *redirect_url; /* owns url after a redirect */
-    const char *host;   /* "name:port" for messages and for comparing redirects */
+    const char *home_url; /* as it was asked for */
+    char *redirect_url;   /* owns url after a redirect */
+    const char *host;     /* "name:port" for messages and for comparing redirects */
     const char *body;
     size_t body_len;
     bool has_body;

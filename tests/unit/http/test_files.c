@@ -528,6 +528,7 @@ static void another_place_gets_no_secret(void **state)
     run(&g, "/f", r, &s);
     assert_int_equal(s.e.rc, MT_OK);
     assert_null(strstr(shown.seen, "471"));
+    assert_int_equal(server_requests(g.server), 4); /* and asks for a new address before it */
 
     strcpy(to, "http://192.0.2.1/x"); /* readable on the way */
     run(&g, "/f", r, &s);
