@@ -118,7 +118,7 @@ static enum mt_message_kind kind_of(lua_State *L, const char *name)
 static void take_outgoing(lua_State *L, int index, const char *function, struct mt_arena *arena,
                           const char **only, struct mt_outgoing *out)
 {
-    memset(out, 0, sizeof *out);
+    *out = (struct mt_outgoing){.priority = 1};
     if (lua_type(L, index) == LUA_TSTRING) {
         out->text = lua_tolstring(L, index, &out->text_len);
         return;

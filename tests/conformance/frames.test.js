@@ -39,11 +39,13 @@ function fields(bytes) {
 // Which fields hold messages: by path of numbers from MSync on.
 const NESTED = /^(9|2|9\.1|9\.1\.3|9\.1\.6|9\.1\.6\.[234]|9\.1\.6\.[57]|9\.1\.8|9\.1\.6\.4\.(13|20)|9\.3)$/;
 
-function flat(bytes, prefix = '') {
+const OUTER = /^(9|2)$/; // of a login or a goodbye
+
+function flat(bytes, prefix = '', nested = NESTED) {
   const result = [];
   for (const [number, value] of fields(bytes)) {
     const name = prefix ? `${prefix}.${number}` : String(number);
-    if (Buffer.isBuffer(value) && NESTED.test(name)) result.push([name, '{'], ...flat(value, name), [name, '}']);
+    if (Buffer.isBuffer(value) && nested.test(name)) result.push([name, '{'], ...flat(value, name, nested), [name, '}']);
     else result.push([name, Buffer.isBuffer(value) ? value.toString('hex') : value]);
   }
   return result;
@@ -59,10 +61,10 @@ function excused(frame, name) {
 const PAIRS = ['9.1.6.5', '9.1.6.4.20'];
 
 /** One text a field; the pairs of a map are one text each, in the order of their keys. */
-function comparable(frame, hex) {
+function comparable(frame, hex, nested) {
   const result = [];
   let pair = null;
-  for (const [name, value] of flat(Buffer.from(hex, 'hex'))) {
+  for (const [name, value] of flat(Buffer.from(hex, 'hex'), '', nested)) {
     if (excused(frame, name)) continue;
     if (PAIRS.includes(name) && value === '{') pair = [];
     else if (PAIRS.includes(name) && value === '}') { result.push(`${name}={${pair.join(' ')}}`); pair = null; }
@@ -116,7 +118,7 @@ async function ours(config, group, what) {
   if (run.status) throw new Error(run.err);
 }
 
-async function compare(ready, config, name, theirs, what) {
+async function compare(ready, config, name, theirs, what, title = name) {
   await reset(ready);
   const user = await sdk.login(ready, 'carol');
   await theirs(user);
@@ -125,8 +127,100 @@ async function compare(ready, config, name, theirs, what) {
   await reset(ready);
   await ours(config, null, what);
   const [b] = (await frames(ready, 'carol')).filter(isChat);
-  if (!a || !b) { tap.ok(false, `${name}: both send`, `the SDK ${a}, moontide ${b}`); return; }
-  tap.equal(comparable(name, b), comparable(name, a), `${name}: the same frame`);
+  if (!a || !b) { tap.ok(false, `${title}: both send`, `the SDK ${a}, moontide ${b}`); return; }
+  tap.equal(comparable(name, b), comparable(name, a), `${title}: the same frame`);
+}
+
+const ROOM = '393734273351681';
+
+async function places(ready, config, group) {
+  for (const [name, chatType, to, theirs] of [['one', 'singleChat', 'single:bob', 'bob'],
+    ['a group', 'groupChat', `group:${group}`, group], ['a room', 'chatRoom', `room:${ROOM}`, ROOM]]) {
+    const send = async msg => {
+      const carol = await sdk.login(ready, 'carol');
+      const id = await sdk.send(carol, { type: 'txt', msg, chatType, to: theirs });
+      carol.close();
+      return id;
+    };
+    const text = { type: 'txt', chatType, to: theirs };
+    const own = await send('edit me');
+    const modify = (user, ext) => user.modifyMessage({ messageId: own,
+      modifiedMessage: sdk.message4.create({ ...text, msg: 'edited', ...ext }) });
+    await compare(ready, config, `edit to ${name}`, user => modify(user), { to, edit: 'edited' });
+    await compare(ready, config, `edit with ext to ${name}`, user => modify(user, { ext: { a: 1 } }),
+      { to, edit: { text: 'edited', ext: { a: 1 } } });
+    for (const info of [undefined, 'why']) {
+      const first = await send('recall me');
+      await send('and me');
+      await compare(ready, config, 'recall', user => user.recallMessage({ mid: first, to: theirs, chatType, ext: info }),
+        { to, recall: { info } }, `recall${info ? ' with a reason' : ''} to ${name}`);
+    }
+  }
+  for (const [name, priority] of [['high', 0], ['normal', 1], ['low', 2]]) {
+    await compare(ready, config, `priority ${name}`, user => sdk.send(user,
+      { type: 'txt', msg: 'x', chatType: 'chatRoom', to: ROOM, priority: name }),
+    { to: `room:${ROOM}`, send: { text: 'x', priority } });
+  }
+  await compare(ready, config, 'a mere text to a room', user => sdk.send(user,
+    { type: 'txt', msg: 'x', chatType: 'chatRoom', to: ROOM }), { to: `room:${ROOM}`, send: 'x' });
+  await compare(ready, config, 'to one device', user => sdk.send(user,
+    { type: 'txt', msg: 'x', chatType: 'singleChat', to: 'bob/phone' }), { to: 'single:bob', send: { text: 'x', device: 'phone' } });
+}
+
+/** The frames of a session besides messages, by what they are for; of the queues that of bob. */
+function session(list) {
+  const result = {};
+  for (const hex of list.filter(one => !isChat(one))) {
+    const bytes = Buffer.from(hex, 'hex');
+    const [, command = 0] = fields(bytes).find(([number]) => number === 8) || [];
+    let kind = ['sync', 'backlog', 'notice', 'login', 'logout'][command];
+    if (kind === 'sync') {
+      const found = new Map(flat(bytes));
+      if (found.has('9.1.1')) kind = 'online';
+      else if (found.get('9.3.2') !== Buffer.from('bob').toString('hex')) continue;
+      else kind = found.has('9.2') ? 'acknowledge' : 'pull';
+    }
+    if (!result[kind]) result[kind] = hex;
+  }
+  return result;
+}
+
+/** The session's frames when that one is among them: what is before the login belongs to nobody yet. */
+async function recorded(ready, wanted) {
+  for (;;) {
+    const found = session([...await frames(ready, ''), ...await frames(ready, 'carol')]);
+    if (found[wanted]) return found;
+  }
+}
+
+/** Logs in, hears one message, says goodbye. */
+async function sessions(ready, config) {
+  const bob = await sdk.login(ready, 'bob');
+  const say = msg => sdk.send(bob, { type: 'txt', msg, chatType: 'singleChat', to: 'carol' });
+  await say('hello');
+  await reset(ready);
+  const user = await sdk.login(ready, 'carol');
+  await recorded(ready, 'acknowledge');
+  user.close();
+  const theirs = await recorded(ready, 'logout');
+  await say('hello');
+  await reset(ready);
+  const file = path.join(moontide.scratch, 'session.lua');
+  fs.writeFileSync(file, `local account = require "moontide".account "it"
+    account:on("message", function(message) if message.text == "bye" then account:off() end end)`);
+  const running = moontide.run(['run', '-c', config, file]);
+  await recorded(ready, 'acknowledge');
+  await say('bye');
+  const run = await running;
+  tap.equal([run.status, run.err], [0, ''], 'the script ends well');
+  const ours = await recorded(ready, 'logout');
+  for (const kind of ['login', 'backlog', 'pull', 'acknowledge', 'logout']) {
+    if (!tap.ok(theirs[kind] && ours[kind], `${kind}: both send it`)) continue;
+    const nested = kind === 'login' || kind === 'logout' ? OUTER : NESTED;
+    tap.equal(comparable(kind, ours[kind], nested), comparable(kind, theirs[kind], nested), `${kind}: the same frame`);
+  }
+  tap.ok(theirs.online && !ours.online, 'only the SDK reports that it is online, which nobody answers');
+  bob.close();
 }
 
 tap.run(async () => {
@@ -163,12 +257,8 @@ tap.run(async () => {
   await compare(ready, config, 'read in a group', user => sdk.send(user, { type: 'read', chatType: 'groupChat', to: group,
     id: inGroup, ackContent: 'seen', msgConfig: { allowGroupAck: true } }), { to: `group:${group}`, read: { content: 'seen' } });
   bob.close();
-  const carol = await sdk.login(ready, 'carol');
-  const own = await sdk.send(carol, { type: 'txt', msg: 'edit me', chatType: 'singleChat', to: 'bob' });
-  carol.close();
-  await compare(ready, config, 'edit', user => user.modifyMessage({ messageId: own,
-    modifiedMessage: sdk.message4.create({ type: 'txt', chatType: 'singleChat', to: 'bob', msg: 'edited' }) }),
-  { to: 'single:bob', edit: 'edited' });
+  await places(ready, config, group);
+  await sessions(ready, config);
   const stale = differences.filter(item => !used.has(item)).map(item => `${item.frame} ${item.field}`);
   tap.ok(!stale.length, 'every documented difference occurs', stale.join('\n'));
   await sandbox.stop();

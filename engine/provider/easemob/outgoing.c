@@ -213,7 +213,10 @@ static void refer(struct packing *p, const struct mt_reference *r)
         p->body.msgconfig = &p->config;
         p->body.ackcontent = unconst(r->content ? r->content : "");
     }
-    if (r->type == MT_REFER_RECALL && r->content)
+    if (r->conversation.kind == MT_CONVERSATION_ROOM) /* whatever it is (§3.4) */
+        add_pair(p, "chatroom_msg_tag",
+                 &(struct mt_value){.type = MT_VALUE_INT, .i = r->edit ? r->edit->priority : 1});
+    if (r->type == MT_REFER_RECALL && r->content) /* instead of it, as the SDK does */
         add_pair(
             p, "recallMessageExtensionInfo",
             &(struct mt_value){.type = MT_VALUE_STR, .s = r->content, .len = strlen(r->content)});
