@@ -190,6 +190,7 @@ void mt_em_account_release(struct mt_provider_account *account)
     for (size_t i = 0; i < account->discovery_n; i++)
         mt_mem_free(account->discovery[i]);
     mt_mem_free(account->discovery);
+    mt_mem_free(account->session.hosts);
     mt_mem_free(account->rest);
     mt_mem_free(account->websocket);
     mt_mem_free(account->user_escaped);

@@ -37,7 +37,7 @@ struct mt_em_session {
     enum mt_em_stage stage; /* what is on its way; NONE: nothing */
     bool discovered;        /* api is known */
     size_t discovery_at;    /* index of the base being asked */
-    char hosts[MT_EM_HOSTS_MAX][300];
+    char (*hosts)[300];     /* of discovery; an account of thousands has one or none */
     size_t hosts_n;
     char websocket[300]; /* from discovery; "" */
     size_t host_at;

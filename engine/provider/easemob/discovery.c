@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "codec/json.h"
 
@@ -114,6 +115,24 @@ size_t mt_em_discovery_parse(const char *text, size_t len, bool plain, char host
 
 static void ask(struct mt_provider_account *account);
 
+/* Keeps the hosts that the answer names; false: it names none that can be used. */
+static bool take_hosts(struct mt_em_session *session, const struct mt_http_response *response,
+                       bool plain)
+{
+    char hosts[MT_EM_HOSTS_MAX][300];
+    size_t n = mt_em_discovery_parse(response->body, response->body_len, plain, hosts,
+                                     MT_EM_HOSTS_MAX, session->websocket);
+    char(*kept)[300] = n > 0 ? mt_mem_realloc(session->hosts, n * sizeof *hosts) : NULL;
+
+    if (kept == NULL)
+        return false;
+    memcpy(kept, hosts, n * sizeof *hosts);
+    session->hosts = kept;
+    session->hosts_n = n;
+    session->host_at = 0;
+    return true;
+}
+
 static void on_answer(void *ud, enum mt_rc rc, const struct mt_http_response *response,
                       const struct mt_fault *cause)
 {
@@ -128,11 +147,7 @@ static void on_answer(void *ud, enum mt_rc rc, const struct mt_http_response *re
     if (rc == MT_OK && response->status == 200) {
         bool plain = mt_str_starts(base, "http://") && mt_em_loopback(base);
 
-        session->hosts_n =
-            mt_em_discovery_parse(response->body, response->body_len, plain, session->hosts,
-                                  MT_EM_HOSTS_MAX, session->websocket);
-        if (session->hosts_n > 0) {
-            session->host_at = 0;
+        if (take_hosts(session, response, plain)) {
             mt_em_account_set_api(account, session->hosts[0]);
             mt_em_session_discovered(account, MT_OK, NULL);
             goto out;
