@@ -220,6 +220,25 @@ check "in trouble and through the object storage" $status 3 "61 fetched"
 status=0; same troubled || status=1
 check "all of them are what was sent" $status 0
 
+curl -s -o /dev/null -X POST --data 'expire_after=25' "$rest/sandbox/faults"
+try "$m" export -a it -o renewed --media; check "a token that ends in the middle is renewed" $status 3 "61 fetched"
+status=0; same renewed || status=1
+check "and nothing is lost by it" $status 0
+curl -s -o /dev/null -X POST --data 'p5xx=0.2,cut=0.15,only=chatfiles,seed=4' "$rest/sandbox/faults"
+cat >"$work/trouble.lua" <<'L'
+local moontide = require "moontide"
+local sender = moontide.account "sender"
+local chat = sender:conversation "nobody"
+local names = { "large.bin", "part1.bin", "part2.bin", "part3.bin", "part4.bin" }
+for _, name in ipairs(names) do chat:send_file(name) end
+for message in chat:history() do message:download(message.body.filename .. ".back") end
+sender:off()
+L
+try "$m" run trouble.lua; check "uploads and downloads in trouble" $status 0
+status=0
+for name in large part1 part2 part3 part4; do cmp -s "$work/$name.bin" "$work/$name.bin.back" || status=1; done
+check "come back as they went" $status 0
+
 # killed again and again
 curl -s -o /dev/null -X POST --data 'latency=2ms,only=chatfiles' "$rest/sandbox/faults"
 kills=0
