@@ -23,7 +23,10 @@ enum { FREE_TURNS_MAX = 10000, EVENTS_MAX = 64 };
  * once, that is a tenth of a second. It asks through epoll_wait, whose name the program takes here:
  * given 64 at a time, it looks at its timers after each. Nothing else in the process calls it.
  * tests/unit/loop/test_fair.c is red with a libuv that asks in another way. */
-int epoll_wait(int fd, struct epoll_event *events, int max, int timeout_ms)
+int loop_epoll_wait(int fd, struct epoll_event *events, int max, int timeout_ms)
+    __asm__("epoll_wait");
+
+int loop_epoll_wait(int fd, struct epoll_event *events, int max, int timeout_ms)
 {
     return epoll_pwait(fd, events, max < EVENTS_MAX ? max : EVENTS_MAX, timeout_ms, NULL);
 }

@@ -8,9 +8,9 @@
 
 struct mt_config_jobs;
 
-/* The name at 1, the table at 2: checked and added; *jobs is made when it is NULL. Raises a Lua
+/* The name at 1, the table at 2: checked and added; *at is made when it is NULL. Raises a Lua
  * error that names what is wrong. */
-int mt_config_job_add(lua_State *L, struct mt_config_jobs **jobs, const char *config_path);
+int mt_config_job_add(lua_State *L, struct mt_config_jobs **at, const char *config_path);
 void mt_config_jobs_free(struct mt_config_jobs *jobs);
 size_t mt_config_jobs_count(const struct mt_config_jobs *jobs);
 const struct mt_job_config *mt_config_jobs_at(const struct mt_config_jobs *jobs, size_t i);

@@ -228,6 +228,8 @@ int mt_config_job_add(lua_State *L, struct mt_config_jobs **at, const char *conf
     if (!*at)
         *at = jobs_new(L);
     struct mt_config_jobs *jobs = *at;
+    if (!jobs)
+        return luaL_error(L, "out of memory");
     for (size_t i = 0; i < jobs->n; i++) {
         if (!strcmp(jobs->items[i]->name, name))
             return luaL_error(L, "job '%s' is declared twice", name);

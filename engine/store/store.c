@@ -110,7 +110,7 @@ static void work(void *ud)
 
 static void op_free(struct op *op)
 {
-    for (size_t i = 0; i < op->n; i++) {
+    for (size_t i = 0; op->changes && i < op->n; i++) {
         mt_mem_free(op->changes[i].key);
         mt_mem_free(op->changes[i].value);
     }

@@ -96,6 +96,8 @@ static void world_deinit(struct world *world)
     mt_em_live_queues_free(live);
     mt_timer_free(live->timer);
     mt_timer_free(live->beat);
+    mt_em_rooms_free(live);
+    mt_mem_free(live->rooms);
     mt_mem_free(live->seen);
     mt_mem_free(live);
     mt_arena_free(world->account.decoder.scratch);
