@@ -96,6 +96,8 @@ static bool has_word(const struct mt_sb_uplink *uplink)
     if (at == NULL || uplink->body->n_contents == 0)
         return false;
     const ProtobufCBinaryData *text = &uplink->body->contents[0]->text;
+    if (text->data == NULL)
+        return false;
     while (*at != '\0') {
         size_t len = strcspn(at, "|");
         if (len > 0 && memmem(text->data, text->len, at, len) != NULL)
