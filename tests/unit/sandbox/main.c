@@ -37,7 +37,7 @@ int remove_dir(void **state)
 
 int main(void)
 {
-    int failed =
-        test_fill() + test_store() + test_faults() + test_rest() + test_rest_more() + test_msync();
+    int failed = test_fill() + test_store() + test_faults() + test_rest() + test_rest_more() +
+                 test_attachments() + test_msync();
     return failed == 0 ? 0 : 1;
 }

@@ -14,6 +14,7 @@ int test_store(void);
 int test_faults(void);
 int test_rest(void);
 int test_rest_more(void);
+int test_attachments(void);
 int test_msync(void);
 
 /* A fresh directory as the test's state, and its removal with all files. */
