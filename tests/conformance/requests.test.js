@@ -6,15 +6,19 @@ const path = require('node:path');
 const tap = require('./tap.js');
 const sdk = require('./sdk.js');
 const sdk3 = require('./sdk3.js');
+const generation = require('./generation.js');
 const moontide = require('./moontide.js');
 
 const differences = JSON.parse(fs.readFileSync(path.join(__dirname, 'differences.json'), 'utf8'))
   .filter(item => item.call);
 const used = new Set();
 
+/** call is a name, or «version: name»; a difference of all versions has no version. */
 function excused(call, field) {
-  const found = differences.find(item => item.field === field &&
-    (item.call === '*' || item.call === call || (item.call.endsWith('*') && call.startsWith(item.call.slice(0, -1)))));
+  const names = [call, call.replace(/^[^:]*: /, '')];
+  const fits = pattern => pattern === '*' || names.some(name => name === pattern ||
+    (pattern.endsWith('*') && name.startsWith(pattern.slice(0, -1))));
+  const found = differences.find(item => item.field === field && fits(item.call));
   if (found) used.add(found);
   return Boolean(found);
 }
@@ -127,11 +131,31 @@ const CALLS = [
     'account:conversation "peer":delete()', CHANNEL, MANAGE],
   ['deleteConversation roam', c => c.deleteConversation({ channel: 'peer', chatType: 'singleChat', deleteRoam: true }),
     'account:conversation "peer":delete { history = true }', CHANNEL, MANAGE],
+  ['deleteSession', c => c.deleteSession({ channel: 'peer', chatType: 'singleChat', deleteRoam: false }),
+    'account:conversation "peer":delete()', CHANNEL, MANAGE],
+  ['deleteSession roam', c => c.deleteSession({ channel: GROUP, chatType: 'groupChat', deleteRoam: true }),
+    `account:conversation "group:${GROUP}":delete { history = true }`, CHANNEL, MANAGE],
   ['deleteConversation group', c => c.deleteConversation({ channel: GROUP, chatType: 'groupChat', deleteRoam: false }),
     `account:conversation "group:${GROUP}":delete { history = false }`, CHANNEL, MANAGE],
   ['deleteAllMessagesAndConversations', c => c.deleteAllMessagesAndConversations(), 'account:delete_everything()', ROAMING,
     MANAGE],
 ];
+
+// Which of them other generations ask as well; all of them: agora-chat.
+const OTHERS = [
+  ['4.0.8', ['getSessionList', 'getConversationlist', 'getHistoryMessages up', 'getHistoryMessages down',
+    'getHistoryMessages cursor', 'fetchHistoryMessages', 'getGroupMsgReadUser', 'deleteSession', 'deleteSession roam']],
+  ['4.1.2', ['getSessionList', 'getConversationlist', 'getHistoryMessages up', 'getHistoryMessages down',
+    'getHistoryMessages cursor', 'fetchHistoryMessages', 'removeHistoryMessages ids', 'removeHistoryMessages ids group',
+    'removeHistoryMessages time', 'removeHistoryMessages time group', 'getGroupMsgReadUser', 'deleteSession',
+    'deleteSession roam']],
+  ['agora-chat 1.4.0', CALLS.map(([name]) => name).filter(name => !/3\.6\.3/.test(name))],
+];
+
+/** A user of another generation, as a connection. */
+const asConnection = user => new Proxy({}, {
+  get: (target, name) => (name in target || name === 'then' ? target[name] : (...args) => user.call(name, ...args)),
+});
 
 /** A message of the owner in a group that asks for receipts. */
 async function asksForReceipts(connection) {
@@ -151,8 +175,8 @@ tap.run(async () => {
   const old = await sdk3.login(ready, 'agent');
   await sdk.send(peer, { type: 'txt', chatType: 'singleChat', to: 'agent', msg: 'hello' });
   const config = moontide.config(ready, 'agent');
-  const asked = await asksForReceipts(connection);
-  for (const [name, ask, does, wanted, rights] of CALLS) {
+  const first = await asksForReceipts(connection);
+  const compare = async (name, connection, [, ask, does, wanted, rights], asked) => {
     const script = typeof does === 'function' ? does(asked) : does;
     await reset(ready);
     await ask(connection, old, asked).catch(() => {}); // an answer that is a refusal is a request all the same
@@ -163,11 +187,20 @@ tap.run(async () => {
       `moontide.try(function() ${/^for/.test(script) ? script : 'local _ = ' + script} end)\n`);
     const run = await moontide.run(['run', '-c', config, file, ...(rights || [])]);
     const [ours] = await recorded(ready, wanted);
-    if (!tap.ok(theirs && ours, `${name}: both ask`, run.err)) continue;
+    if (!tap.ok(theirs && ours, `${name}: both ask`, run.err)) return;
     const wrong = [...new Set([...Object.keys(theirs), ...Object.keys(ours)])]
       .filter(key => theirs[key] !== ours[key] && !excused(name, key))
       .map(key => `${key}: the SDK ${theirs[key]}, moontide ${ours[key]}`);
     tap.ok(!wrong.length, `${name}: the same request`, wrong.join('\n'));
+  };
+  for (const call of CALLS) await compare(call[0], connection, call, first);
+  for (const [version, names] of OTHERS) {
+    const user = await generation.login(version, ready, 'agent');
+    const asked = await asksForReceipts(connection);
+    for (const call of CALLS.filter(([name]) => names.includes(name))) {
+      await compare(`${version}: ${call[0]}`, asConnection(user), call, asked);
+    }
+    await user.close();
   }
   const stale = differences.filter(item => !used.has(item)).map(item => `${item.call} ${item.field}`);
   tap.ok(!stale.length, 'every documented difference occurs', stale.join('\n'));
