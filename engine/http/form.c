@@ -38,7 +38,7 @@ static void begin_part(struct mt_buf *out, const char *boundary, const char *nam
 
 enum mt_rc mt_http_form(struct mt_buf *head, struct mt_buf *tail,
                         char content_type[MT_HTTP_FORM_TYPE_MAX], const char *name,
-                        const char *filename, const char *const *fields)
+                        const char *filename, const char *type, const char *const *fields)
 {
     uint8_t random[16];
     char boundary[64] = "moontide-";
@@ -49,7 +49,8 @@ enum mt_rc mt_http_form(struct mt_buf *head, struct mt_buf *tail,
     begin_part(head, boundary, name);
     (void)mt_buf_append_str(head, "; filename=");
     put_quoted(head, filename);
-    (void)mt_buf_append_str(head, "\r\nContent-Type: application/octet-stream\r\n\r\n");
+    (void)mt_buf_appendf(head, "\r\nContent-Type: %s\r\n\r\n",
+                         type ? type : "application/octet-stream");
     (void)mt_buf_append_str(tail, "\r\n");
     for (; fields && fields[0]; fields += 2) {
         begin_part(tail, boundary, fields[0]);

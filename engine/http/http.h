@@ -138,12 +138,14 @@ void mt_http_cancel(struct mt_http_call *call);
 /* The frame of one file in a multipart/form-data body (RFC 7578): appends what stands before the
  * file to head and what stands behind it to tail, and writes the value of Content-Type, with a
  * fresh random boundary. Quotes and line ends in filename are escaped as browsers do.
- * fields: "name", "value", …, NULL: further parts behind the file; may be NULL. */
+ * type: the file's; NULL: application/octet-stream. fields: "name", "value", …, NULL: further parts
+ * behind the file; may be NULL. */
 #define MT_HTTP_FORM_TYPE_MAX 96
 struct mt_buf;
 enum mt_rc mt_http_form(struct mt_buf *head, struct mt_buf *tail,
                         char content_type[MT_HTTP_FORM_TYPE_MAX], const char *name,
-                        const char *filename, const char *const *fields) MT_CHECKED;
+                        const char *filename, const char *type,
+                        const char *const *fields) MT_CHECKED;
 
 /* Percent-encodes for a path segment or a query value. */
 enum mt_rc mt_http_escape(struct mt_buf *out, const char *s);

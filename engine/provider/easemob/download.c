@@ -111,7 +111,7 @@ static enum mt_rc take_address(struct download *d, const struct mt_download *wha
                             "the attachment's secret makes no sense");
     snprintf(d->url, sizeof d->url, "%s?em-redirect=true%s", path,
              !what->thumbnail ? ""
-             : still          ? "&vframe=true"
+             : still          ? (strstr(remote, "vframe=true") != NULL ? "&vframe=true" : "")
                               : "&thumbnail=true");
     size = what->body->type == MT_VALUE_MAP ? mt_value_get(what->body, "size_bytes") : NULL;
     if (size != NULL && size->type == MT_VALUE_INT && size->i > 0 && !what->thumbnail &&

@@ -15,6 +15,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define FRAME_MAX      ((size_t)8 * 1024)
 #define ANSWER_MAX     ((size_t)256 * 1024)
@@ -152,6 +153,28 @@ static void plain_progress(void *ud, int64_t done_bytes, int64_t total_bytes)
         u->progress(u->ud, done < 0 ? 0 : done > u->size ? u->size : done, u->size);
 }
 
+/* What a browser would say of the file; the cloud makes thumbnails of what it takes for a picture.
+ */
+static const char *type_of(const char *filename)
+{
+    static const struct {
+        const char *ending, *type;
+    } types[] = {
+        {"png", "image/png"},       {"jpg", "image/jpeg"},      {"jpeg", "image/jpeg"},
+        {"gif", "image/gif"},       {"webp", "image/webp"},     {"bmp", "image/bmp"},
+        {"mp4", "video/mp4"},       {"mov", "video/quicktime"}, {"webm", "video/webm"},
+        {"mp3", "audio/mpeg"},      {"m4a", "audio/mp4"},       {"amr", "audio/amr"},
+        {"wav", "audio/wav"},       {"ogg", "audio/ogg"},       {"aac", "audio/aac"},
+        {"pdf", "application/pdf"}, {"txt", "text/plain"},      {"zip", "application/zip"},
+    };
+    const char *dot = strrchr(filename, '.');
+
+    for (size_t i = 0; dot != NULL && i < sizeof types / sizeof types[0]; i++)
+        if (strcasecmp(dot + 1, types[i].ending) == 0)
+            return types[i].type;
+    return NULL;
+}
+
 /* From memory: the body is built whole. */
 static void put_data(struct upload *u, struct mt_http_request *request, struct mt_buf *head,
                      const struct mt_buf *tail)
@@ -182,7 +205,8 @@ static void send_plain(struct upload *u)
     }
     mt_buf_init(&head, FRAME_MAX + (u->path == NULL ? (size_t)u->size : 0));
     mt_buf_init(&tail, FRAME_MAX);
-    enum mt_rc rc = mt_http_form(&head, &tail, type, "file", u->filename, fields);
+    enum mt_rc rc =
+        mt_http_form(&head, &tail, type, "file", u->filename, type_of(u->filename), fields);
     struct mt_http_file file = {
         .path = u->path,
         .length = u->size,
@@ -261,7 +285,7 @@ static void part_step(struct mt_provider_call *call)
     mt_buf_init(&tail, FRAME_MAX);
     snprintf(number, sizeof number, "%u", part->number);
     const char *const fields[] = {"part_number", number, NULL};
-    enum mt_rc rc = mt_http_form(&head, &tail, type, "part_file", "blob", fields);
+    enum mt_rc rc = mt_http_form(&head, &tail, type, "part_file", "blob", NULL, fields);
     struct mt_http_file file = {
         .path = u->path,
         .offset = part->offset,

@@ -172,11 +172,12 @@ static void in_one_request(void **state)
     assert_string_equal(attached(&cloud, "filename"), "a b.bin");
     assert_int_equal(mt_value_get(&cloud.attachment, "size_bytes")->i, 5000);
 
-    upload(&world,
-           &(struct mt_upload){.data = "xyz", .len = 3, .filename = "n", .thumbnail_width = 90});
+    upload(&world, &(struct mt_upload){
+                       .data = "xyz", .len = 3, .filename = "n.PNG", .thumbnail_width = 90});
     assert_int_equal(world.rc, MT_OK);
     const char *body = world.seen[0].body;
-    assert_non_null(strstr(body, "name=\"file\"; filename=\"n\""));
+    assert_non_null(
+        strstr(body, "name=\"file\"; filename=\"n.PNG\"\r\nContent-Type: image/png\r\n"));
     assert_non_null(strstr(body, "\r\n\r\nxyz\r\n--"));
     assert_non_null(strstr(body, "name=\"thumbnail-width\"\r\n\r\n90\r\n"));
 

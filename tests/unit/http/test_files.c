@@ -188,9 +188,10 @@ static void a_part_of_a_file_in_its_frame(void **state)
     mt_buf_init(&head, 4096);
     mt_buf_init(&tail, 4096);
     mt_buf_init(&want, 8u << 20);
-    assert_int_equal(mt_http_form(&head, &tail, type, "part_file", "a \"b\"\r\n.bin", fields),
-                     MT_OK);
-    assert_non_null(strstr(head.data, "name=\"part_file\"; filename=\"a %22b%22%0D%0A.bin\"\r\n"));
+    assert_int_equal(
+        mt_http_form(&head, &tail, type, "part_file", "a \"b\"\r\n.bin", "a/b", fields), MT_OK);
+    assert_non_null(strstr(head.data, "name=\"part_file\"; filename=\"a %22b%22%0D%0A.bin\"\r\n"
+                                      "Content-Type: a/b\r\n\r\n"));
     assert_non_null(strstr(tail.data, "name=\"part_number\"\r\n\r\n2\r\n--"));
     struct mt_http_file file = whole(&place, BIG);
     file.offset = 1000001;
