@@ -248,10 +248,12 @@ struct changed {
 
 static bool note_changed(void *ud, const char *key, void *value)
 {
+    const struct mt_account_config *config = NULL;
     struct changed *changed = ud;
 
     (void)value;
-    if (!mt_config_account_same(changed->before, changed->after, key))
+    if (!mt_config_account_same(changed->before, changed->after, key) &&
+        !mt_config_account(changed->after, key, &config, NULL))
         changed->names[changed->n++] = key;
     return true;
 }

@@ -34,8 +34,8 @@ enum mt_rc mt_accounts_get_of(struct mt_accounts *accounts, const char *const *o
 enum mt_rc mt_accounts_config(struct mt_accounts *accounts, const struct mt_config **out,
                               struct mt_fault *fault) MT_CHECKED;
 /* Reads the file again; after a failure all is as before. *out: accounts that are open and mean
- * something else now, or are gone; they stay as they are until mt_accounts_close. NULL-terminated,
- * mt_mem_free; a name lives until then. */
+ * something else now; those that are gone, or lack their secret, go on. They stay as they are until
+ * mt_accounts_close. NULL-terminated, mt_mem_free; a name lives until then. */
 enum mt_rc mt_accounts_reload(struct mt_accounts *accounts, const char ***out,
                               struct mt_fault *fault) MT_CHECKED;
 /* NULL: it is not open. */

@@ -82,6 +82,16 @@ static bool waits_for_account(const struct mt_serve *serve, const struct mt_job_
     return false;
 }
 
+/* A session that has ended is made again when everybody has left it. */
+static bool waits_for_others(const struct mt_serve *serve, const struct mt_job *job)
+{
+    bool stopping = false;
+
+    for (const struct mt_job *other = serve->jobs; other; other = other->next)
+        stopping = stopping || other->state == MT_JOB_STOPS;
+    return stopping && mt_hub_lost(serve->hub, job->name);
+}
+
 /* Starts what is ready, drops what is not wanted any more. */
 static void settle(struct mt_serve *serve)
 {
@@ -103,7 +113,8 @@ static void settle(struct mt_serve *serve)
             job->coming = NULL;
             job->state = MT_JOB_READY;
         }
-        if (job->state == MT_JOB_READY && job->def && !waits_for_account(serve, job->def))
+        if (job->state == MT_JOB_READY && job->def && !waits_for_account(serve, job->def) &&
+            !waits_for_others(serve, job))
             mt_job_start(job);
     }
     if (serve->reloading && !serve->checks_n) {
@@ -195,7 +206,8 @@ static void look(struct mt_serve *serve, const struct mt_config *config)
             continue;
         }
         const struct mt_job_def *now = job ? (job->coming ? job->coming : job->def) : NULL;
-        bool goes_on = job && (job->state == MT_JOB_RUNS || job->state == MT_JOB_OVER);
+        bool goes_on = job && (job->state == MT_JOB_RUNS || job->state == MT_JOB_OVER) &&
+                       !mt_hub_lost(serve->hub, job->name);
         if (now && goes_on && mt_job_def_same(now, def)) {
             mt_job_def_free(def);
         } else if (mt_job_check(serve, def, looked_at)) {

@@ -51,6 +51,7 @@ struct room {
     struct mt_presence *presence;
     bool online;
     bool ended;
+    bool again; /* forgotten when nobody sits there any more */
     struct mt_fault fault;
 };
 
@@ -393,18 +394,39 @@ void mt_seat_done(struct mt_seat *seat, struct mt_event_batch *batch)
         pay(seat, debt);
 }
 
+static bool is_used(const struct room *room)
+{
+    const struct mt_seat *seat = room->seats;
+
+    while (seat && !seat->used)
+        seat = seat->next;
+    return seat != NULL;
+}
+
 void mt_seat_leave(struct mt_seat *seat, bool keep)
 {
-    if (!keep || !seat->name || seat->room->ended) {
+    bool came = seat->listening || seat->debts;
+
+    if (!keep || !seat->name) {
         seat_close(seat);
         return;
     }
+    seat->used = seat->listening = false;
     for (struct debt *debt = seat->debts; debt; debt = debt->next)
         debt->handed = false;
-    seat->used = false;
-    if (seat->listening || seat->debts)
+    if (seat->room->again && !is_used(seat->room))
+        room_free(seat->room);
+    else if (came && !seat->room->ended)
         await(seat);
-    seat->listening = false;
+}
+
+bool mt_hub_lost(const struct mt_hub *hub, const char *name)
+{
+    for (struct room *room = hub->rooms; room; room = room->next) {
+        if (room->ended && seat_find(room, name))
+            return true;
+    }
+    return false;
 }
 
 void mt_hub_forget(struct mt_hub *hub, const char *name, const struct mt_provider_account *account)
@@ -420,11 +442,9 @@ void mt_hub_forget(struct mt_hub *hub, const char *name, const struct mt_provide
 void mt_hub_again(struct mt_hub *hub)
 {
     for (struct room *room = hub->rooms, *next = NULL; room; room = next) {
-        bool used = false;
         next = room->next;
-        for (struct mt_seat *seat = room->seats; seat; seat = seat->next)
-            used = used || seat->used;
-        if (room->ended && !used)
+        room->again = room->ended;
+        if (room->again && !is_used(room))
             room_free(room);
     }
 }

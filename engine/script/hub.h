@@ -44,7 +44,11 @@ void mt_seat_leave(struct mt_seat *seat, bool keep);
 
 /* Nobody will come under this name any more; account NULL: at any account. */
 void mt_hub_forget(struct mt_hub *hub, const char *name, const struct mt_provider_account *account);
-/* Sessions that have ended for good are tried once more, at those seats that are taken next. */
+/* Whether a session has ended for good at which this name has a seat. */
+bool mt_hub_lost(const struct mt_hub *hub, const char *name);
+/* A session that has ended for good is remembered as long as a name has a seat at it, so that
+ * nobody makes it again by starting anew. Now they are forgotten as soon as nobody sits there: who
+ * comes next makes it again. */
 void mt_hub_again(struct mt_hub *hub);
 
 #endif

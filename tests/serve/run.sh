@@ -228,6 +228,39 @@ is "webhook: a host that was not granted" wait_for serve.err "warn webhook.lua: 
 stop
 kill $hook
 
+# ---- who is kicked
+jobs <<'L'
+job "ears" { script = "ears.lua", accounts = { "it" }, args = { "heard" } }
+job "patient" { script = "patient.lua", accounts = { "it" } }
+L
+start
+wait_for serve.log "ears: online" 1
+wait_for serve.log "patient: online" 1
+curl -s -X POST --data "$owner 2" "$rest/sandbox/kick" >/dev/null
+is "who is kicked is told" wait_for serve.log "patient: kicked" 1
+is "and who does not listen to that fails" wait_for serve.err "error serve: job 'ears' has failed.*kicked.other_device" 2
+check "the session is not made again by that" "$(lines 'ears: online' serve.log) $(lines 'patient: online' serve.log)" "1 1"
+kill -HUP $serve
+is "SIGHUP makes it again" wait_for serve.log "ears: online" 2
+is "for both" wait_for serve.log "patient: online" 2
+say "back"
+is "and they hear" wait_for serve.log "ears: heard back" 1
+cp moontide.lua good.lua
+sed -i 's/"TEST_PASSWORD"/"OTHER_PASSWORD"/' moontide.lua
+kill -HUP $serve
+is "an account without its secret is told" wait_for serve.err "error serve: job 'ears'.*OTHER_PASSWORD is not set.*it goes on" 1
+cp good.lua moontide.lua
+say "still here"
+is "and goes on" wait_for serve.log "ears: heard still here" 1
+sed -i 's/env "TEST_PASSWORD"/env "TEST_PASSWORD", timeout = "20s"/' moontide.lua
+kill -HUP $serve
+is "an account that has changed is opened anew" wait_for serve.log "ears: online" 3
+is "for both scripts" wait_for serve.log "patient: online" 3
+say "anew"
+is "and they hear, again" wait_for serve.log "ears: heard anew" 1
+stop
+check "SIGTERM, after all that" $stopped 0
+
 # ---- what is durable
 jobs <<'L'
 job "count" { script = "count.lua", accounts = { "it" } }
@@ -247,6 +280,9 @@ done
 wait $talker
 is "$messages messages, $killed kills: each is counted once" wait_for serve.log "count: $messages different" 1
 check "and none twice" "$(lines "count: $((messages + 1)) different" serve.log)" 0
+stop
+start
+wait_for serve.log "count: begins with $messages" 1
 try timeout 20 "$MOONTIDE" run count.lua
 check "another process is told who has the store" $status 1 store.busy
 stop
