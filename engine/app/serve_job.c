@@ -20,7 +20,6 @@
 #define REST_FIRST_MS    1000
 #define REST_MAX_MS      60000
 #define PROOF_MS         60000 /* what has run for so long starts anew with short rests */
-#define CPU_MS           200   /* one slice: the others wait meanwhile */
 
 /* ---------------------------------------------------------------- definitions */
 
@@ -264,7 +263,6 @@ static void script_options(const struct mt_job_def *def, struct mt_script_option
     options->args = def->config.args;
     options->accounts = def->config.accounts;
     options->command = def->label;
-    options->cpu_ms = CPU_MS;
     options->grant = &def->config.grant;
     options->apply = def->config.apply;
 }
