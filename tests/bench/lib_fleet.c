@@ -90,8 +90,12 @@ static void on_tick(void *ud)
     struct fleet *fleet = ud;
     int64_t now_us = mt_clock_mono_us();
     int64_t late_us = now_us - fleet->tick_us - (int64_t)TICK_MS * 1000;
+    int64_t cpu_us = mt_clock_cpu_us();
     unsigned connecting = mt_ws_client_count(fleet->ws).connecting_n;
 
+    if (fleet->tick_us && cpu_us - fleet->tick_cpu_us > fleet->busy_us)
+        fleet->busy_us = cpu_us - fleet->tick_cpu_us;
+    fleet->tick_cpu_us = cpu_us;
     if (fleet->tick_us && late_us > fleet->late_us)
         fleet->late_us = late_us;
     if (connecting > fleet->connecting_max)

@@ -46,9 +46,12 @@ struct fleet {
     void (*on_message)(void *ud, const struct mt_message *message); /* may be NULL */
     void *ud;
 
-    /* The tick: a timer that looks at its own delay and at how many connections are being made. */
+    /* The tick: a timer that looks at its own delay, at what this process computed since the last
+     * one (on a busy machine the delay may be others'), and at how many connections are being made.
+     */
     struct mt_timer *tick;
     int64_t tick_us, late_us;
+    int64_t tick_cpu_us, busy_us;
     struct mt_fault fault; /* of the last session that ended for good */
     bool failed;
 };

@@ -17,16 +17,18 @@ struct figures {
     double open_s, back_s, ramp_s;
     double open_cpu_us, idle_cpu_us, back_cpu_us;
     long idle_kib, heard_kib, back_kib;
-    double open_late_ms, idle_late_ms, back_late_ms;
+    struct delay {
+        double late_ms, busy_ms;
+    } open, idle, back;
     unsigned connecting_max;
 };
 
-static double late_ms(struct fleet *fleet)
+static struct delay delay(struct fleet *fleet)
 {
-    double ms = (double)fleet->late_us / 1000;
+    struct delay delay = {(double)fleet->late_us / 1000, (double)fleet->busy_us / 1000};
 
-    fleet->late_us = 0;
-    return ms;
+    fleet->late_us = fleet->busy_us = 0;
+    return delay;
 }
 
 static double seconds_since(int64_t us)
@@ -44,16 +46,16 @@ static bool measure(struct fleet *fleet, size_t n, double per_second, struct fig
     long before_kib = fleet_rss_kib();
     int64_t start_us = mt_clock_mono_us();
     int64_t cpu_us = mt_clock_cpu_us();
-    (void)late_ms(fleet);
+    (void)delay(fleet);
     if (!fleet_add(fleet, n) || !fleet_wait(fleet, 0, most_ms))
         return false;
     f->open_s = seconds_since(start_us);
     f->open_cpu_us = (double)(mt_clock_cpu_us() - cpu_us) / (double)n;
-    f->open_late_ms = late_ms(fleet);
+    f->open = delay(fleet);
     cpu_us = mt_clock_cpu_us();
     fleet_rest(fleet, 10000);
     f->idle_cpu_us = (double)(mt_clock_cpu_us() - cpu_us) / 10 / (double)n;
-    f->idle_late_ms = late_ms(fleet);
+    f->idle = delay(fleet);
     f->idle_kib = fleet_rss_kib() - before_kib;
 
     if (!fleet_post(fleet, "/sandbox/cut"))
@@ -65,7 +67,7 @@ static bool measure(struct fleet *fleet, size_t n, double per_second, struct fig
     f->back_s = seconds_since(start_us);
     f->ramp_s = (double)fleet->members_n / per_second;
     f->back_cpu_us = (double)(mt_clock_cpu_us() - cpu_us) / (double)n;
-    f->back_late_ms = late_ms(fleet);
+    f->back = delay(fleet);
     f->back_kib = fleet_rss_kib() - before_kib;
 
     for (size_t i = 0; i < fleet->members_n; i++)
@@ -82,15 +84,19 @@ static bool measure(struct fleet *fleet, size_t n, double per_second, struct fig
 
 static void print(const char *name, size_t n, const struct figures *f)
 {
-    (void)printf(
-        "{\"name\":\"sessions-%s\",\"sessions\":%zu,\"kib_each\":%.2f,\"kib_each_back\":%.2f,"
-        "\"kib_each_heard\":%.2f,\"open_s\":%.1f,\"open_cpu_us\":%.0f,\"open_late_ms\":%.1f,"
-        "\"idle_cpu_us_per_s\":%.1f,\"idle_late_ms\":%.1f,\"ramp_s\":%.1f,\"back_s\":%.1f,"
-        "\"back_cpu_us\":%.0f,\"back_late_ms\":%.1f,\"connecting_max\":%u}\n",
-        name, n, (double)f->idle_kib / (double)n, (double)f->back_kib / (double)n,
-        (double)f->heard_kib / (double)n, f->open_s, f->open_cpu_us, f->open_late_ms,
-        f->idle_cpu_us, f->idle_late_ms, f->ramp_s, f->back_s, f->back_cpu_us, f->back_late_ms,
-        f->connecting_max);
+    (void)printf("{\"name\":\"sessions-%s\",\"sessions\":%zu,\"kib_each\":%.2f,"
+                 "\"kib_each_back\":%.2f,\"kib_each_heard\":%.2f,",
+                 name, n, (double)f->idle_kib / (double)n, (double)f->back_kib / (double)n,
+                 (double)f->heard_kib / (double)n);
+    (void)printf("\"open_s\":%.1f,\"open_cpu_us\":%.0f,\"open_late_ms\":%.1f,"
+                 "\"open_busy_ms\":%.1f,\"idle_cpu_us_per_s\":%.1f,\"idle_late_ms\":%.1f,"
+                 "\"idle_busy_ms\":%.1f,",
+                 f->open_s, f->open_cpu_us, f->open.late_ms, f->open.busy_ms, f->idle_cpu_us,
+                 f->idle.late_ms, f->idle.busy_ms);
+    (void)printf("\"ramp_s\":%.1f,\"back_s\":%.1f,\"back_cpu_us\":%.0f,\"back_late_ms\":%.1f,"
+                 "\"back_busy_ms\":%.1f,\"connecting_max\":%u}\n",
+                 f->ramp_s, f->back_s, f->back_cpu_us, f->back.late_ms, f->back.busy_ms,
+                 f->connecting_max);
 }
 
 int main(int argc, char **argv)
