@@ -194,6 +194,31 @@ async function deletes({ ready, bot, user }, { to, id }) {
   tap.equal(await device.stop(), 0, `the other device of ${user.version} ends well`);
 }
 
+/** What moontide deletes as another device of the SDK's user: later versions hear it, no version is confused by it. */
+async function hearsDeletions({ ready, bot, user }, { to, id }) {
+  const device = await peers.bot(ready, user.user);
+  const mine = `single:${id}`;
+  const say = async text => {
+    const sent = (await bot.ask('send', to, { send: { text } })).id;
+    await user.seen.take(one => one.name === 'onTextMessage' && one.event.id === sent, sent);
+    return sent;
+  };
+  const hears = async operation => {
+    const { event } = await user.seen.take(one => one.name === 'onMultiDeviceEvent' && one.event.operation === operation, operation);
+    tap.equal([event.conversationId, event.chatType || event.conversationType], [id, 'singleChat'], `moontide deletes, ${user.version} hears ${operation}`);
+  };
+  const first = await say('one');
+  await say('two');
+  await device.ask('delete_messages', mine, { which: { ids: [first] } });
+  if (!['3.6.3', '4.0.8'].includes(user.version)) await hears('deleteRoaming');
+  await device.ask('pin', mine, { on: true });
+  await device.ask('delete', mine, { history: true });
+  if (edits(user)) await hears('deleteConversation');
+  await say('three');
+  tap.ok(true, `${user.version} still hears messages after what it does not know`);
+  tap.equal(await device.stop(), 0, `the other device of ${user.version} ends well, again`);
+}
+
 async function sessions({ user }) {
   const list = await user.call('getSessionList');
   const own = list.data.channel_infos.map(info => info.channel_id.replace(/^[^_]*_/, ''));
@@ -222,7 +247,9 @@ async function version(world, group) {
   await receives(world, room);
   await sends(world, room);
   await refers(world, room);
+  await history(world, room, 'of a room');
   if (!oldest(user)) await deletes(world, single);
+  await hearsDeletions(world, single);
 }
 
 tap.run(async () => {
