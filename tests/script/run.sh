@@ -59,4 +59,22 @@ sed -n '/^and a script, `busiest.lua`/,/^```$/p' README.md | sed '1,/^```lua$/d;
 sed -i 's/account "desk"/account "it"/' "$work/busiest.lua"
 try "$MOONTIDE" run busiest.lua
 check "the README's first script runs" $status 0 "single:" "group:"
+
+# The first bot of the README: it answers, in both languages' pages the same.
+for page in README.md README.zh-CN.md; do
+  sed -n '/^## .*\(A first bot\|第一个机器人\)/,/^```$/p' "$root/$page" | sed '1,/^```lua$/d;/^```$/d' | sed 's/account "desk"/account "it"/' >"$work/bot.lua"
+  cat >>"$work/bot.lua" <<'END'
+account:on("message", function(message) if message.text == "bye" then account:off() end end)
+account:on("connected", function()
+  local guest = moontide.account "guest"
+  guest:on("message", function(message)
+    print(message.text)
+    if message.text == "you said: hello bot" then guest:conversation(account.user):send "bye" guest:off() end
+  end)
+  guest:on("connected", function() guest:conversation(account.user):send "hello bot" end)
+end)
+END
+  try timeout 60 "$MOONTIDE" run bot.lua
+  check "the first bot of $page answers" $status 0 "you said: hello bot"
+done
 echo "1..$count"
