@@ -3,6 +3,7 @@ int test_export(void);
 int test_gaps(void);
 int test_trouble(void);
 int test_known(void);
+int test_media(void);
 
 int main(void)
 {
@@ -12,5 +13,6 @@ int main(void)
     failed += test_gaps();
     failed += test_trouble();
     failed += test_known();
+    failed += test_media();
     return failed;
 }
