@@ -23,8 +23,8 @@ enum { FREE_TURNS_MAX = 10000, EVENTS_MAX = 64 };
  * once, that is a tenth of a second. It asks through epoll_wait, whose name the program takes here:
  * given 64 at a time, it looks at its timers after each. Nothing else in the process calls it.
  * tests/unit/loop/test_fair.c is red with a libuv that asks in another way. */
-int loop_epoll_wait(int fd, struct epoll_event *events, int max, int timeout_ms)
-    __asm__("epoll_wait");
+int loop_epoll_wait(int fd, struct epoll_event *events, int max,
+                    int timeout_ms) __asm__("epoll_wait");
 
 int loop_epoll_wait(int fd, struct epoll_event *events, int max, int timeout_ms)
 {

@@ -28,7 +28,7 @@ struct mt_presence {
     int64_t noted_ms;   /* by the owner */
     int64_t written_ms; /* the newest that a write was begun with */
     struct mt_buf text; /* of the write on its way: the pool's alone meanwhile */
-    bool dirty; /* a message was dealt with since the last write began */
+    bool dirty;         /* a message was dealt with since the last write began */
     bool writing, closed, told;
     int err;
 };
