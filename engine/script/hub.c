@@ -104,7 +104,7 @@ static void item_free(struct room *room, struct item *item)
     while (*at != item)
         at = &(*at)->next;
     *at = item->next;
-    for (size_t i = 0; !item->owed_n && i < item->batch->n; i++) {
+    for (size_t i = 0; item->taken && !item->owed_n && i < item->batch->n; i++) {
         if (item->batch->events[i].type == MT_EVENT_MESSAGE)
             mt_presence_handled(room->presence, item->batch->events[i].message.id);
     }
