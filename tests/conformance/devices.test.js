@@ -145,6 +145,20 @@ async function sdkDoes(world, chat) {
   }
 }
 
+/** The lists of what is pinned, and of what has a mark, set by one and read by both. */
+async function filters(world, [single, group]) {
+  const { bot, me: { connection } } = world;
+  for (const chat of [single, group]) await fill(world, chat);
+  await bot.ask('pin', single.to, { on: true });
+  await connection.addConversationMark({ conversations: [{ conversationId: group.id, conversationType: 'groupChat' }], mark: 5 });
+  const theirs = answer => answer.data.conversations.map(one => [one.conversationId, one.isPinned, one.marks || [], one.unReadCount]);
+  const pinned = theirs(await connection.getServerPinnedConversations({ pageSize: 50, cursor: '' }));
+  const marked = theirs(await connection.getServerConversationsByFilter({ pageSize: 10, cursor: '', filter: { mark: 5 } }));
+  const ours = async what => (await bot.ask('list', undefined, what)).map(one => [one.id.replace(/^.*:/, ''), one.pinned, one.marks, one.unread]);
+  tap.equal([await ours({ pinned: true }), pinned.length], [pinned, 1], 'the pinned conversations are the same for both');
+  tap.equal([await ours({ mark: 5 }), marked.length], [marked, 1], 'those with a mark are the same for both');
+}
+
 async function everything(world, both) {
   for (const chat of both) await fill(world, chat);
   await world.me.connection.deleteAllMessagesAndConversations();
@@ -341,6 +355,7 @@ tap.run(async () => {
   for (const chat of chats(group)) await sdkDoes(world, chat);
   silent(world, 'the SDK');
   for (const chat of chats(group)) await pins(world, chat);
+  await filters(world, chats(group));
   await everything(world, chats(group));
   await unread(world, group);
   tap.equal(await world.bot.stop(), 0, 'the script ends well');

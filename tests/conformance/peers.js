@@ -45,7 +45,8 @@ function doing.mark(order, conversation) conversation:mark(order.mark, order.on)
 function doing.list(order)
   local list = moontide.json.array {}
   for conversation in account:conversations { form = order.form, pinned = order.pinned, mark = order.mark } do
-    list[#list + 1] = { id = conversation.id, unread = conversation.unread }
+    list[#list + 1] = { id = conversation.id, unread = conversation.unread, pinned = conversation.pinned,
+      marks = moontide.json.array(conversation.marks) }
   end
   return list
 end
