@@ -80,6 +80,10 @@ static void keeps_one_block_when_reset(void **state)
     mt_mem_seam_fail_at(0, 0);
     assert_non_null(mt_arena_alloc(arena, 4000));
     assert_int_equal(mt_mem_seam_count(), 0);
+    mt_arena_release(arena);
+    assert_int_equal(mt_mem_seam_live(), live + 1); /* the arena alone */
+    assert_int_equal(mt_arena_used(arena), 0);
+    assert_non_null(mt_arena_alloc(arena, 4000)); /* and it can be used again */
     mt_arena_free(arena);
     assert_int_equal(mt_mem_seam_live(), live);
 }

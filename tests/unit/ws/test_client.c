@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { CROWD = 300 };
+
 static void messages_come_back(void **state)
 {
     static const size_t sizes[] = {0, 1, 125, 126, 1023, 1024, 1025, 65535, 65536, 2 << 20};
@@ -344,6 +346,97 @@ static void no_more_than_allowed_begin_in_a_second(void **state)
     host_stop(host);
 }
 
+/* What owners do when they lose their connections: a millisecond each. */
+struct crowd {
+    struct mt_loop *loop;
+    struct mt_ws_peer *peers[CROWD];
+    int peers_n, open_n, lost_n, lost_at_tick;
+};
+
+static bool join(void *ud, struct mt_ws_peer *peer, const char *path, const char *query,
+                 void **peer_ud)
+{
+    struct crowd *crowd = ud;
+    (void)path;
+    (void)query;
+    (void)peer_ud;
+    crowd->peers[crowd->peers_n++] = peer;
+    if (crowd->peers_n == CROWD)
+        mt_loop_stop(crowd->loop);
+    return true;
+}
+
+static void count_open(void *ud, struct mt_ws_conn *conn)
+{
+    struct crowd *crowd = ud;
+    (void)conn;
+    if (++crowd->open_n == CROWD)
+        mt_loop_stop(crowd->loop);
+}
+
+static void work_on_loss(void *ud, struct mt_ws_conn *conn, uint16_t code,
+                         const struct mt_fault *fault)
+{
+    struct crowd *crowd = ud;
+    int64_t until_us = mt_clock_mono_us() + 1000;
+    (void)conn;
+    (void)code;
+    (void)fault;
+    if (++crowd->lost_n == CROWD)
+        mt_loop_stop(crowd->loop);
+    while (mt_clock_mono_us() < until_us) {
+    }
+}
+
+static void note_losses(void *ud)
+{
+    struct crowd *crowd = ud;
+    crowd->lost_at_tick = crowd->lost_n;
+}
+
+static bool all_open(void *ud)
+{
+    const struct crowd *crowd = ud;
+    return crowd->open_n == CROWD && crowd->peers_n == CROWD;
+}
+
+static bool all_lost(void *ud)
+{
+    return ((struct crowd *)ud)->lost_n == CROWD;
+}
+
+static void a_crowd_that_is_cut_does_not_starve_a_timer(void **state)
+{
+    static const struct mt_ws_server_handlers server_handlers = {.open = join};
+    static const struct mt_ws_conn_handlers handlers = {.open = count_open, .closed = work_on_loss};
+    struct mt_ws_server_options options = {.host = "127.0.0.1"};
+    struct crowd crowd = {.lost_at_tick = CROWD};
+    struct mt_ws_server *server = NULL;
+    struct mt_timer *tick = NULL;
+    struct ground ground;
+    (void)state;
+    ground_begin(&ground, &(struct mt_ws_client_options){.connects_per_second = 10000});
+    assert_int_equal(
+        mt_ws_server_new(ground.loop, &options, &server_handlers, &crowd, &server, NULL), MT_OK);
+    assert_int_equal(mt_timer_new(ground.loop, note_losses, &crowd, &tick), MT_OK);
+    for (int i = 0; i < CROWD; i++) {
+        struct mt_ws_conn_options one = {.url = url_of(mt_ws_server_port(server), "/")};
+        struct mt_ws_conn *conn = NULL;
+        assert_int_equal(mt_ws_conn_open(ground.client, &one, &handlers, &crowd, &conn, NULL),
+                         MT_OK);
+    }
+    crowd.loop = ground.loop;
+    ground_until(&ground, all_open, &crowd);
+    for (int i = 0; i < CROWD; i++)
+        mt_ws_peer_cut(crowd.peers[i]);
+    mt_timer_start(tick, 50, 0);
+    ground_until(&ground, all_lost, &crowd);
+    assert_in_range(crowd.lost_at_tick, 1, CROWD - CROWD / 5); /* 300 ms of work in all */
+    mt_timer_free(tick);
+    mt_ws_server_free(server);
+    ground_end(&ground);
+}
+
 static void what_cannot_be_opened_is_said_at_once(void **state)
 {
     static const char *const bad_header[] = {"X: a\r\nY: b", NULL};
@@ -403,6 +496,7 @@ int test_client(void)
         cmocka_unit_test(freeing_a_client_ends_all_once),
         cmocka_unit_test(no_more_than_allowed_are_made_at_a_time),
         cmocka_unit_test(no_more_than_allowed_begin_in_a_second),
+        cmocka_unit_test(a_crowd_that_is_cut_does_not_starve_a_timer),
         cmocka_unit_test(what_cannot_be_opened_is_said_at_once),
     };
     return cmocka_run_group_tests_name("ws/client", tests, NULL, NULL);
