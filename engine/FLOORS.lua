@@ -23,10 +23,11 @@ return {
     archive = F2,
     provider = F2,
     ["provider/easemob"] = upon(F2, "provider"),
+    hub = upon(F2, "provider"),
     jobs = upon(F3),
-    script = upon(F3, "jobs"),
+    script = upon(F3, "hub", "jobs"),
     sandbox = { "base", "codec", "loop", "proto", "ws" },
-    app = upon(F3, "jobs", "script", "sandbox"),
+    app = upon(F3, "hub", "jobs", "script", "sandbox"),
   },
   owners = {
     ["uv.h"] = { "loop" },

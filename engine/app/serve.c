@@ -9,9 +9,9 @@
 #include "app/run_int.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "hub/hub.h"
 #include "loop/loop.h"
 #include "provider/reader.h"
-#include "script/hub.h"
 #include "store/store.h"
 #include "ws/client.h"
 

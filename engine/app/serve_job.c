@@ -7,8 +7,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "hub/hub.h"
 #include "loop/loop.h"
-#include "script/hub.h"
 #include "store/store.h"
 #include "ws/client.h"
 

@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "script/hub.h"
+#include "hub/hub.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -13,8 +13,8 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "hub/hub.h"
 #include "loop/loop.h"
-#include "script/hub.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* Until when the events of an account were dealt with: see presence.h. */
-#include "script/presence.h"
+/* Until when the events of an account were dealt with: see presence_int.h. */
+#include "hub/presence_int.h"
 
 #include "base/buf.h"
 #include "base/fs.h"

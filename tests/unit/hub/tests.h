@@ -1,6 +1,6 @@
 /* The runners of this folder. */
-#ifndef MT_TESTS_UNIT_SCRIPT_H
-#define MT_TESTS_UNIT_SCRIPT_H
+#ifndef MT_TESTS_UNIT_HUB_H
+#define MT_TESTS_UNIT_HUB_H
 
 int test_hub(void);
 

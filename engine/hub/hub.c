@@ -1,11 +1,11 @@
 /* Several scripts at one live session. */
-#include "script/hub.h"
+#include "hub/hub.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "hub/presence_int.h"
 #include "loop/loop.h"
-#include "script/presence.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* The tests of the room script that need no script. */
+/* The tests of the room hub. */
 #include "tests.h"
 
 int main(void)

@@ -1,8 +1,8 @@
 /* The hub: several scripts at the one live session of an account. Each has a seat; every batch of
  * events goes to every seat that listens, and the cloud is told that a batch was received when the
  * last of them is done with it. */
-#ifndef MT_SCRIPT_HUB_H
-#define MT_SCRIPT_HUB_H
+#ifndef MT_HUB_HUB_H
+#define MT_HUB_HUB_H
 
 #include "provider/live.h"
 
@@ -13,7 +13,8 @@ struct mt_seat;
 /* How long the others at a session wait for a script that is not there. */
 #define MT_HUB_HOLD_MS 30000
 
-/* state_dir tells where presence.h keeps its files. NULL: memory is short. */
+/* state_dir tells where it is remembered until when the events of each account were dealt with.
+ * NULL: memory is short. */
 struct mt_hub *mt_hub_new(struct mt_loop *loop, void (*state_dir)(void *ud, char *out, size_t cap),
                           void *ud);
 /* Ends every session; seats must not be used any more. */
@@ -30,7 +31,7 @@ enum mt_rc mt_hub_sit(struct mt_hub *hub, const char *name, const struct mt_prov
 /* From now on batches are handed to this seat, first those that it had not done before, and those
  * that nobody has taken yet. */
 void mt_seat_listen(struct mt_seat *seat);
-/* The newest messages that an earlier process dealt with (presence.h); their number. */
+/* The newest messages that an earlier process dealt with; their number. */
 size_t mt_seat_known(const struct mt_seat *seat, const uint64_t **ids);
 /* A message that came from history was dealt with. */
 void mt_seat_handled(struct mt_seat *seat, uint64_t id);

@@ -1,8 +1,8 @@
 /* Until when the events of an account were dealt with, remembered over restarts: one small file for
  * each app key, user and device, for a cloud's queue belongs to a device. With it the first
  * connection of a process knows how long it was away. */
-#ifndef MT_SCRIPT_PRESENCE_H
-#define MT_SCRIPT_PRESENCE_H
+#ifndef MT_HUB_PRESENCE_INT_H
+#define MT_HUB_PRESENCE_INT_H
 
 #include "base/rc.h"
 
