@@ -441,8 +441,6 @@ static int run_protected(lua_State *L)
 
 static enum mt_rc error_fault(lua_State *L, struct mt_fault *fault)
 {
-    if (lua_istable(L, -1)) /* a fault of what others share with scripts */
-        lua_getfield(L, -1, "message");
     const char *text =
         lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "the configuration failed";
     static const char *const known[] = {"unknown_option", "secret_exposed"};

@@ -216,6 +216,26 @@ static struct mt_config_jobs *jobs_new(lua_State *L)
     return jobs;
 }
 
+static int grant_protected(lua_State *L)
+{
+    mt_grant_take(L, 1, lua_touserdata(L, 2));
+    return 0;
+}
+
+/* What scripts share with it raises faults, the configuration raises texts. */
+static void take_grant(lua_State *L, const char *job, struct mt_grant *out)
+{
+    lua_pushcfunction(L, grant_protected);
+    lua_getfield(L, 2, "grant");
+    lua_pushlightuserdata(L, out);
+    if (!lua_pcall(L, 2, 0, 0))
+        return;
+    if (lua_istable(L, -1))
+        lua_getfield(L, -1, "message");
+    const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "grant";
+    luaL_error(L, "job '%s': %s", job, text);
+}
+
 int mt_config_job_add(lua_State *L, struct mt_config_jobs **at, const char *config_path)
 {
     size_t len = 0;
@@ -258,9 +278,7 @@ int mt_config_job_add(lua_State *L, struct mt_config_jobs **at, const char *conf
     lua_pop(L, 1);
     job->accounts = take_texts(L, jobs->arena, name, "accounts");
     job->args = take_texts(L, jobs->arena, name, "args");
-    lua_getfield(L, 2, "grant");
-    mt_grant_take(L, lua_gettop(L), &job->grant);
-    lua_pop(L, 1);
+    take_grant(L, name, &job->grant);
     jobs->n++;
     return 0;
 }

@@ -47,6 +47,26 @@ static void check_account(const struct mt_account_config *account, const char *n
         check(i < 8);
 }
 
+static void check_list(const char *const *list)
+{
+    check(list != NULL);
+    for (size_t i = 0; list[i]; i++)
+        check(i < 200);
+}
+
+static void check_jobs(const struct mt_config *config)
+{
+    size_t n = mt_config_jobs_n(config);
+
+    for (size_t i = 0; i < n; i++) {
+        const struct mt_job_config *job = mt_config_job(config, i);
+        check(job->name && *job->name && job->script && *job->script);
+        check_list(job->accounts);
+        check_list(job->args);
+    }
+    check(!mt_config_job(config, n));
+}
+
 static void look(const struct mt_config *config)
 {
     const struct mt_account_config *account = NULL;
@@ -62,6 +82,7 @@ static void look(const struct mt_config *config)
             check_account(account, name);
     }
     check(!mt_config_account_name(config, n));
+    check_jobs(config);
     enum mt_rc rc = mt_config_account(config, "no account has \001 this name", &account, &fault);
     check(rc == MT_ERR_NOT_FOUND && fault.message[0]);
 }
