@@ -349,22 +349,9 @@ static void no_more_than_allowed_begin_in_a_second(void **state)
 /* What owners do when they lose their connections: a millisecond each. */
 struct crowd {
     struct mt_loop *loop;
-    struct mt_ws_peer *peers[CROWD];
-    int peers_n, open_n, lost_n, lost_at_tick;
+    struct mt_ws_conn *conns[CROWD];
+    int open_n, lost_n, lost_at_tick;
 };
-
-static bool join(void *ud, struct mt_ws_peer *peer, const char *path, const char *query,
-                 void **peer_ud)
-{
-    struct crowd *crowd = ud;
-    (void)path;
-    (void)query;
-    (void)peer_ud;
-    crowd->peers[crowd->peers_n++] = peer;
-    if (crowd->peers_n == CROWD)
-        mt_loop_stop(crowd->loop);
-    return true;
-}
 
 static void count_open(void *ud, struct mt_ws_conn *conn)
 {
@@ -397,7 +384,7 @@ static void note_losses(void *ud)
 static bool all_open(void *ud)
 {
     const struct crowd *crowd = ud;
-    return crowd->open_n == CROWD && crowd->peers_n == CROWD;
+    return crowd->open_n == CROWD;
 }
 
 static bool all_lost(void *ud)
@@ -407,7 +394,7 @@ static bool all_lost(void *ud)
 
 static void a_crowd_that_is_cut_does_not_starve_a_timer(void **state)
 {
-    static const struct mt_ws_server_handlers server_handlers = {.open = join};
+    static const struct mt_ws_server_handlers server_handlers = {.open = take_peer};
     static const struct mt_ws_conn_handlers handlers = {.open = count_open, .closed = work_on_loss};
     struct mt_ws_server_options options = {.host = "127.0.0.1"};
     struct crowd crowd = {.lost_at_tick = CROWD};
@@ -421,14 +408,13 @@ static void a_crowd_that_is_cut_does_not_starve_a_timer(void **state)
     assert_int_equal(mt_timer_new(ground.loop, note_losses, &crowd, &tick), MT_OK);
     for (int i = 0; i < CROWD; i++) {
         struct mt_ws_conn_options one = {.url = url_of(mt_ws_server_port(server), "/")};
-        struct mt_ws_conn *conn = NULL;
-        assert_int_equal(mt_ws_conn_open(ground.client, &one, &handlers, &crowd, &conn, NULL),
-                         MT_OK);
+        assert_int_equal(
+            mt_ws_conn_open(ground.client, &one, &handlers, &crowd, &crowd.conns[i], NULL), MT_OK);
     }
     crowd.loop = ground.loop;
     ground_until(&ground, all_open, &crowd);
     for (int i = 0; i < CROWD; i++)
-        mt_ws_peer_cut(crowd.peers[i]);
+        mt_ws_conn_cut(crowd.conns[i]);
     mt_timer_start(tick, 50, 0);
     ground_until(&ground, all_lost, &crowd);
     assert_in_range(crowd.lost_at_tick, 1, CROWD - CROWD / 5); /* 300 ms of work in all */
