@@ -308,3 +308,71 @@ void mt_accounts_state(struct mt_accounts *accounts, char *out, size_t cap)
     else
         snprintf(out, cap, "%s/.local/state/moontide", home ? home : "");
 }
+
+/* ---------------------------------------------------------------- what no script may touch */
+
+/* The real path of a file, or of the folder that it would lie in. */
+static char *real_of(const char *path)
+{
+    char folder[4096];
+    char *real = NULL;
+    const char *slash = strrchr(path, '/');
+
+    if (!mt_fs_real(path, &real))
+        return real;
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + 1 : 1,
+             slash ? path : ".");
+    return mt_fs_real(folder, &real) ? NULL : real;
+}
+
+static bool is_at(const char *real, const char *path)
+{
+    char *other = NULL;
+    bool same = path && !mt_fs_real(path, &other) && !strcmp(real, other);
+
+    mt_mem_free(other);
+    return same;
+}
+
+static bool is_below(const char *real, const char *folder)
+{
+    char *other = NULL;
+    bool below = !mt_fs_real(folder, &other);
+    size_t len = below ? strlen(other) : 0;
+
+    below = below && !strncmp(real, other, len) && (!real[len] || real[len] == '/' || len == 1);
+    mt_mem_free(other);
+    return below;
+}
+
+static bool keeps(struct mt_accounts *accounts, const char *real)
+{
+    static const char *const system[] = {"/proc", "/sys", "/dev"};
+    char state[4096];
+    const char *secret = NULL;
+
+    for (size_t i = 0; i < sizeof system / sizeof *system; i++) {
+        if (is_below(real, system[i]))
+            return true;
+    }
+    mt_accounts_state(accounts, state, sizeof state);
+    if (is_below(real, state) || is_at(real, accounts->path))
+        return true;
+    for (size_t i = 0; accounts->config; i++) {
+        secret = mt_config_secret_file(accounts->config, i);
+        if (!secret)
+            break;
+        if (is_at(real, secret))
+            return true;
+    }
+    return false;
+}
+
+bool mt_accounts_keep(struct mt_accounts *accounts, const char *path)
+{
+    char *real = real_of(path);
+    bool kept = real && keeps(accounts, real);
+
+    mt_mem_free(real);
+    return kept;
+}

@@ -68,6 +68,12 @@ static enum mt_rc http(void *ud, struct mt_http **out, struct mt_fault *fault)
     return mt_accounts_http(run->accounts, out, fault);
 }
 
+static bool keeps(void *ud, const char *path)
+{
+    struct run *run = ud;
+    return mt_accounts_keep(run->accounts, path);
+}
+
 static void state_dir(void *ud, char *out, size_t cap)
 {
     struct run *run = ud;
@@ -244,6 +250,7 @@ int mt_app_run(const struct mt_run_options *options)
     host.websockets = websockets;
     host.hub = mt_hub_new(run.loop, state_dir, &run);
     host.store = store;
+    host.keeps = keeps;
     host.http = http;
     run.stores = mt_stores_new(run.loop);
     run.name = options->name;

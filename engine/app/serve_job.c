@@ -194,6 +194,12 @@ static enum mt_rc http(void *ud, struct mt_http **out, struct mt_fault *fault)
     return mt_accounts_http(job->serve->accounts, out, fault);
 }
 
+static bool keeps(void *ud, const char *path)
+{
+    const struct mt_job *job = ud;
+    return mt_accounts_keep(job->serve->accounts, path);
+}
+
 /* Under the job's name. */
 static enum mt_rc store(void *ud, struct mt_store **out, struct mt_fault *fault)
 {
@@ -247,6 +253,7 @@ static void host_init(struct mt_job *job)
     job->host.resolve = resolve;
     job->host.account_name = account_name;
     job->host.store = store;
+    job->host.keeps = keeps;
     job->host.http = http;
     job->host.print = print;
     job->host.flush = flush_now;

@@ -2,9 +2,14 @@
  * interrupted. What is made of several operations stands in fs_whole.c. */
 #include "base/fs_int.h"
 
+#include "base/mem.h"
+
+
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -208,6 +213,22 @@ int mt_fs_stat(const char *path, struct mt_fs_stat *st)
     }
     take_stat(&from, st);
     return 0;
+}
+
+int mt_fs_real(const char *path, char **out)
+{
+    char real[PATH_MAX];
+
+    *out = NULL;
+    int seam = mt_fs_seam_path("realpath", path, NULL);
+    if (seam != 0) {
+        return seam > 0 ? seam : ENOENT;
+    }
+    if (realpath(path, real) == NULL) {
+        return errno;
+    }
+    *out = mt_mem_strdup(real);
+    return *out == NULL ? ENOMEM : 0;
 }
 
 int mt_fs_rename(const char *from, const char *to)

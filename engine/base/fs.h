@@ -44,6 +44,8 @@ int mt_fs_truncate(int fd, int64_t size_bytes) MT_CHECKED;
 int mt_fs_seek(int fd, int64_t offset) MT_CHECKED;
 int mt_fs_stat_fd(int fd, struct mt_fs_stat *st) MT_CHECKED;
 int mt_fs_stat(const char *path, struct mt_fs_stat *st) MT_CHECKED; /* does not follow a link */
+/* The path of what is there, absolute and without links; mt_mem_free. */
+int mt_fs_real(const char *path, char **out) MT_CHECKED;
 int mt_fs_rename(const char *from, const char *to) MT_CHECKED;
 int mt_fs_unlink(const char *path);
 int mt_fs_rmdir(const char *path);

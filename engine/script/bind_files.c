@@ -182,6 +182,7 @@ static int core_upload(lua_State *L)
         what.len = len;
     } else {
         what.path = mt_option_string(L, 2, "path", NULL);
+        mt_grant_check_path(L, what.path ? what.path : "", "conversation:upload");
     }
     what.filename = mt_option_string(L, 2, "filename", NULL);
     what.thumbnail_width = (int)mt_option_integer(L, 2, "thumbnail_width", 0);
@@ -216,6 +217,7 @@ static int core_download(lua_State *L)
     memset(&what, 0, sizeof what);
     what.body = &m->body;
     what.path = mt_option_string(L, 2, "path", NULL);
+    mt_grant_check_path(L, what.path ? what.path : "", "message:download");
     what.thumbnail = mt_option_boolean(L, 2, "thumbnail", false);
     what.any_size = mt_option_boolean(L, 2, "any_size", false);
     what.max_bytes = mt_option_integer(L, 2, "max_size", 0);

@@ -209,6 +209,7 @@ static int core_grant(lua_State *L)
 
     lua_settop(L, 2);
     mt_grant_take(L, 1, &declared);
+    declared.what |= script->grant.what & MT_GRANT_FILES; /* not the script's to declare */
     if (!script->grant_stated)
         script->grant = declared;
     else if (mt_grant_narrow(&script->grant, &declared, name, &fault))

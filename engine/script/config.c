@@ -28,6 +28,7 @@
 #define SECRET_MAX_BYTES (64u << 10)
 #define TIMEOUT_MIN_MS   1000
 #define TIMEOUT_MAX_MS   600000
+#define SECRET_FILES_MAX 1024
 #define SECRET_TYPE      "moontide.config.secret"
 #define BUILDER_KEY      "moontide.config.builder"
 
@@ -45,6 +46,8 @@ struct mt_config {
     size_t n, cap;
     struct mt_config_jobs *jobs;
     char *state;
+    char *secret_files[SECRET_FILES_MAX]; /* as named */
+    size_t secret_files_n;
     uint32_t mode;
     size_t memory_bytes; /* of the Lua state, while it lives */
     int64_t instructions_n, deadline_us;
@@ -339,6 +342,7 @@ static int word_file(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
     struct secret_box *box = box_new(L);
+    struct mt_config *config = builder(L);
     struct mt_fs_stat st;
     struct mt_fault fault;
     char mode[8];
@@ -361,6 +365,11 @@ static int word_file(lua_State *L)
     box->secret = mt_secret_new(text, len);
     explicit_bzero(text, len);
     mt_mem_free(text);
+    if (config->secret_files_n == SECRET_FILES_MAX)
+        return luaL_error(L, "more than %d secret files", SECRET_FILES_MAX);
+    config->secret_files[config->secret_files_n] = mt_mem_strdup(path);
+    if (!config->secret_files[config->secret_files_n++])
+        return luaL_error(L, "out of memory");
     return box->secret ? 1 : luaL_error(L, "out of memory");
 }
 
@@ -550,6 +559,8 @@ void mt_config_free(struct mt_config *config)
     }
     mt_config_jobs_free(config->jobs);
     mt_mem_free(config->state);
+    for (size_t i = 0; i < config->secret_files_n; i++)
+        mt_mem_free(config->secret_files[i]);
     mt_mem_free(config->accounts);
     mt_mem_free(config->path);
     mt_mem_free(config);
@@ -661,6 +672,11 @@ size_t mt_config_jobs_n(const struct mt_config *config)
 const struct mt_job_config *mt_config_job(const struct mt_config *config, size_t i)
 {
     return mt_config_jobs_at(config->jobs, i);
+}
+
+const char *mt_config_secret_file(const struct mt_config *config, size_t i)
+{
+    return i < config->secret_files_n ? config->secret_files[i] : NULL;
 }
 
 const char *mt_config_state(const struct mt_config *config)

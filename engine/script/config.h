@@ -44,6 +44,8 @@ struct mt_job_config {
 };
 size_t mt_config_jobs_n(const struct mt_config *config);
 const struct mt_job_config *mt_config_job(const struct mt_config *config, size_t i);
+/* The i-th file that a secret was read from, as named; NULL behind the last. */
+const char *mt_config_secret_file(const struct mt_config *config, size_t i);
 /* Where scripts keep what is durable: state = "dir" of the configuration, or NULL. */
 const char *mt_config_state(const struct mt_config *config);
 

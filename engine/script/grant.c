@@ -12,7 +12,8 @@ static const struct {
     unsigned bit;
 } names[] = {{"read", MT_GRANT_READ},     {"mark_read", MT_GRANT_MARK_READ},
              {"send", MT_GRANT_SEND},     {"organise", MT_GRANT_ORGANISE},
-             {"delete", MT_GRANT_DELETE}, {"http", MT_GRANT_HTTP}};
+             {"delete", MT_GRANT_DELETE}, {"http", MT_GRANT_HTTP},
+             {"files", MT_GRANT_FILES}};
 
 #define NAMES_N (sizeof names / sizeof *names)
 
@@ -34,13 +35,14 @@ static enum mt_rc unknown(const char *name, struct mt_fault *fault)
     const char *near = mt_str_nearest(name, known, NAMES_N);
     return mt_fault_set(fault, MT_ERR_INVALID, "grant.unknown",
                         "there is no grant '%.40s'%s%s%s; there are: read, mark_read, send, "
-                        "organise, delete, http",
+                        "organise, delete, http, files",
                         name, near ? ": did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 struct mt_grant mt_grant_default(void)
 {
-    return (struct mt_grant){.what = MT_GRANT_READ | MT_GRANT_MARK_READ | MT_GRANT_SEND,
+    return (struct mt_grant){.what = MT_GRANT_READ | MT_GRANT_MARK_READ | MT_GRANT_SEND |
+                                     MT_GRANT_FILES,
                              .delete_max = -1};
 }
 
@@ -240,6 +242,17 @@ void mt_grant_check_host(lua_State *L, const char *host, const char *function)
         mt_fault_raisef(L, MT_ERR_DENIED, "grant.denied",
                         "%s: the host '%s' is not among those that this script was granted",
                         function, host);
+}
+
+void mt_grant_check_path(lua_State *L, const char *path, const char *function)
+{
+    const struct mt_script_host *host = mt_script_of(L)->host;
+
+    mt_grant_check(L, "files", function);
+    if (host->keeps && host->keeps(host->ud, path))
+        mt_fault_raisef(L, MT_ERR_DENIED, "file.private",
+                        "%s: %.200s belongs to moontide or to the system: no script is given it",
+                        function, path);
 }
 
 void mt_grant_check_delete(lua_State *L, int64_t messages, const char *function)

@@ -15,6 +15,8 @@ enum mt_grant_bit {
     MT_GRANT_ORGANISE = 8,  /* pins and marks of conversations */
     MT_GRANT_DELETE = 16,   /* from the account's own view of the server */
     MT_GRANT_HTTP = 32,     /* requests to other servers */
+    MT_GRANT_FILES = 64, /* files by their path: what is sent, where downloads go. Not declared by
+                            scripts: whoever runs one lets it or not */
 };
 
 #define MT_GRANT_HOSTS_MAX 16
@@ -27,7 +29,7 @@ struct mt_grant {
     char http_hosts[MT_GRANT_HOSTS_MAX][254];
 };
 
-/* What a person's plain script gets: read, mark_read, send. */
+/* What a person's plain script gets: read, mark_read, send, files. */
 struct mt_grant mt_grant_default(void);
 /* From a list such as "read,send,delete:1000,http:hooks.example.com": exactly that. INVALID
  * "grant.unknown" names the nearest. */

@@ -32,6 +32,9 @@ struct mt_script_host {
     enum mt_rc (*http)(void *ud, struct mt_http **out, struct mt_fault *fault);
     /* Where the script keeps what is durable; made when first asked for; NULL: nowhere. */
     enum mt_rc (*store)(void *ud, struct mt_store **out, struct mt_fault *fault);
+    /* Whether a path leads to what no script may touch: the configuration, its secrets, the state
+     * of other scripts, the system's own files. NULL: none does. */
+    bool (*keeps)(void *ud, const char *path);
     /* One line of output, without newline. */
     void (*print)(void *ud, const char *line, size_t len);
     /* What was printed is handed on: before events are acknowledged, whose handlers printed it. */

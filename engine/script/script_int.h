@@ -153,6 +153,8 @@ enum mt_rc mt_grant_narrow(struct mt_grant *grant, const struct mt_grant *to, co
 /* Raise "grant.denied" and its kin. function: for the message. */
 MT_RAISES void mt_grant_check(lua_State *L, const char *what, const char *function);
 MT_RAISES void mt_grant_check_host(lua_State *L, const char *host, const char *function);
+/* A file that the script names; not one that holds the program's own secrets. */
+MT_RAISES void mt_grant_check_path(lua_State *L, const char *path, const char *function);
 /* messages: how many are about to be deleted; -1: nobody knows. Counts them. */
 MT_RAISES void mt_grant_check_delete(lua_State *L, int64_t messages, const char *function);
 /* The function, under the check of its API record's grant if it has one. */
