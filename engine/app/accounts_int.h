@@ -16,8 +16,8 @@ struct mt_accounts *mt_accounts_new(struct mt_loop *loop, const char *path,
 /* For a command that is soon over: its accounts log in under a device of their own, so that it ends
  * no session of a bot that is online for the same user. Before an account is opened. */
 void mt_accounts_passing(struct mt_accounts *accounts);
-/* Whether a path leads to what no script may touch: the configuration, the files of its secrets, the
- * state of scripts, /proc, /sys and /dev. */
+/* Whether a path leads to what no script may touch: the configuration, the files of its secrets,
+ * the state of scripts, /proc, /sys and /dev. */
 bool mt_accounts_keep(struct mt_accounts *accounts, const char *path);
 /* Closes every account and the HTTP client; calls in progress end as cancelled at the loop's next
  * turns. */

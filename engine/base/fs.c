@@ -4,7 +4,6 @@
 
 #include "base/mem.h"
 
-
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
