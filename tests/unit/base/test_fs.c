@@ -311,6 +311,26 @@ static void says_what_to_do(void **state)
     assert_true(mt_str_utf8_valid(f.message, strlen(f.message)));
 }
 
+static void tells_the_real_path(void **state)
+{
+    (void)state;
+    char *file = NULL;
+    char *link = NULL;
+    put_file("real", "x");
+    assert_int_equal(symlink("real", at("alias")), 0);
+    assert_int_equal(mt_fs_real(at("real"), &file), 0);
+    assert_int_equal(mt_fs_real(at("./alias"), &link), 0);
+    assert_string_equal(file, link);
+    assert_int_equal(file[0], '/');
+    mt_mem_free(link);
+    assert_int_equal(mt_fs_real(at("nowhere"), &link), ENOENT);
+    assert_null(link);
+    mt_mem_seam_fail_at(1, 1);
+    assert_int_equal(mt_fs_real(at("real"), &link), ENOMEM);
+    mt_mem_seam_fail_at(0, 0);
+    mt_mem_free(file);
+}
+
 static void survives_want_of_memory(void **state)
 {
     (void)state;
@@ -338,17 +358,12 @@ static void survives_want_of_memory(void **state)
 int test_fs(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(opens_privately),
-        cmocka_unit_test(writes_through_no_link),
-        cmocka_unit_test(reads_and_writes),
-        cmocka_unit_test(renames_and_removes),
-        cmocka_unit_test(makes_parents),
-        cmocka_unit_test(locks_once),
-        cmocka_unit_test(lists_sorted),
-        cmocka_unit_test(reads_whole_files),
-        cmocka_unit_test(replaces_whole_files),
-        cmocka_unit_test(says_what_to_do),
-        cmocka_unit_test(survives_want_of_memory),
+        cmocka_unit_test(opens_privately),      cmocka_unit_test(writes_through_no_link),
+        cmocka_unit_test(reads_and_writes),     cmocka_unit_test(renames_and_removes),
+        cmocka_unit_test(makes_parents),        cmocka_unit_test(locks_once),
+        cmocka_unit_test(lists_sorted),         cmocka_unit_test(reads_whole_files),
+        cmocka_unit_test(replaces_whole_files), cmocka_unit_test(says_what_to_do),
+        cmocka_unit_test(tells_the_real_path),  cmocka_unit_test(survives_want_of_memory),
     };
     return cmocka_run_group_tests_name("base/fs", tests, make_root, remove_root);
 }
