@@ -55,9 +55,9 @@ static const char run_help[] =
     "name is the\n"
     "                      only one there is\n"
     "      --grant LIST    what it may do, instead of what it declares (a plain chunk: "
-    "read,mark_read,send,files). Of:\n"
+    "read,mark_read,send). Of:\n"
     "                      read, mark_read, send, organise, delete, delete:N (messages a run), "
-    "files, http, http:HOST\n"
+    "http, http:HOST\n"
     "      --apply         what deletes may do so; without it nothing is deleted\n"
     "  -c, --config FILE   the configuration (default ./moontide.lua, then the user's)\n"
     "  -v, --verbose       log more; twice for everything\n"
@@ -244,7 +244,7 @@ static int parse(int argc, char **argv, bool is_run, struct parsed *out)
 static int run_file(const struct parsed *parsed)
 {
     struct mt_run_options options;
-    struct mt_grant grant;
+    struct mt_grant grant = mt_grant_default();
     struct mt_fault fault;
     char command[4200];
     char *text = NULL;
@@ -255,6 +255,7 @@ static int run_file(const struct parsed *parsed)
         fprintf(stderr, "moontide run: %s\n", fault.message);
         return MT_EXIT_USAGE;
     }
+    grant.what |= MT_GRANT_FILES; /* whoever runs it by hand has named the files himself */
     int err = mt_fs_read_all(parsed->script, SCRIPT_MAX_BYTES, &text, &len);
     if (err) {
         mt_fs_fault(&fault, err, "read", parsed->script);

@@ -366,6 +366,35 @@ is "a loop that does not turn does not feed the watchdog" [ "$held" -le $((fed +
 stop
 is "systemd: STOPPING" wait_for notify.log "STOPPING=1" 1
 
+# ---- files
+cat >files.lua <<'L'
+local moontide = require "moontide"
+local account = moontide.account()
+account:on("connected", function()
+  for _, path in ipairs { "files.lua", "moontide.lua" } do
+    local conversation = account:conversation "guest"
+    local ok, fault = moontide.try(conversation.send_file, conversation, path)
+    print(path, ok and "sent" or fault.code)
+  end
+  print "tried"
+end)
+L
+jobs <<'L'
+job "files" { script = "files.lua", accounts = { "it" }, grant = { "read", "send" } }
+L
+start
+wait_for serve.log "files: tried" 1
+is "a job is given no file that it was not granted" [ "$(grep -c 'grant.denied' serve.log)" = 2 ]
+stop
+jobs <<'L'
+job "files" { script = "files.lua", accounts = { "it" }, grant = { "read", "send", "files" } }
+L
+start
+wait_for serve.log "files: tried" 1
+is "with the grant it is" grep -q "files: files.lua	sent" serve.log
+is "but never the configuration" grep -q "files: moontide.lua	file.private" serve.log
+stop
+
 # ---- weeks
 jobs <<'L'
 job "many" { script = "many.lua", accounts = { "it" }, grant = { "read", "send" } }
