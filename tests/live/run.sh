@@ -99,6 +99,7 @@ curl -s -X POST "$rest/sandbox/cut" >/dev/null
 kill -CONT "$bot"
 wait_for bot.log "connected gap" 1
 check "what the queue could not hold is known" $? 0
+wait_for bot.log got "$(lines sent sent.log)"
 "$MOONTIDE" send -a guest --to "$owner" end >>sent.log
 wait "$bot"
 check "the bot ends by itself" $? 0
@@ -114,6 +115,7 @@ check "each conversation in its order" "$(sed -n 's/^got \([0-9]*\) single.*/\1/
 "$MOONTIDE" run "$root/tests/live/gap.lua" >bot.log 2>bot.err & bot=$!
 wait_for bot.log "connected gap" 1
 check "the next process knows how long nobody was there" $? 0
+wait_for bot.log got "$(lines sent sent.log)"
 "$MOONTIDE" send -a guest --to "$owner" end >>sent.log
 wait "$bot"
 sed -n 's/^sent //p' sent.log | sed 's/ .*//' | sort >want
