@@ -6,6 +6,7 @@ local gaps = {}
 local MARGIN = 5000  -- ms: what the clocks may differ by, and what was on its way
 local READERS = 8    -- conversations that are read at once
 local PLACES = 20000 -- conversations whose place is remembered, twice
+local FILLED = 512   -- the newest of a conversation that came from history: no queue holds more (500, 200)
 
 --- Ids are decimal texts that grow with time.
 local function after(a, b) return #a > #b or (#a == #b and a > b) end
@@ -21,6 +22,15 @@ local function place_of(session, key, make)
     places.young[key], places.n = place, places.n + 1
   end
   return place
+end
+
+--- A message came from history: the queue may bring it again. Only so many are kept, however long the absence was.
+local function remember(place, id)
+  place.at = place.at % FILLED + 1
+  local oldest = place.ring[place.at]
+  if oldest then place.filled[oldest] = nil end
+  place.ring[place.at] = id
+  place.filled[id] = true
 end
 
 --- Whether an event is to be told: a message that was read from history is not told again when the queue brings it.
@@ -70,14 +80,14 @@ end
 local function fill(session, conversation, since, earlier, tell)
   local place = place_of(session, conversation.id, true)
   local known = place.last
-  place.filled = {}
+  place.filled, place.ring, place.at = {}, {}, 0
   local ok, err = pcall(function()
     for message in conversation:history { since = since, order = "oldest" } do
       if session.off then return end
       local own = message.direction == "sent" and message.time < since + MARGIN -- this device may have sent it
       local told = known and not after(message.id, known) or earlier[message.id]
       if message.type == "message" and not own and not told then
-        place.filled[message.id] = true
+        remember(place, message.id)
         if not place.last or after(message.id, place.last) then place.last = message.id end
         tell { type = "message", conversation = conversation, message = message, data = { filled = true } }
         core.live_handled(session.account, message.id)
