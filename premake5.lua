@@ -81,7 +81,7 @@ local function use_libs(names)
 end
 
 local DEPS = { "lua5.4", "libcurl", "libcjson", "libwebsockets", "libuv", "libprotobuf-c",
-  "sqlite3", "openssl", "libzstd" }
+  "sqlite3", "openssl", "libzstd", "zlib" }
 local GEN = "build/gen"
 
 ---------------------------------------------------------------- workspace
@@ -135,7 +135,8 @@ project "codegen"
 project "engine"
   kind "StaticLib"
   targetname "moontide-engine"
-  files { "engine/**.h", "engine/**.c", GEN .. "/msync.pb-c.c", GEN .. "/embedded.c", GEN .. "/api_records.c" }
+  files { "engine/**.h", "engine/**.c", GEN .. "/msync.pb-c.c", GEN .. "/rongcloud.pb-c.c",
+    GEN .. "/embedded.c", GEN .. "/api_records.c" }
   removefiles { "engine/proto/codegen.c", "engine/app/main.c" }
   includedirs { "engine", GEN }
   use_cflags(DEPS)

@@ -23,10 +23,12 @@ return {
     archive = F2,
     provider = F2,
     ["provider/easemob"] = upon(F2, "provider"),
+    ["provider/rongcloud"] = upon(F2, "provider"),
     hub = upon(F2, "provider"),
     jobs = upon(F3),
     script = upon(F3, "hub", "jobs"),
-    sandbox = { "base", "codec", "loop", "proto", "ws" },
+    sandbox = { "base", "codec", "loop", "proto", "ws", "sandbox/rongcloud" },
+    ["sandbox/rongcloud"] = { "base", "codec", "loop", "proto", "ws" }, -- a cloud of its own beside Easemob's
     app = upon(F3, "hub", "jobs", "script", "sandbox"),
   },
   owners = {
@@ -44,5 +46,7 @@ return {
     ["lauxlib.h"] = { "script" },
     ["lualib.h"] = { "script" },
     ["msync.pb-c.h"] = { "proto", "provider/easemob", "sandbox" },
+    ["rongcloud.pb-c.h"] = { "proto", "provider/rongcloud", "sandbox/rongcloud" },
+    ["zlib.h"] = { "codec" },
   },
 }

@@ -2,7 +2,7 @@
 # Installs what is missing, by Debian package name: "build" for the program, "test" for make check as well.
 set -eu
 BUILD="gcc libc6-dev make pkg-config premake4 lua5.4 liblua5.4-dev libcurl4-openssl-dev libcjson-dev
-libwebsockets-dev libwebsockets-evlib-uv libuv1-dev libprotobuf-c-dev protobuf-c-compiler libssl-dev libzstd-dev
+libwebsockets-dev libwebsockets-evlib-uv libuv1-dev libprotobuf-c-dev protobuf-c-compiler libssl-dev libzstd-dev zlib1g-dev
 libsqlite3-dev uthash-dev ca-certificates"
 TEST="libcmocka-dev clang clang-format clang-tidy lua-check pmccabe binutils git procps openssl zstd sqlite3 curl"
 
