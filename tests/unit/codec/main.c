@@ -18,6 +18,7 @@ int main(void)
 {
     int failed = 0;
     failed += test_base64();
+    failed += test_gzip();
     failed += test_hash();
     failed += test_json();
     failed += test_json_property();

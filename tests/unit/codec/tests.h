@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 int test_base64(void);
+int test_gzip(void);
 int test_hash(void);
 int test_json(void);
 int test_json_property(void);
