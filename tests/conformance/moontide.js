@@ -27,12 +27,23 @@ exports.sandbox = (...options) => new Promise((resolve, reject) => {
 });
 
 /** Writes a configuration with one account "it" and returns its path. */
-exports.config = (ready, user, extra = '') => {
+function write(user, settings, extra) {
   const file = path.join(scratch, `config-${user}-${Math.random().toString(36).slice(2)}.lua`);
-  const { appkey, rest, websocket } = ready.easemob;
-  fs.writeFileSync(file, `account "it" { provider = "easemob", appkey = "${appkey}", user = "${user}",
-    password = env "CONFORMANCE_PASSWORD", rest = "${rest}", websocket = "${websocket}", ${extra} }\n`, { mode: 0o600 });
+  fs.writeFileSync(file, `account "it" { user = "${user}", ${settings}, ${extra} }\n`, { mode: 0o600 });
   return file;
+}
+
+exports.config = (ready, user, extra = '') => {
+  const { appkey, rest, websocket } = ready.easemob;
+  return write(user, `provider = "easemob", appkey = "${appkey}", password = env "CONFORMANCE_PASSWORD",
+    rest = "${rest}", websocket = "${websocket}"`, extra);
+};
+
+/** The same with the other cloud; the password that a verb is started with is the token. */
+exports.rongConfig = (ready, user, extra = '') => {
+  const { appkey, navigator } = ready.rongcloud;
+  return write(user, `provider = "rongcloud", appkey = "${appkey}", token = env "CONFORMANCE_PASSWORD",
+    navigators = { "${navigator}" }`, extra);
 };
 
 /** Starts a verb; the child process. */

@@ -4,6 +4,7 @@
 const tap = require('./tap.js');
 const sdk = require('./sdk.js');
 const peers = require('./peers.js');
+const { Arrivals } = require('./arrivals.js');
 const moontide = require('./moontide.js');
 
 // Just enough protobuf: fields by number; a number is a varint, a text or bytes are length-delimited.
@@ -67,7 +68,7 @@ function holds(got, want) {
 tap.run(async () => {
   const sandbox = await moontide.sandbox();
   const { ready } = sandbox;
-  const seen = new peers.Arrivals();
+  const seen = new Arrivals();
   const names = new Set([...GROUPS, ...ROOMS, ...CONTACTS, ...OTHERS].map(item => item[2]));
   const user = await sdk.login(ready, 'me',
     { events: Object.fromEntries([...names].map(name => [name, event => seen.push({ name, event })])) });

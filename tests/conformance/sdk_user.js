@@ -1,6 +1,6 @@
 'use strict';
-// One user of an SDK in a process of its own. Driven by generation.js over the channel to its parent: {n, call, args} is
-// answered by {n, value} or {n, error, type}; what the user hears comes as {name, event}.
+// One user of an SDK in a process of its own, driven by generation.js.
+const child = require('./child.js');
 const sdk = require('./sdk.js');
 
 const EVENTS = ['onTextMessage', 'onPictureMessage', 'onImageMessage', 'onAudioMessage', 'onVideoMessage', 'onFileMessage',
@@ -23,7 +23,7 @@ function withFile({ file, ...rest }) {
 const calls = {
   async login(which, ready, user, options) {
     version = which;
-    const hear = name => event => process.send({ name, event });
+    const hear = name => event => child.tell(name, event);
     connection = await sdk.login(ready, user, { ...options, version,
       events: Object.fromEntries(EVENTS.map(name => [name, hear(name)])) });
   },
@@ -53,13 +53,5 @@ const calls = {
   async close() { connection.close(); },
 };
 
-process.on('message', async ({ n, call, args }) => {
-  try {
-    process.send({ n, value: await calls[call](...args) });
-  } catch (error) {
-    process.send({ n, error: String((error && (error.stack || error.message)) || JSON.stringify(error)),
-      type: error && error.type });
-  }
-});
+child.serve(calls);
 process.on('unhandledRejection', () => {}); // 4.0.8 leaves promises of its own alone; a browser only prints that
-process.on('disconnect', () => process.exit(0));

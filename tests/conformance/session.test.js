@@ -6,6 +6,7 @@ const path = require('node:path');
 const tap = require('./tap.js');
 const sdk = require('./sdk.js');
 const peers = require('./peers.js');
+const { Arrivals } = require('./arrivals.js');
 const moontide = require('./moontide.js');
 
 const post = (ready, where, body) => fetch(ready.easemob.rest + where, { method: 'POST', body });
@@ -16,7 +17,7 @@ const ENDS = [[1, 207, 'kicked.removed'], [2, 206, 'kicked.other_device'], [3, 2
 
 async function kicks(ready) {
   for (const [number, type, code] of ENDS) {
-    const errors = new peers.Arrivals();
+    const errors = new Arrivals();
     const user = await peers.user(ready, `kicked-${number}`);
     user.connection.addEventHandler('kicks', { onError: error => errors.push(error) });
     const bot = await peers.bot(ready, `ended-${number}`);
