@@ -1,9 +1,31 @@
--- Checks the configuration and an account's way to its cloud. What `moontide doctor` runs.
+-- Checks the configuration and the way to an account's cloud, and says what can be done there: `moontide doctor`.
 local moontide = require "moontide"
+
+--- What the account's cloud can do: for people what it can in one line, then a line for each thing that it cannot, or
+-- perhaps can.
+local function tell_capabilities(name, json)
+  local able = {}
+  local account = moontide.account(name)
+  for _, c in ipairs(account:capabilities()) do
+    if json then
+      print(moontide.json.encode { account = name, provider = account.provider, capability = c.name, can = c.can,
+        meaning = c.meaning, why = c.why })
+    elseif c.can == "yes" then
+      able[#able + 1] = c.name
+    end
+  end
+  if json then return end
+  print(("%s  %-20s %-8s %s"):format(name, "can", "", table.concat(able, " ")))
+  for _, answer in ipairs { "depends", "no" } do
+    for _, c in ipairs(account:capabilities()) do
+      if c.can == answer then print(("%s  %-20s %-8s %s"):format(name, "can " .. c.name, answer, c.why)) end
+    end
+  end
+end
 
 return moontide.script {
   name = "doctor",
-  summary = "Check configuration, name lookup, TLS, token, and which paid features are open.",
+  summary = "Check configuration, name lookup, TLS, token, which paid features are open; what the cloud can do.",
   category = { "reads" },
   args = {
     account = moontide.arg.string { short = "a", doc = "check this account; without it all of the configuration" },
@@ -23,6 +45,7 @@ return moontide.script {
         print(args.json and moontide.json.encode { account = name, name = check.name, result = check.result,
           detail = check.detail } or ("%s  %-20s %-8s %s"):format(name, check.name, check.result, check.detail))
       end
+      if ok then tell_capabilities(name, args.json) end
     end
     return status
   end,

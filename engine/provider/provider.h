@@ -5,6 +5,7 @@
 #define MT_PROVIDER_PROVIDER_H
 
 #include "model/message.h"
+#include "provider/capability.h"
 
 struct mt_arena;
 struct mt_loop;
@@ -129,8 +130,10 @@ struct mt_provider {
      */
     enum mt_rc (*normalise)(const struct mt_provider_account *account,
                             struct mt_conversation_ref *ref, bool *changed, struct mt_fault *fault);
-    /* "history", "history.until", "conversations.pinned", "delete.before", … */
-    bool (*can)(const struct mt_provider_account *account, const char *capability);
+    /* What the cloud can do, as far as it is known by now: what navigation or login announce
+     * changes the answer. Each verb says MT_ERR_UNSUPPORTED for what is NO here. */
+    struct mt_can_answer (*can)(const struct mt_provider_account *account,
+                                enum mt_capability capability);
     /* A message's fields from the bytes kept as raw, as the archive needs when it reads back. */
     enum mt_rc (*decode)(const struct mt_provider_account *account, const void *raw, size_t len,
                          struct mt_arena *arena, struct mt_message *out);

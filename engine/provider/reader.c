@@ -149,8 +149,11 @@ static bool copy_query(struct mt_reader *reader)
 
 static bool can_cut(const struct mt_reader *reader)
 {
-    return reader->query.oldest_first && reader->provider->can(reader->account, "history.since") &&
-           reader->provider->can(reader->account, "history.until");
+    const struct mt_provider *provider = reader->provider;
+
+    return reader->query.oldest_first &&
+           provider->can(reader->account, MT_CAPABILITY_HISTORY_SINCE).can != MT_CAN_NO &&
+           provider->can(reader->account, MT_CAPABILITY_HISTORY_UNTIL).can != MT_CAN_NO;
 }
 
 enum mt_rc mt_reader_start(struct mt_loop *loop, const struct mt_provider *provider,

@@ -281,7 +281,36 @@ static int account_conversation(lua_State *L)
 static int account_can(lua_State *L)
 {
     struct mt_lua_account *account = mt_lua_account_check(L, 1);
-    lua_pushboolean(L, account->provider->can(account->account, luaL_checkstring(L, 2)));
+    enum mt_capability capability = MT_CAPABILITY_HISTORY;
+    struct mt_fault fault;
+
+    if (mt_capability_find(luaL_checkstring(L, 2), &capability, &fault))
+        return mt_fault_raise(L, &fault);
+    struct mt_can_answer answer = account->provider->can(account->account, capability);
+    lua_pushboolean(L, answer.can != MT_CAN_NO);
+    lua_pushstring(L, answer.why); /* NULL: nil */
+    return 2;
+}
+
+static int account_capabilities(lua_State *L)
+{
+    struct mt_lua_account *account = mt_lua_account_check(L, 1);
+
+    lua_createtable(L, MT_CAPABILITIES_N, 0);
+    for (int i = 0; i < MT_CAPABILITIES_N; i++) {
+        enum mt_capability capability = (enum mt_capability)i;
+        struct mt_can_answer answer = account->provider->can(account->account, capability);
+        lua_createtable(L, 0, 4);
+        lua_pushstring(L, mt_capability_name(capability));
+        lua_setfield(L, -2, "name");
+        lua_pushstring(L, mt_capability_meaning(capability));
+        lua_setfield(L, -2, "meaning");
+        lua_pushstring(L, mt_can_name(answer.can));
+        lua_setfield(L, -2, "can");
+        lua_pushstring(L, answer.why);
+        lua_setfield(L, -2, "why");
+        lua_rawseti(L, -2, i + 1);
+    }
     return 1;
 }
 
@@ -308,6 +337,7 @@ void mt_bind_account(lua_State *L)
     static const luaL_Reg methods[] = {{"conversations", mt_lua_conversations},
                                        {"conversation", account_conversation},
                                        {"can", account_can},
+                                       {"capabilities", account_capabilities},
                                        {"doctor", mt_lua_doctor},
                                        {"delete_everything", mt_lua_delete_everything},
                                        {NULL, NULL}};

@@ -40,6 +40,11 @@ write_account it "$owner" 'token = env "NOT_SET_ANYWHERE"' >"$work/unset.lua"
 try "$m" conversations -c unset.lua -a it; check "an environment variable that is not set" $status 2 NOT_SET_ANYWHERE
 
 try "$m" export -a it -o archive; check "a first export" $status 0 "new messages"
+# What the cloud can do: the page says what the doctor says.
+try "$m" doctor -a it; check "the doctor says what can be done, and why not" $status 0 "can ultra" "no ultra groups"
+(cd "$work" && "$m" doctor -a it --json) | lua5.4 tests/cases/capabilities.lua >"$work/out" 2>&1
+check "docs/capabilities.md has what the doctor says" $? 0 "capabilities, 0 differ"
+
 write_account it "$owner" 'token = env "BAD_TOKEN"' >"$work/token.lua"
 try env BAD_TOKEN=nonsense-token-4712 "$m" conversations -c token.lua -a it
 check "a wrong token" $status 1 "auth."

@@ -5,7 +5,20 @@ local function check(name, ok) print((ok and "pass " or "fail ") .. name) end
 local account = moontide.account "it"
 check("account has its name", account.name == "it" and account.provider == "easemob")
 check("accounts lists the configuration", moontide.accounts()[1] == "it")
-check("account:can asks first", account:can "history" == true and account:can "nothing.such" == false)
+check("account:can asks first", account:can "history" == true and account:can "history.until" == true)
+local can, why = account:can "ultra"
+check("account:can says why not", account.provider ~= "easemob" or (can == false and why:find "ultra" ~= nil))
+local known, unknown = moontide.try(account.can, account, "history.untill")
+check("a capability that there is not names the nearest",
+  not known and unknown.code == "capability.unknown" and unknown.message:find("'history.until'", 1, true) ~= nil)
+local capabilities = account:capabilities()
+local consistent = #capabilities > 20
+for _, capability in ipairs(capabilities) do
+  local yes = account:can(capability.name)
+  consistent = consistent and yes == (capability.can ~= "no") and (capability.why == nil) == (capability.can == "yes")
+    and #capability.meaning > 0
+end
+check("account:capabilities lists what account:can says", consistent)
 
 local list, ids = {}, {}
 for conversation in account:conversations() do

@@ -344,40 +344,6 @@ enum mt_rc mt_em_normalise(const struct mt_provider_account *account,
     return MT_OK;
 }
 
-static bool account_can(const struct mt_provider_account *account, const char *capability)
-{
-    static const char *const list[] = {
-        "history",
-        "history.since",
-        "history.until",
-        "history.sender",
-        "history.kinds",
-        "conversations",
-        "conversations.pinned",
-        "conversations.marks",
-        "conversations.last",
-        "live",
-        "send",
-        "receipts",
-        "recall",
-        "edit",
-        "delete.ids",
-        "delete.before",
-        "delete.conversation",
-        "delete.all",
-        "pin",
-        "mark",
-        "readers",
-        "attachments",
-    };
-
-    (void)account;
-    for (size_t i = 0; i < sizeof list / sizeof list[0]; i++)
-        if (strcmp(list[i], capability) == 0)
-            return true;
-    return false;
-}
-
 static enum mt_rc account_decode(const struct mt_provider_account *account, const void *raw,
                                  size_t len, struct mt_arena *arena, struct mt_message *out)
 {
@@ -435,6 +401,6 @@ const struct mt_provider mt_provider_easemob = {
     .user = account_user,
     .appkey = account_appkey,
     .normalise = mt_em_normalise,
-    .can = account_can,
+    .can = mt_em_can,
     .decode = account_decode,
 };

@@ -155,6 +155,10 @@ void mt_em_session_discovered(struct mt_provider_account *account, enum mt_rc rc
 size_t mt_em_discovery_parse(const char *text, size_t len, bool plain, char hosts[][300],
                              size_t max, char websocket[300]);
 
+/* can.c */
+struct mt_can_answer mt_em_can(const struct mt_provider_account *account,
+                               enum mt_capability capability);
+
 /* verbs */
 enum mt_rc mt_em_login(struct mt_provider_account *account,
                        void (*done)(void *ud, enum mt_rc rc, const struct mt_fault *fault),

@@ -550,9 +550,17 @@ static void addresses_are_folded(void **state)
     ref.kind = MT_CONVERSATION_ULTRA;
     assert_int_equal(mt_provider_easemob.normalise(world.account, &ref, &changed, &fault),
                      MT_ERR_UNSUPPORTED);
-    assert_true(mt_provider_easemob.can(world.account, "history.until"));
-    assert_true(mt_provider_easemob.can(world.account, "delete.before"));
-    assert_false(mt_provider_easemob.can(world.account, "translate"));
+    for (size_t i = 0; i < MT_CAPABILITIES_N; i++) {
+        struct mt_can_answer answer = mt_provider_easemob.can(world.account, (enum mt_capability)i);
+
+        /* what a table forgets has no reason */
+        assert_true((answer.can == MT_CAN_YES) == (answer.why == NULL));
+    }
+    assert_int_equal(mt_provider_easemob.can(world.account, MT_CAPABILITY_HISTORY_UNTIL).can,
+                     MT_CAN_YES);
+    assert_int_equal(mt_provider_easemob.can(world.account, MT_CAPABILITY_DELETE_BEFORE).can,
+                     MT_CAN_DEPENDS);
+    assert_int_equal(mt_provider_easemob.can(world.account, MT_CAPABILITY_ULTRA).can, MT_CAN_NO);
     assert_ptr_equal(mt_provider_find("easemob"), &mt_provider_easemob);
     assert_null(mt_provider_find("other"));
     world_deinit(&world);

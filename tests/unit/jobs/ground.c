@@ -175,11 +175,12 @@ static void cancel(struct mt_provider_call *call)
     call->cancelled = true;
 }
 
-static bool can(const struct mt_provider_account *account, const char *capability)
+static struct mt_can_answer can(const struct mt_provider_account *account,
+                                enum mt_capability capability)
 {
     (void)account;
     (void)capability;
-    return true;
+    return (struct mt_can_answer){MT_CAN_YES, NULL};
 }
 
 static enum mt_rc normalise(const struct mt_provider_account *account,

@@ -275,10 +275,13 @@ static void cancel(struct mt_provider_call *call)
     call->cancelled = true;
 }
 
-static bool can(const struct mt_provider_account *account, const char *capability)
+static struct mt_can_answer can(const struct mt_provider_account *account,
+                                enum mt_capability capability)
 {
+    bool no = ((const struct cloud *)account)->no_bounds;
+
     (void)capability;
-    return !((const struct cloud *)account)->no_bounds;
+    return (struct mt_can_answer){no ? MT_CAN_NO : MT_CAN_YES, no ? "without bounds" : NULL};
 }
 
 const struct mt_provider cloud_provider = {

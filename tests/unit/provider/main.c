@@ -1,7 +1,8 @@
 /* The tests of the room provider. */
 int test_reader(void);
+int test_capability(void);
 
 int main(void)
 {
-    return test_reader();
+    return test_reader() + test_capability();
 }
