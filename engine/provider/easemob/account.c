@@ -245,6 +245,12 @@ static enum mt_rc account_open(struct mt_loop *loop, struct mt_http *http,
     account->form = -1;
     account->loop = loop;
     account->http = http;
+    account->calls = (struct mt_call_list){.loop = loop,
+                                           .account = account,
+                                           .retain = mt_em_account_retain,
+                                           .release = mt_em_account_release,
+                                           .ready = mt_em_session_ready,
+                                           .want = mt_em_session_want};
     account->rate_per_s = config->rate_per_s;
     account->timeout_ms = config->timeout_ms;
     account->name = mt_mem_strdup(config->name == NULL ? "" : config->name);
@@ -284,14 +290,7 @@ static void account_close(struct mt_provider_account *account)
     account->closed = true;
     mt_em_live_stop(account);
     mt_em_session_stop(account);
-    while (account->calls != NULL) {
-        struct mt_provider_call *call = account->calls;
-
-        if (call->http != NULL && !call->cancelled)
-            mt_http_cancel(call->http);
-        call->cancelled = true;
-        mt_em_call_end(call, MT_ERR_CANCELLED, NULL);
-    }
+    mt_call_cancel_all(&account->calls);
     mt_em_account_release(account);
 }
 
@@ -397,7 +396,7 @@ const struct mt_provider mt_provider_easemob = {
     .conversations = mt_em_conversations,
     .history = mt_em_history,
     .doctor = mt_em_doctor,
-    .cancel = mt_em_call_cancel,
+    .cancel = mt_call_cancel,
     .user = account_user,
     .appkey = account_appkey,
     .normalise = mt_em_normalise,

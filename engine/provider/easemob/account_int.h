@@ -1,13 +1,14 @@
 /* The account and its calls, as the files of this room see them.
  *
- * A call is one verb in progress. It waits for the session (service discovery and token), sends one
- * or several requests, and ends exactly once in finish. A request that the cloud answers with 401
+ * A call is one verb in progress (provider/call.h). It waits for the session (service discovery and
+ * token) and sends one or several requests. A request that the cloud answers with 401
  * makes the session renew the token once and is sent again; whatever else comes is given to the
  * call's answer. */
 #ifndef MT_EASEMOB_ACCOUNT_INT_H
 #define MT_EASEMOB_ACCOUNT_INT_H
 
 #include "http/http.h"
+#include "provider/call.h"
 #include "provider/easemob/faults_int.h"
 #include "provider/easemob/roaming_int.h"
 #include "provider/provider.h"
@@ -82,31 +83,20 @@ struct mt_provider_account {
     uint64_t listings_made;
     char *websocket;         /* as configured; NULL: discovery */
     struct mt_em_live *live; /* NULL: not live */
-    struct mt_provider_call *calls;
+    struct mt_call_list calls;
 };
 
-struct mt_provider_call {
-    struct mt_provider_account *account;
-    struct mt_provider_call *prev, *next;
-    /* Builds and sends the next request; called again to repeat it with a new token. */
-    void (*step)(struct mt_provider_call *call);
+/* A call that sends requests. */
+struct mt_em_call {
+    struct mt_provider_call life; /* first */
     /* What came, unless it was a 401 that a renewal cured. */
     void (*answer)(struct mt_provider_call *call, enum mt_rc rc,
                    const struct mt_http_response *response, const struct mt_fault *fault);
-    /* The session could not be had (default: the call fails). */
-    void (*refused)(struct mt_provider_call *call, const struct mt_fault *fault);
-    /* Tells the caller of the verb; called once. */
-    void (*finish)(struct mt_provider_call *call, enum mt_rc rc, const struct mt_fault *fault);
-    void (*release)(struct mt_provider_call *call); /* frees what the verb added; may be NULL */
-    void (*work)(struct mt_provider_call *call);    /* on the pool: mt_em_call_work */
-    void (*worked)(struct mt_provider_call *call);
     enum mt_em_feature feature; /* for the words of its faults */
     enum mt_http_retry retry;   /* default: safe */
     struct mt_http_call *http;
     struct mt_em_token *token; /* of the request on the wire */
-    bool linked, waiting, renewed, posted, ended, telling, cancelled;
-    enum mt_rc early_rc; /* result of a call that ended before anything was sent */
-    struct mt_fault early;
+    bool renewed;
 };
 
 /* account.c */
@@ -114,14 +104,7 @@ void mt_em_account_retain(struct mt_provider_account *account);
 void mt_em_account_release(struct mt_provider_account *account);
 void mt_em_account_set_api(struct mt_provider_account *account, const char *api);
 
-/* call.c: a call is allocated by its verb with mt_mem_calloc, the struct above first in it. */
-/* Both take the call over: when they fail (NOMEM) it is freed. Nothing is called back before they
- * returned. */
-enum mt_rc mt_em_call_start(struct mt_provider_account *account,
-                            struct mt_provider_call *call) MT_CHECKED;
-/* As start, but ends at the next turn with that result. */
-enum mt_rc mt_em_call_fail(struct mt_provider_account *account, struct mt_provider_call *call,
-                           enum mt_rc rc, const struct mt_fault *fault) MT_CHECKED;
+/* call.c: both for a struct mt_em_call. */
 /* path stands behind {api}/{org}/{app}; body NULL for none. A failure to send ends the call. */
 void mt_em_call_send(struct mt_provider_call *call, const char *method, const char *path,
                      const struct mt_buf *body);
@@ -129,14 +112,10 @@ void mt_em_call_send(struct mt_provider_call *call, const char *method, const ch
  * are). A path that begins with '/' stands behind {api}. progress gets the call. */
 void mt_em_call_request(struct mt_provider_call *call, const char *path,
                         const struct mt_http_request *request);
-/* Runs work(call) on the pool, then worked(call) on the loop, unless the call was cancelled. */
-void mt_em_call_work(struct mt_provider_call *call, void (*work)(struct mt_provider_call *call),
-                     void (*worked)(struct mt_provider_call *call));
-void mt_em_call_end(struct mt_provider_call *call, enum mt_rc rc, const struct mt_fault *fault);
-void mt_em_call_resume(struct mt_provider_call *call, enum mt_rc rc, const struct mt_fault *fault);
-void mt_em_call_cancel(struct mt_provider_call *call);
 
-/* session.c: makes the session and resumes every waiting call. */
+/* session.c */
+bool mt_em_session_ready(const struct mt_provider_account *account);
+/* Makes the session and resumes every waiting call. */
 void mt_em_session_want(struct mt_provider_account *account);
 /* The token of that generation was refused. True: a renewal is on its way (or done), the call shall
  * wait. */

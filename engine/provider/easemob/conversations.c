@@ -22,7 +22,7 @@ static const char *const form_names[] = {
 };
 
 struct list_call {
-    struct mt_provider_call base;
+    struct mt_em_call base;
     int limit;
     bool pinned_only, with_empty;
     int mark;
@@ -47,7 +47,7 @@ static int page_limit(const struct list_call *call)
 
 static void path_list(const struct list_call *call, struct mt_buf *path)
 {
-    const char *user = call->base.account->user_escaped;
+    const char *user = call->base.life.account->user_escaped;
 
     (void)mt_buf_appendf(path, "sdk/user/%s/user_channels/%s?limit=%d&cursor=", user,
                          call->mark >= 0 ? "mark/search" : "list", page_limit(call));
@@ -90,7 +90,7 @@ static void list_step(struct mt_provider_call *base)
 
         (void)mt_fault_set(&fault, MT_ERR_INVALID, "conversations.cursor",
                            "this is no cursor of a conversation list");
-        mt_em_call_end(base, MT_ERR_INVALID, &fault);
+        mt_call_end(base, MT_ERR_INVALID, &fault);
     } else {
         mt_em_call_send(base, "GET", path.data, NULL);
     }
@@ -117,7 +117,7 @@ static bool fall_back(struct list_call *call, const struct mt_fault *fault)
     if (call->fixed || call->form == MT_EM_FORM_OLD)
         return false;
     mt_log(MT_LOG_INFO, "easemob", "%s: the conversation list in the form '%s' is not offered (%s)",
-           call->base.account->name, form_names[call->form], fault->message);
+           call->base.life.account->name, form_names[call->form], fault->message);
     call->form = call->form == MT_EM_FORM_LIST ? MT_EM_FORM_PAGE : MT_EM_FORM_OLD;
     return true;
 }
@@ -150,7 +150,7 @@ static void add_warning(struct list_call *call)
 static enum mt_rc take_page(struct list_call *call, const struct mt_http_response *response,
                             struct mt_fault *fault)
 {
-    struct mt_provider_account *account = call->base.account;
+    struct mt_provider_account *account = call->base.life.account;
     struct mt_em_channels channels;
     char number[24];
     const char *next = NULL;
@@ -203,7 +203,7 @@ static void list_answer(struct mt_provider_call *base, enum mt_rc rc,
             rc = fault.kind;
         }
     }
-    mt_em_call_end(base, rc, &fault);
+    mt_call_end(base, rc, &fault);
 }
 
 static void list_finish(struct mt_provider_call *base, enum mt_rc rc, const struct mt_fault *fault)
@@ -226,7 +226,7 @@ static void list_release(struct mt_provider_call *base)
 static enum mt_rc choose_form(struct list_call *call, const struct mt_conversations_query *query,
                               struct mt_fault *fault)
 {
-    const struct mt_provider_account *account = call->base.account;
+    const struct mt_provider_account *account = call->base.life.account;
     bool marked = query->pinned_only || query->mark >= 0;
 
     call->form = MT_EM_FORM_LIST;
@@ -275,11 +275,11 @@ mt_em_conversations(struct mt_provider_account *account, const struct mt_convers
         *out = NULL;
     if (call == NULL)
         return MT_ERR_NOMEM;
-    call->base.account = account;
-    call->base.step = list_step;
+    call->base.life.account = account;
+    call->base.life.step = list_step;
     call->base.answer = list_answer;
-    call->base.finish = list_finish;
-    call->base.release = list_release;
+    call->base.life.finish = list_finish;
+    call->base.life.release = list_release;
     call->base.feature = MT_EM_FEATURE_CONVERSATIONS;
     call->limit = query->limit;
     call->pinned_only = query->pinned_only;
@@ -293,14 +293,14 @@ mt_em_conversations(struct mt_provider_account *account, const struct mt_convers
         mt_em_listing_retain(call->listing);
     call->asked = call->arena != NULL ? mt_arena_strdup(call->arena, theirs) : NULL;
     if (call->listing == NULL || call->asked == NULL) {
-        list_release(&call->base);
+        list_release(&call->base.life);
         mt_mem_free(call);
         return MT_ERR_NOMEM;
     }
     rc = choose_form(call, query, &fault);
-    rc = rc == MT_OK ? mt_em_call_start(account, &call->base)
-                     : mt_em_call_fail(account, &call->base, rc, &fault);
+    rc = rc == MT_OK ? mt_call_start(&account->calls, &call->base.life)
+                     : mt_call_fail(&account->calls, &call->base.life, rc, &fault);
     if (rc == MT_OK && out != NULL)
-        *out = &call->base;
+        *out = &call->base.life;
     return rc;
 }

@@ -16,7 +16,7 @@
 enum step { STEP_LIST, STEP_PAGE, STEP_OLD, STEP_HISTORY };
 
 struct doctor_call {
-    struct mt_provider_call base;
+    struct mt_em_call base;
     enum step step;
     bool told_session;
     bool open[3];               /* forms of the conversation list */
@@ -45,7 +45,7 @@ static void failed(struct doctor_call *call, const char *name, const struct mt_f
 
 static void tell_configuration(struct doctor_call *call)
 {
-    const struct mt_provider_account *account = call->base.account;
+    const struct mt_provider_account *account = call->base.life.account;
     char detail[MT_FAULT_MESSAGE_MAX];
 
     snprintf(detail, sizeof detail, "appkey %s, user %s, %s%s%s, %s", account->appkey,
@@ -58,7 +58,7 @@ static void tell_configuration(struct doctor_call *call)
 
 static void tell_reached(struct doctor_call *call)
 {
-    const struct mt_provider_account *account = call->base.account;
+    const struct mt_provider_account *account = call->base.life.account;
     char detail[sizeof account->api + 64];
 
     snprintf(detail, sizeof detail, "%s answers%s", account->api,
@@ -69,7 +69,7 @@ static void tell_reached(struct doctor_call *call)
 /* What the making of the session showed, whether it succeeded or not. */
 static void tell_session(struct doctor_call *call, const struct mt_fault *fault)
 {
-    struct mt_provider_account *account = call->base.account;
+    struct mt_provider_account *account = call->base.life.account;
     bool discovering = account->session.ended_in == MT_EM_STAGE_DISCOVERY && fault != NULL &&
                        !account->session.discovered;
     bool unreachable =
@@ -101,7 +101,7 @@ static void tell_session(struct doctor_call *call, const struct mt_fault *fault)
 
 static void tell_token(struct doctor_call *call, const struct mt_fault *fault)
 {
-    struct mt_provider_account *account = call->base.account;
+    struct mt_provider_account *account = call->base.life.account;
     bool refused = fault != NULL && fault->kind == MT_ERR_AUTH;
 
     if (fault != NULL && (fault->kind == MT_ERR_NETWORK || fault->kind == MT_ERR_TIMEOUT)) {
@@ -138,7 +138,7 @@ static void tell_lists(struct doctor_call *call)
 
 static void tell_clock(struct doctor_call *call)
 {
-    const struct mt_em_session *session = &call->base.account->session;
+    const struct mt_em_session *session = &call->base.life.account->session;
     int64_t ahead = session->date_local_ms - session->date_ms;
     int64_t distance = ahead < 0 ? -ahead : ahead;
     char text[MT_TIME_RFC3339_LEN];
@@ -205,7 +205,7 @@ static void doctor_ended(struct doctor_call *call)
 {
     struct mt_fault fault = call->first;
 
-    mt_em_call_end(&call->base, fault.kind, &fault);
+    mt_call_end(&call->base.life, fault.kind, &fault);
 }
 
 /* False: nothing further can succeed. */
@@ -298,16 +298,16 @@ enum mt_rc mt_em_doctor(struct mt_provider_account *account,
         *out = NULL;
     if (call == NULL)
         return MT_ERR_NOMEM;
-    call->base.step = doctor_step;
+    call->base.life.step = doctor_step;
     call->base.answer = doctor_answer;
-    call->base.refused = doctor_refused;
-    call->base.finish = doctor_finish;
+    call->base.life.refused = doctor_refused;
+    call->base.life.finish = doctor_finish;
     call->base.feature = MT_EM_FEATURE_CONVERSATIONS;
     call->each = each;
     call->done = done;
     call->ud = ud;
-    rc = mt_em_call_start(account, &call->base);
+    rc = mt_call_start(&account->calls, &call->base.life);
     if (rc == MT_OK && out != NULL)
-        *out = &call->base;
+        *out = &call->base.life;
     return rc;
 }

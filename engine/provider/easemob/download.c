@@ -19,7 +19,7 @@
 #define MAX_BYTES      ((int64_t)4 << 30)
 
 struct download {
-    struct mt_provider_call call; /* first */
+    struct mt_em_call call; /* first */
     mt_progress_fn *progress;
     mt_downloaded_fn *done;
     void *ud;
@@ -163,7 +163,7 @@ static void stored(struct mt_provider_call *call)
     } else if (d->err != 0) {
         (void)mt_fs_fault(&fault, d->err, d->verb, d->path);
     }
-    mt_em_call_end(call, fault.kind, fault.kind != MT_OK ? &fault : NULL);
+    mt_call_end(call, fault.kind, fault.kind != MT_OK ? &fault : NULL);
 }
 
 static enum mt_rc refuse(struct mt_fault *fault, enum mt_rc kind, const char *code, int type,
@@ -206,11 +206,11 @@ static void download_answer(struct mt_provider_call *call, enum mt_rc rc,
         d->bytes = response->sink_bytes;
         snprintf(d->sha256, sizeof d->sha256, "%s", response->sink_sha256);
         d->discard = response->status != 200 || (d->want_bytes > 0 && d->bytes != d->want_bytes);
-        mt_em_call_work(call, store, stored);
+        mt_call_work(call, store, stored);
         return;
     }
     rc = judge(rc, response, cause, &fault);
-    mt_em_call_end(call, rc, &fault);
+    mt_call_end(call, rc, &fault);
 }
 
 /* ---------------------------------------------------------------- the call */
@@ -219,7 +219,7 @@ static void on_progress(void *ud, int64_t done_bytes, int64_t total_bytes)
 {
     struct download *d = ud;
 
-    if (d->progress != NULL && !d->call.ended)
+    if (d->progress != NULL && !d->call.life.ended)
         d->progress(d->ud, done_bytes, total_bytes > 0 ? total_bytes : d->want_bytes);
 }
 
@@ -287,19 +287,19 @@ enum mt_rc mt_em_download(struct mt_provider_account *account, const struct mt_d
 
     if (d == NULL)
         return MT_ERR_NOMEM;
-    d->call.step = download_step;
+    d->call.life.step = download_step;
     d->call.answer = download_answer;
-    d->call.finish = download_finish;
-    d->call.release = download_release;
+    d->call.life.finish = download_finish;
+    d->call.life.release = download_release;
     d->call.feature = MT_EM_FEATURE_FILES;
     d->progress = progress;
     d->done = done;
     d->ud = ud;
     d->max_bytes = what->max_bytes > 0 ? what->max_bytes : MAX_BYTES;
-    *out = &d->call;
+    *out = &d->call.life;
     enum mt_rc rc = take_address(d, what, &fault);
     if (rc == MT_OK && !name_files(d, what->path))
         rc = mt_fault_set(&fault, MT_ERR_NOMEM, "memory", "out of memory");
-    return rc != MT_OK ? mt_em_call_fail(account, &d->call, rc, &fault)
-                       : mt_em_call_start(account, &d->call);
+    return rc != MT_OK ? mt_call_fail(&account->calls, &d->call.life, rc, &fault)
+                       : mt_call_start(&account->calls, &d->call.life);
 }

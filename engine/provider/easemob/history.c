@@ -9,14 +9,14 @@
 #include <string.h>
 
 struct login_call {
-    struct mt_provider_call base;
+    struct mt_em_call base;
     void (*done)(void *ud, enum mt_rc rc, const struct mt_fault *fault);
     void *ud;
 };
 
 static void login_step(struct mt_provider_call *base)
 {
-    mt_em_call_end(base, MT_OK, NULL);
+    mt_call_end(base, MT_OK, NULL);
 }
 
 static void login_finish(struct mt_provider_call *base, enum mt_rc rc, const struct mt_fault *fault)
@@ -37,19 +37,19 @@ enum mt_rc mt_em_login(struct mt_provider_account *account,
         *out = NULL;
     if (call == NULL)
         return MT_ERR_NOMEM;
-    call->base.step = login_step;
-    call->base.finish = login_finish;
+    call->base.life.step = login_step;
+    call->base.life.finish = login_finish;
     call->base.feature = MT_EM_FEATURE_LOGIN;
     call->done = done;
     call->ud = ud;
-    rc = mt_em_call_start(account, &call->base);
+    rc = mt_call_start(&account->calls, &call->base.life);
     if (rc == MT_OK && out != NULL)
-        *out = &call->base;
+        *out = &call->base.life;
     return rc;
 }
 
 struct history_call {
-    struct mt_provider_call base;
+    struct mt_em_call base;
     struct mt_history_query query; /* its pointers lead into strings */
     struct mt_arena *strings;
     struct mt_arena *arena; /* the page's, unless the caller lent one */
@@ -96,7 +96,7 @@ static void history_answer(struct mt_provider_call *base, enum mt_rc rc,
     rc = mt_em_roaming_parse(&account->decoder, &call->query, response->body, response->body_len,
                              &account->bounds, call->sent_start, arena, &call->page, &fault);
 out:
-    mt_em_call_end(base, rc, &fault);
+    mt_call_end(base, rc, &fault);
 }
 
 static void history_finish(struct mt_provider_call *base, enum mt_rc rc,
@@ -162,24 +162,24 @@ enum mt_rc mt_em_history(struct mt_provider_account *account, const struct mt_hi
         *out = NULL;
     if (call == NULL)
         return MT_ERR_NOMEM;
-    call->base.step = history_step;
+    call->base.life.step = history_step;
     call->base.answer = history_answer;
-    call->base.finish = history_finish;
-    call->base.release = history_release;
+    call->base.life.finish = history_finish;
+    call->base.life.release = history_release;
     call->base.feature = MT_EM_FEATURE_HISTORY;
     call->done = done;
     call->ud = ud;
     if (copy_query(call, query) != MT_OK) {
-        history_release(&call->base);
+        history_release(&call->base.life);
         mt_mem_free(call);
         return MT_ERR_NOMEM;
     }
     rc = mt_em_normalise(account, &call->query.conversation, NULL, &fault);
     if (rc == MT_OK)
         rc = mt_em_roaming_check(&call->query, &fault);
-    rc = rc == MT_OK ? mt_em_call_start(account, &call->base)
-                     : mt_em_call_fail(account, &call->base, rc, &fault);
+    rc = rc == MT_OK ? mt_call_start(&account->calls, &call->base.life)
+                     : mt_call_fail(&account->calls, &call->base.life, rc, &fault);
     if (rc == MT_OK && out != NULL)
-        *out = &call->base;
+        *out = &call->base.life;
     return rc;
 }

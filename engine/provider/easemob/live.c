@@ -224,7 +224,7 @@ struct entering {
 
 static void enter_step(struct mt_provider_call *call)
 {
-    mt_em_call_end(call, MT_OK, NULL);
+    mt_call_end(call, MT_OK, NULL);
 }
 
 static void entered(struct mt_provider_call *call, enum mt_rc rc, const struct mt_fault *fault)
@@ -253,9 +253,8 @@ static void enter(struct mt_em_live *live)
         entering->live = live;
         entering->call.step = enter_step;
         entering->call.finish = entered;
-        entering->call.feature = MT_EM_FEATURE_LOGIN;
         live->entering = &entering->call;
-        if (!mt_em_call_start(live->account, &entering->call))
+        if (!mt_call_start(&live->account->calls, &entering->call))
             return;
         live->entering = NULL;
     }
@@ -520,7 +519,7 @@ void mt_em_live_stop(struct mt_provider_account *account)
     account->live = NULL;
     if (live->entering) {
         ((struct entering *)live->entering)->live = NULL;
-        mt_em_call_cancel(live->entering);
+        mt_call_cancel(live->entering);
     }
     for (struct mt_em_batch *batch = live->batches; batch; batch = batch->next)
         batch->live = NULL;

@@ -46,7 +46,7 @@ static void fail(struct mt_em_send *send, enum mt_rc rc, const char *code, const
     struct mt_fault fault;
 
     (void)mt_fault_set(&fault, rc, code, "%s: %s", send->call.account->name, text);
-    mt_em_call_end(&send->call, rc, &fault);
+    mt_call_end(&send->call, rc, &fault);
 }
 
 static void put_on_wire(struct mt_em_live *live, struct mt_em_send *send)
@@ -116,8 +116,8 @@ static enum mt_rc start(struct mt_provider_account *account, struct mt_em_send *
 {
     if (out)
         *out = &send->call;
-    return rc ? mt_em_call_fail(account, &send->call, rc, fault)
-              : mt_em_call_start(account, &send->call);
+    return rc ? mt_call_fail(&account->calls, &send->call, rc, fault)
+              : mt_call_start(&account->calls, &send->call);
 }
 
 enum mt_rc mt_em_live_send(struct mt_provider_account *account, const struct mt_outgoing *message,
@@ -171,7 +171,7 @@ void mt_em_live_answer(struct mt_em_live *live, const Easemob__Pb__CommSyncDL *d
         return; /* late: it was told as unknown */
     if (code) {
         enum mt_rc rc = mt_em_answer_fault(code, status->reason, &fault);
-        mt_em_call_end(&send->call, rc, &fault);
+        mt_call_end(&send->call, rc, &fault);
         return;
     }
     send->result.id = dl->has_serverid ? dl->serverid : 0;
@@ -182,7 +182,7 @@ void mt_em_live_answer(struct mt_em_live *live, const Easemob__Pb__CommSyncDL *d
         mt_em_room_entered(live, send->room);
     else if (send->room)
         mt_em_room_left(live, send->room);
-    mt_em_call_end(&send->call, MT_OK, NULL);
+    mt_call_end(&send->call, MT_OK, NULL);
 }
 
 void mt_em_live_flush(struct mt_em_live *live)

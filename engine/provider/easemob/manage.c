@@ -11,7 +11,7 @@
 #include <string.h>
 
 struct manage_call {
-    struct mt_provider_call base;
+    struct mt_em_call base;
     const char *method;
     struct mt_buf path; /* with its query, which the resource is added to */
     struct mt_buf body;
@@ -63,15 +63,16 @@ static void manage_answer(struct mt_provider_call *base, enum mt_rc rc,
     struct mt_fault own = {.kind = MT_OK};
 
     if (rc == MT_OK && response->status == 200) {
-        mt_em_call_end(base, MT_OK, NULL);
+        mt_call_end(base, MT_OK, NULL);
         return;
     }
-    rc = mt_em_fault_http(&own, base->feature, rc, response, fault);
-    if (base->retry == MT_HTTP_RETRY_NEVER && (rc == MT_ERR_NETWORK || rc == MT_ERR_TIMEOUT))
+    rc = mt_em_fault_http(&own, ((struct mt_em_call *)base)->feature, rc, response, fault);
+    if (((struct mt_em_call *)base)->retry == MT_HTTP_RETRY_NEVER &&
+        (rc == MT_ERR_NETWORK || rc == MT_ERR_TIMEOUT))
         rc = mt_fault_set(&own, rc, "delete.unknown",
                           "no answer came: it may have been deleted or not, and is not asked for "
                           "again by itself");
-    mt_em_call_end(base, rc, &own);
+    mt_call_end(base, rc, &own);
 }
 
 static struct manage_call *manage_new(const char *method, mt_done_fn *done, void *ud)
@@ -80,10 +81,10 @@ static struct manage_call *manage_new(const char *method, mt_done_fn *done, void
 
     if (!call)
         return NULL;
-    call->base.step = manage_step;
+    call->base.life.step = manage_step;
     call->base.answer = manage_answer;
-    call->base.finish = manage_finish;
-    call->base.release = manage_release;
+    call->base.life.finish = manage_finish;
+    call->base.life.release = manage_release;
     call->base.feature = MT_EM_FEATURE_MANAGE;
     call->method = method;
     call->done = done;
@@ -105,10 +106,10 @@ static enum mt_rc manage_start(struct mt_provider_account *account, struct manag
                           "request.too_long", "the request is too long");
         fault = &own;
     }
-    rc = rc ? mt_em_call_fail(account, &call->base, rc, fault)
-            : mt_em_call_start(account, &call->base);
+    rc = rc ? mt_call_fail(&account->calls, &call->base.life, rc, fault)
+            : mt_call_start(&account->calls, &call->base.life);
     if (out)
-        *out = rc ? NULL : &call->base;
+        *out = rc ? NULL : &call->base.life;
     return rc;
 }
 

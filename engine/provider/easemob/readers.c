@@ -15,7 +15,7 @@
 #define CURSOR_MAX 512
 
 struct readers_call {
-    struct mt_provider_call base;
+    struct mt_em_call base;
     struct mt_buf path;
     struct mt_arena *arena;
     struct mt_readers_page page;
@@ -109,11 +109,11 @@ static void readers_answer(struct mt_provider_call *base, enum mt_rc rc,
     struct mt_fault own = {.kind = MT_OK};
 
     if (rc || response->status != 200)
-        rc = mt_em_fault_http(&own, base->feature, rc, response, fault);
+        rc = mt_em_fault_http(&own, ((struct mt_em_call *)base)->feature, rc, response, fault);
     else
         rc =
             mt_em_readers_parse(response->body, response->body_len, call->arena, &call->page, &own);
-    mt_em_call_end(base, rc, &own);
+    mt_call_end(base, rc, &own);
 }
 
 enum mt_rc mt_em_readers(struct mt_provider_account *account,
@@ -126,10 +126,10 @@ enum mt_rc mt_em_readers(struct mt_provider_account *account,
 
     if (!call)
         return MT_ERR_NOMEM;
-    call->base.step = readers_step;
+    call->base.life.step = readers_step;
     call->base.answer = readers_answer;
-    call->base.finish = readers_finish;
-    call->base.release = readers_release;
+    call->base.life.finish = readers_finish;
+    call->base.life.release = readers_release;
     call->base.feature = MT_EM_FEATURE_READERS;
     call->done = done;
     call->ud = ud;
@@ -147,9 +147,9 @@ enum mt_rc mt_em_readers(struct mt_provider_account *account,
     (void)mt_http_escape(&call->path, cursor ? cursor : "");
     if (!rc && call->path.failed)
         rc = mt_fault_set(&fault, call->path.failed, "request.too_long", "the request is too long");
-    rc = rc ? mt_em_call_fail(account, &call->base, rc, &fault)
-            : mt_em_call_start(account, &call->base);
+    rc = rc ? mt_call_fail(&account->calls, &call->base.life, rc, &fault)
+            : mt_call_start(&account->calls, &call->base.life);
     if (out)
-        *out = rc ? NULL : &call->base;
+        *out = rc ? NULL : &call->base.life;
     return rc;
 }

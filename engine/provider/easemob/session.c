@@ -45,27 +45,6 @@ static enum mt_rc set_token(struct mt_provider_account *account, const char *byt
     return MT_OK;
 }
 
-/* Resumes the calls that wait. Each may end, start others or close the account: the list is read
- * anew every time. */
-static void wake(struct mt_provider_account *account, enum mt_rc rc, const struct mt_fault *fault)
-{
-    struct mt_fault copy = {.kind = MT_OK};
-
-    if (fault != NULL)
-        copy = *fault;
-    mt_em_account_retain(account);
-    for (;;) {
-        struct mt_provider_call *call = account->calls;
-
-        while (call != NULL && !call->waiting)
-            call = call->next;
-        if (call == NULL)
-            break;
-        mt_em_call_resume(call, rc, &copy);
-    }
-    mt_em_account_release(account);
-}
-
 static void ended(struct mt_provider_account *account, enum mt_rc rc, const struct mt_fault *fault)
 {
     struct mt_em_session *session = &account->session;
@@ -79,7 +58,7 @@ static void ended(struct mt_provider_account *account, enum mt_rc rc, const stru
         session->refused = session->ended_in == MT_EM_STAGE_LOGIN &&
                            (rc == MT_ERR_AUTH || rc == MT_ERR_NOT_FOUND || rc == MT_ERR_DENIED);
     }
-    wake(account, rc, fault);
+    mt_call_wake(&account->calls, rc, fault);
 }
 
 static enum mt_rc read_token(struct mt_provider_account *account,
@@ -246,6 +225,11 @@ void mt_em_session_discovered(struct mt_provider_account *account, enum mt_rc rc
     have_host(account);
 }
 
+bool mt_em_session_ready(const struct mt_provider_account *account)
+{
+    return account->session.token != NULL && account->session.stage == MT_EM_STAGE_NONE;
+}
+
 void mt_em_session_want(struct mt_provider_account *account)
 {
     struct mt_em_session *session = &account->session;
@@ -253,11 +237,11 @@ void mt_em_session_want(struct mt_provider_account *account)
     if (session->stage != MT_EM_STAGE_NONE)
         return; /* on its way: it wakes whoever waits */
     if (session->token != NULL && session->discovered) {
-        wake(account, MT_OK, NULL);
+        mt_call_wake(&account->calls, MT_OK, NULL);
     } else if (session->refused) {
         struct mt_fault fault = session->fault;
 
-        wake(account, fault.kind, &fault);
+        mt_call_wake(&account->calls, fault.kind, &fault);
     } else if (session->discovered) {
         have_host(account);
     } else {

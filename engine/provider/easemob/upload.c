@@ -28,15 +28,15 @@ enum stage { LOOK, PLAIN, INIT, PARTS, COMPLETE, FINISHED };
 struct upload;
 
 struct part {
-    struct mt_provider_call call; /* first */
-    struct upload *upload;        /* NULL: nobody waits any more */
+    struct mt_em_call call; /* first */
+    struct upload *upload;  /* NULL: nobody waits any more */
     struct part *next;
     unsigned number; /* from 1 on */
     int64_t offset, length, sent;
 };
 
 struct upload {
-    struct mt_provider_call call; /* first */
+    struct mt_em_call call; /* first */
     enum stage stage;
     struct mt_arena *arena; /* the caller's */
     struct mt_value *attachment;
@@ -66,7 +66,7 @@ static void fail(struct upload *u, enum mt_rc kind, const char *code, const char
     (void)mt_fault_set(&fault, kind, code, "%s: %s", u->filename, text);
     if (kind != MT_ERR_NOMEM)
         fault.provider_code = MT_EM_TYPE_UPLOAD;
-    mt_em_call_end(&u->call, kind, &fault);
+    mt_call_end(&u->call.life, kind, &fault);
 }
 
 /* What came is not the 200 that was hoped for. */
@@ -82,9 +82,9 @@ static void fail_answer(struct mt_provider_call *call, enum mt_rc rc,
         fault.http_status = 413;
         fault.provider_code = MT_EM_TYPE_UPLOAD;
     } else {
-        rc = mt_em_fault_http(&fault, call->feature, rc, response, cause);
+        rc = mt_em_fault_http(&fault, ((struct mt_em_call *)call)->feature, rc, response, cause);
     }
-    mt_em_call_end(call, rc, &fault);
+    mt_call_end(call, rc, &fault);
 }
 
 static bool is_200(enum mt_rc rc, const struct mt_http_response *response)
@@ -116,7 +116,7 @@ static void take_name(struct upload *u, const struct mt_http_response *response)
     const struct mt_json *first = entity(response, &root);
     const char *uuid = mt_json_str(mt_json_get(first, "uuid"));
     const char *secret = mt_json_str(mt_json_get(first, "share-secret"));
-    const struct mt_provider_account *account = u->call.account;
+    const struct mt_provider_account *account = u->call.life.account;
     struct mt_em_map map;
     char remote[MT_EM_URL_MAX];
 
@@ -138,7 +138,7 @@ static void take_name(struct upload *u, const struct mt_http_response *response)
     }
     *u->attachment = mt_em_map_end(&map);
     u->stage = FINISHED;
-    mt_em_call_end(&u->call, MT_OK, NULL);
+    mt_call_end(&u->call.life, MT_OK, NULL);
 }
 
 /* ---------------------------------------------------------------- in one request */
@@ -149,7 +149,7 @@ static void plain_progress(void *ud, int64_t done_bytes, int64_t total_bytes)
     int64_t done = done_bytes - u->head_len;
 
     (void)total_bytes;
-    if (u->progress != NULL && !u->call.ended)
+    if (u->progress != NULL && !u->call.life.ended)
         u->progress(u->ud, done < 0 ? 0 : done > u->size ? u->size : done, u->size);
 }
 
@@ -235,7 +235,7 @@ static void send_plain(struct upload *u)
     }
     snprintf(path, sizeof path, "chatfiles?%s", u->target);
     if (rc == MT_OK)
-        mt_em_call_request(&u->call, path, &request);
+        mt_em_call_request(&u->call.life, path, &request);
     else
         fail(u, rc, "memory", "the request could not be built");
     mt_buf_deinit(&head);
@@ -250,7 +250,7 @@ static void tell_parts(struct upload *u)
 {
     int64_t sum = u->done_bytes;
 
-    if (u->progress == NULL || u->call.ended)
+    if (u->progress == NULL || u->call.life.ended)
         return;
     for (const struct part *part = u->parts; part != NULL; part = part->next)
         sum += part->sent;
@@ -278,7 +278,7 @@ static void part_step(struct mt_provider_call *call)
     struct mt_buf head, tail;
 
     if (u == NULL) {
-        mt_em_call_end(call, MT_ERR_CANCELLED, NULL);
+        mt_call_end(call, MT_ERR_CANCELLED, NULL);
         return;
     }
     mt_buf_init(&head, FRAME_MAX);
@@ -312,7 +312,7 @@ static void part_step(struct mt_provider_call *call)
     if (rc == MT_OK)
         mt_em_call_request(call, path, &request);
     else
-        mt_em_call_end(call, rc, NULL);
+        mt_call_end(call, rc, NULL);
     mt_buf_deinit(&head);
     mt_buf_deinit(&tail);
 }
@@ -321,7 +321,7 @@ static void part_answer(struct mt_provider_call *call, enum mt_rc rc,
                         const struct mt_http_response *response, const struct mt_fault *fault)
 {
     if (is_200(rc, response))
-        mt_em_call_end(call, MT_OK, NULL);
+        mt_call_end(call, MT_OK, NULL);
     else
         fail_answer(call, rc, response, fault);
 }
@@ -334,7 +334,7 @@ static void send_complete(struct upload *u)
     snprintf(path, sizeof path, "sdk/chatfiles/part-upload/%s?restrict-access=true&%s%s%s%s%s",
              u->uuid, u->target, u->width[0] != '\0' ? "&thumbnail-width=" : "", u->width,
              u->height[0] != '\0' ? "&thumbnail-height=" : "", u->height);
-    mt_em_call_send(&u->call, "POST", path, NULL);
+    mt_em_call_send(&u->call.life, "POST", path, NULL);
 }
 
 static void part_finish(struct mt_provider_call *call, enum mt_rc rc, const struct mt_fault *fault)
@@ -355,7 +355,7 @@ static void part_finish(struct mt_provider_call *call, enum mt_rc rc, const stru
             why = *fault;
         else
             (void)mt_fault_set(&why, rc, "upload.failed", "a part could not be sent");
-        mt_em_call_end(&u->call, rc, &why);
+        mt_call_end(&u->call.life, rc, &why);
         return;
     }
     u->parts_done++;
@@ -373,14 +373,14 @@ static bool start_part(struct upload *u)
 
     if (part == NULL)
         return false;
-    part->call.step = part_step;
+    part->call.life.step = part_step;
     part->call.answer = part_answer;
-    part->call.finish = part_finish;
+    part->call.life.finish = part_finish;
     part->call.feature = MT_EM_FEATURE_FILES;
     part->number = ++u->parts_begun;
     part->offset = (int64_t)(part->number - 1) * u->part_bytes;
     part->length = u->size - part->offset < u->part_bytes ? u->size - part->offset : u->part_bytes;
-    if (mt_em_call_start(u->call.account, &part->call) != MT_OK)
+    if (mt_call_start(&u->call.life.account->calls, &part->call.life) != MT_OK)
         return false; /* and freed */
     part->upload = u;
     part->next = u->parts;
@@ -445,7 +445,7 @@ static void abort_answer(struct mt_provider_call *call, enum mt_rc rc,
     (void)rc;
     (void)response;
     (void)fault;
-    mt_em_call_end(call, MT_OK, NULL); /* what the cloud keeps then is its own business */
+    mt_call_end(call, MT_OK, NULL); /* what the cloud keeps then is its own business */
 }
 
 static void abort_finish(struct mt_provider_call *call, enum mt_rc rc, const struct mt_fault *fault)
@@ -461,18 +461,18 @@ static void abort_parts(struct upload *u)
         struct part *part = u->parts;
         u->parts = part->next;
         part->upload = NULL;
-        mt_em_call_cancel(&part->call);
+        mt_call_cancel(&part->call.life);
     }
     struct upload *dead =
-        u->uuid[0] == '\0' || u->call.account->closed ? NULL : mt_mem_calloc(1, sizeof *dead);
+        u->uuid[0] == '\0' || u->call.life.account->closed ? NULL : mt_mem_calloc(1, sizeof *dead);
     if (dead == NULL)
         return;
     memcpy(dead->uuid, u->uuid, sizeof dead->uuid);
-    dead->call.step = abort_step;
+    dead->call.life.step = abort_step;
     dead->call.answer = abort_answer;
-    dead->call.finish = abort_finish;
+    dead->call.life.finish = abort_finish;
     dead->call.feature = MT_EM_FEATURE_FILES;
-    (void)!mt_em_call_start(u->call.account, &dead->call);
+    (void)!mt_call_start(&u->call.life.account->calls, &dead->call.life);
 }
 
 /* ---------------------------------------------------------------- the call */
@@ -501,10 +501,10 @@ static void judge(struct mt_provider_call *call)
     if (u->err == ENOENT || u->err == ENOTDIR) {
         (void)mt_fault_set(&fault, MT_ERR_NOT_FOUND, "file.missing", "there is no file %.180s",
                            u->path);
-        mt_em_call_end(call, fault.kind, &fault);
+        mt_call_end(call, fault.kind, &fault);
     } else if (u->err != 0) {
         (void)mt_fs_fault(&fault, u->err, "read", u->path);
-        mt_em_call_end(call, fault.kind, &fault);
+        mt_call_end(call, fault.kind, &fault);
     } else if (!u->is_file) {
         fail(u, MT_ERR_INVALID, "file.kind", "it is not a file");
     } else if (u->size == 0) {
@@ -526,7 +526,7 @@ static void upload_step(struct mt_provider_call *call)
     switch (u->stage) {
     case LOOK:
         if (u->path != NULL)
-            mt_em_call_work(call, look, judge);
+            mt_call_work(call, look, judge);
         else
             send_plain(u);
         break;
@@ -551,7 +551,7 @@ static void upload_answer(struct mt_provider_call *call, enum mt_rc rc,
     struct upload *u = (struct upload *)call;
 
     if (is_200(rc, response)) {
-        call->renewed = false; /* a token may end once between two requests */
+        u->call.renewed = false; /* a token may end once between two requests */
         if (u->stage == INIT)
             take_init(u, response);
         else
@@ -629,22 +629,22 @@ enum mt_rc mt_em_upload(struct mt_provider_account *account,
 
     if (u == NULL)
         return MT_ERR_NOMEM;
-    u->call.step = upload_step;
+    u->call.life.step = upload_step;
     u->call.answer = upload_answer;
-    u->call.finish = upload_finish;
-    u->call.release = upload_release;
+    u->call.life.finish = upload_finish;
+    u->call.life.release = upload_release;
     u->call.feature = MT_EM_FEATURE_FILES;
     u->arena = arena;
     u->attachment = attachment;
     u->progress = progress;
     u->done = done;
     u->ud = ud;
-    *out = &u->call;
+    *out = &u->call.life;
     if (conversation->kind > MT_CONVERSATION_ROOM) {
         enum mt_rc rc = mt_fault_set(&fault, MT_ERR_UNSUPPORTED, "conversation.kind",
                                      "Easemob has no %s conversations",
                                      mt_conversation_kind_name(conversation->kind));
-        return mt_em_call_fail(account, &u->call, rc, &fault);
+        return mt_call_fail(&account->calls, &u->call.life, rc, &fault);
     }
     if (what->thumbnail_width > 0)
         snprintf(u->width, sizeof u->width, "%d", what->thumbnail_width);
@@ -652,7 +652,7 @@ enum mt_rc mt_em_upload(struct mt_provider_account *account,
         snprintf(u->height, sizeof u->height, "%d", what->thumbnail_height);
     if (!take_source(u, what) || !take_target(u, conversation)) {
         enum mt_rc rc = mt_fault_set(&fault, MT_ERR_NOMEM, "memory", "out of memory");
-        return mt_em_call_fail(account, &u->call, rc, &fault);
+        return mt_call_fail(&account->calls, &u->call.life, rc, &fault);
     }
-    return mt_em_call_start(account, &u->call);
+    return mt_call_start(&account->calls, &u->call.life);
 }
