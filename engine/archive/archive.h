@@ -8,7 +8,7 @@
 #ifndef MT_ARCHIVE_ARCHIVE_H
 #define MT_ARCHIVE_ARCHIVE_H
 
-#include "base/rc.h"
+#include "model/message.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -43,16 +43,18 @@ void mt_archive_set_unseen(struct mt_archive *archive, const char *why);
  * releases all. */
 enum mt_rc mt_archive_close(struct mt_archive *archive, bool clean, struct mt_fault *fault);
 
+#define MT_ARCHIVE_CURSOR_MAX 128 /* with NUL */
+
 /* What is committed of one conversation. */
 struct mt_archive_state {
-    char conversation[256]; /* "group:1" */
-    uint64_t messages_n;    /* message lines */
-    uint64_t lines_n;       /* with edits, recalls and gaps */
-    uint64_t first_id, last_id;
+    char conversation[256];                       /* "group:1" */
+    uint64_t messages_n;                          /* message lines */
+    uint64_t lines_n;                             /* with edits, recalls and gaps */
+    char first_id[MT_ID_MAX], last_id[MT_ID_MAX]; /* "": none */
     int64_t first_ms, last_ms;
-    uint64_t cursor_id; /* read on after this id */
-    bool complete;      /* the cloud said "last" at synced_ms, and there is no gap */
-    int64_t synced_ms;  /* when the cloud last said so; 0: never */
+    char cursor[MT_ARCHIVE_CURSOR_MAX]; /* the cloud's, to read on after what is there; "": none */
+    bool complete;     /* the cloud said "last" at synced_ms, and there is no gap */
+    int64_t synced_ms; /* when the cloud last said so; 0: never */
     uint64_t gaps_n;
 };
 
@@ -69,10 +71,10 @@ struct mt_archive_batch {
     const char *lines; /* complete lines, each ending in '\n' */
     size_t lines_len;
     uint64_t messages_n, lines_n, gaps_n;
-    uint64_t first_id, last_id; /* of the message lines; 0 if none */
+    char first_id[MT_ID_MAX], last_id[MT_ID_MAX]; /* of the message lines; "": none */
     int64_t first_ms, last_ms;
-    uint64_t cursor_id; /* 0: unchanged */
-    bool complete;      /* the history is proven complete up to here at synced_ms */
+    char cursor[MT_ARCHIVE_CURSOR_MAX]; /* "": unchanged */
+    bool complete;                      /* the history is proven complete up to here at synced_ms */
     int64_t synced_ms;
 };
 

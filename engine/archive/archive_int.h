@@ -26,7 +26,7 @@ struct mt_jsonw;
  * the largest. */
 struct mt_ar_counts {
     uint64_t lines_n, messages_n, gaps_n;
-    uint64_t first_id, last_id;
+    char first_id[MT_ID_MAX], last_id[MT_ID_MAX];
     int64_t first_ms, last_ms;
 };
 
@@ -191,9 +191,12 @@ enum mt_rc mt_ar_split(struct mt_buf *rest, const void *p, size_t len,
 bool mt_ar_take_hex(const struct mt_json *object, const char *key, char out[MT_SHA256_HEX]);
 bool mt_ar_take_u64(const struct mt_json *object, const char *key, uint64_t *out);
 bool mt_ar_take_i64(const struct mt_json *object, const char *key, int64_t *out);
+/* A text of less than cap bytes; "0" is none, and "". */
+bool mt_ar_take_id(const struct mt_json *object, const char *key, char *out, size_t cap);
 bool mt_ar_take_counts(const struct mt_json *object, struct mt_ar_counts *out);
 void mt_ar_put_u64(struct mt_jsonw *w, const char *key, uint64_t v);
 void mt_ar_put_i64(struct mt_jsonw *w, const char *key, int64_t v);
+void mt_ar_put_id(struct mt_jsonw *w, const char *key, const char *id);
 void mt_ar_put_str(struct mt_jsonw *w, const char *key, const char *v);
 void mt_ar_put_counts(struct mt_jsonw *w, const struct mt_ar_counts *counts);
 void mt_ar_hex_of(const void *p, size_t len, char out[MT_SHA256_HEX]);

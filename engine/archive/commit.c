@@ -46,19 +46,20 @@ static void count_messages(struct mt_ar_conv *conv, const struct mt_archive_batc
     if (!batch->messages_n)
         return;
     if (!s->messages_n) {
-        s->first_id = batch->first_id;
+        memcpy(s->first_id, batch->first_id, sizeof s->first_id);
         s->first_ms = batch->first_ms;
     }
     if (!s->messages_n || batch->last_ms >= s->last_ms) {
-        s->last_id = batch->last_id; /* a message that came late does not move the end back */
+        /* A message that came late does not move the end back. */
+        memcpy(s->last_id, batch->last_id, sizeof s->last_id);
         s->last_ms = batch->last_ms;
     }
     if (!c->messages_n) {
-        c->first_id = batch->first_id;
+        memcpy(c->first_id, batch->first_id, sizeof c->first_id);
         c->first_ms = batch->first_ms;
         c->last_ms = batch->last_ms;
     }
-    c->last_id = batch->last_id;
+    memcpy(c->last_id, batch->last_id, sizeof c->last_id);
     if (batch->first_ms < c->first_ms)
         c->first_ms = batch->first_ms;
     if (batch->last_ms > c->last_ms)
@@ -76,8 +77,8 @@ static void count(struct mt_ar_conv *conv, const struct mt_archive_batch *batch)
     conv->counts.messages_n += batch->messages_n;
     conv->counts.lines_n += batch->lines_n;
     conv->counts.gaps_n += batch->gaps_n;
-    if (batch->cursor_id)
-        s->cursor_id = batch->cursor_id;
+    if (batch->cursor[0])
+        memcpy(s->cursor, batch->cursor, sizeof s->cursor);
     if (batch->complete)
         s->gaps_n = 0;
     s->complete = batch->complete;

@@ -68,11 +68,11 @@ static bool take_state(const struct mt_json *r, struct mt_archive_state *s)
     s->complete = mt_json_bool(mt_json_get(r, "complete"), false);
     return mt_ar_take_u64(r, "messages", &s->messages_n) &&
            mt_ar_take_u64(r, "lines", &s->lines_n) && mt_ar_take_u64(r, "gaps", &s->gaps_n) &&
-           mt_ar_take_u64(r, "first_id", &s->first_id) &&
-           mt_ar_take_u64(r, "last_id", &s->last_id) &&
+           mt_ar_take_id(r, "first_id", s->first_id, sizeof s->first_id) &&
+           mt_ar_take_id(r, "last_id", s->last_id, sizeof s->last_id) &&
            mt_ar_take_i64(r, "first_ms", &s->first_ms) &&
            mt_ar_take_i64(r, "last_ms", &s->last_ms) &&
-           mt_ar_take_u64(r, "cursor", &s->cursor_id) &&
+           mt_ar_take_id(r, "cursor", s->cursor, sizeof s->cursor) &&
            mt_ar_take_i64(r, "synced_ms", &s->synced_ms);
 }
 

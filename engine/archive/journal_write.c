@@ -69,14 +69,11 @@ static enum mt_rc put_conv(const struct mt_ar_conv *conv, const struct mt_ar_pla
     mt_ar_put_u64(&w, "messages", s->messages_n);
     mt_ar_put_u64(&w, "lines", s->lines_n);
     mt_ar_put_u64(&w, "gaps", s->gaps_n);
-    mt_jsonw_key(&w, "first_id");
-    mt_jsonw_u64_str(&w, s->first_id);
-    mt_jsonw_key(&w, "last_id");
-    mt_jsonw_u64_str(&w, s->last_id);
+    mt_ar_put_id(&w, "first_id", s->first_id);
+    mt_ar_put_id(&w, "last_id", s->last_id);
     mt_ar_put_i64(&w, "first_ms", s->first_ms);
     mt_ar_put_i64(&w, "last_ms", s->last_ms);
-    mt_jsonw_key(&w, "cursor");
-    mt_jsonw_u64_str(&w, s->cursor_id);
+    mt_ar_put_id(&w, "cursor", s->cursor);
     mt_jsonw_key(&w, "complete");
     mt_jsonw_bool(&w, s->complete);
     mt_ar_put_i64(&w, "synced_ms", s->synced_ms);

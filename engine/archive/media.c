@@ -226,7 +226,7 @@ void mt_media_free(struct mt_media *media)
 /* ---------------------------------------------------------------- what is known */
 
 enum mt_media_state mt_media_find(const struct mt_media *media, const char *conversation,
-                                  uint64_t message, const char **code)
+                                  const char *message, const char **code)
 {
     struct mt_buf key;
 
@@ -291,8 +291,7 @@ static void write_line(const struct mt_media *media, const struct mt_media_item 
     mt_jsonw_object(&w);
     mt_ar_put_i64(&w, "v", 1);
     mt_ar_put_str(&w, "conversation", item->conversation);
-    mt_jsonw_key(&w, "message");
-    mt_jsonw_u64_str(&w, item->message);
+    mt_ar_put_str(&w, "message", item->message);
     mt_ar_put_str(&w, "remote_path", item->remote_path);
     if (item->missing) {
         mt_ar_put_str(&w, "missing", item->missing);

@@ -14,7 +14,7 @@ struct mt_media;
 /* One message's attachment. Strings are the caller's. */
 struct mt_media_item {
     const char *conversation;
-    uint64_t message;
+    const char *message; /* its id */
     const char *remote_path;
     const char *missing; /* why it is not there, a fault's code; NULL: it is */
     const char *sha256;  /* 64 hexadecimal digits */
@@ -37,7 +37,7 @@ enum mt_media_state {
     MT_MEDIA_MISSING /* the last attempt said so; *code is the fault's */
 };
 enum mt_media_state mt_media_find(const struct mt_media *media, const char *conversation,
-                                  uint64_t message, const char **code);
+                                  const char *message, const char **code);
 /* The hash of what was fetched from that address before, or NULL. */
 const char *mt_media_known(const struct mt_media *media, const char *remote_path,
                            int64_t *size_bytes);

@@ -35,10 +35,10 @@ void mt_ar_media_index_deinit(struct mt_ar_media_index *index)
     memset(index, 0, sizeof *index);
 }
 
-void mt_ar_media_key(const char *conversation, uint64_t message, struct mt_buf *out)
+void mt_ar_media_key(const char *conversation, const char *message, struct mt_buf *out)
 {
     mt_buf_init(out, KEY_MAX);
-    (void)mt_buf_appendf(out, "%s %llu", conversation, (unsigned long long)message);
+    (void)mt_buf_appendf(out, "%s %s", conversation, message);
 }
 
 void mt_ar_media_name(const char *sha256, char out[MT_SHA256_HEX + 16])
@@ -74,8 +74,7 @@ static char *missing_line(const struct mt_media_item *item, int64_t at_ms)
     mt_jsonw_init(&w, &out);
     mt_jsonw_object(&w);
     mt_ar_put_str(&w, "conversation", item->conversation);
-    mt_jsonw_key(&w, "message");
-    mt_jsonw_u64_str(&w, item->message);
+    mt_ar_put_str(&w, "message", item->message);
     mt_ar_put_str(&w, "remote_path", item->remote_path);
     mt_ar_put_str(&w, "missing", item->missing);
     mt_ar_put_i64(&w, "at", at_ms);
@@ -137,9 +136,11 @@ static bool take_line(const struct mt_json *line, const char *last, struct mt_me
     item->conversation = mt_json_str(mt_json_get(line, "conversation"));
     item->remote_path = mt_json_str(mt_json_get(line, "remote_path"));
     item->missing = mt_json_str(mt_json_get(line, "missing"));
+    item->message = mt_json_str(mt_json_get(line, "message"));
     if (mt_json_i64(mt_json_get(line, "v"), 0) != 1 || !item->conversation || !item->remote_path ||
-        !mt_ar_take_u64(line, "message", &item->message) || !mt_ar_take_i64(line, "at", at_ms) ||
-        !mt_ar_take_hex(line, "prev_sha256", before) || strcmp(before, last) != 0)
+        !item->message || !*item->message || strlen(item->message) >= MT_ID_MAX ||
+        !mt_ar_take_i64(line, "at", at_ms) || !mt_ar_take_hex(line, "prev_sha256", before) ||
+        strcmp(before, last) != 0)
         return false;
     if (item->missing)
         return item->missing[0] && strlen(item->missing) < MT_MEDIA_CODE_MAX;

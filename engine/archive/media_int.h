@@ -40,7 +40,7 @@ enum mt_rc mt_ar_media_parse(const char *data, size_t len, struct mt_ar_media_in
                              struct mt_fault *fault) MT_CHECKED;
 enum mt_rc mt_ar_media_add(struct mt_ar_media_index *index, const struct mt_media_item *item,
                            int64_t at_ms) MT_CHECKED;
-void mt_ar_media_key(const char *conversation, uint64_t message, struct mt_buf *out);
+void mt_ar_media_key(const char *conversation, const char *message, struct mt_buf *out);
 /* sha256/ab/cdef… below media. */
 void mt_ar_media_name(const char *sha256, char out[MT_SHA256_HEX + 16]);
 

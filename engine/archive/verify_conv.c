@@ -6,29 +6,34 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
-static int by_number(const void *a, const void *b)
+static int by_key(const void *a, const void *b)
 {
-    uint64_t x = *(const uint64_t *)a;
-    uint64_t y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
+    const struct mt_ar_id_key *x = a;
+    const struct mt_ar_id_key *y = b;
+
+    if (x->high != y->high)
+        return x->high < y->high ? -1 : 1;
+    return x->low < y->low ? -1 : x->low > y->low;
 }
 
 static void check_ids(struct mt_ar_verify *v)
 {
     const struct mt_archive_state *s = &v->conv->state;
     uint64_t twice_n = 0;
+    struct mt_ar_id_key last = mt_ar_id_key(*s->last_id ? s->last_id : "0");
     bool last_found = !s->messages_n;
 
-    if (v->ids_n && v->first_id != s->first_id)
+    if (v->ids_n && strcmp(v->first_id, s->first_id) != 0)
         mt_ar_verify_find(v, true, "%s: the first message is not the one that the checkpoint names",
                           s->conversation);
     if (v->ids_n > 1)
-        qsort(v->ids, v->ids_n, sizeof *v->ids, by_number);
+        qsort(v->ids, v->ids_n, sizeof *v->ids, by_key);
     for (size_t i = 0; i < v->ids_n; i++) {
-        if (i && v->ids[i] == v->ids[i - 1])
+        if (i && !by_key(&v->ids[i], &v->ids[i - 1]))
             twice_n++;
-        last_found = last_found || v->ids[i] == s->last_id;
+        last_found = last_found || !by_key(&v->ids[i], &last);
     }
     if (twice_n)
         mt_ar_verify_find(v, true, "%s: %llu messages are there twice", s->conversation,

@@ -7,6 +7,12 @@
 
 struct mt_ar_media_index;
 
+/* An id in few bytes: a number as itself, any other text by its hash. */
+struct mt_ar_id_key {
+    uint64_t high, low;
+};
+struct mt_ar_id_key mt_ar_id_key(const char *id);
+
 struct mt_ar_verify {
     struct mt_archive archive; /* only root, base, convs and journal are used */
     enum mt_verify_mode mode;
@@ -20,9 +26,9 @@ struct mt_ar_verify {
     /* the conversation in hand */
     const struct mt_ar_conv *conv;
     uint64_t lines_n, messages_n, bad_lines_n;
-    uint64_t *ids;
+    struct mt_ar_id_key *ids;
     size_t ids_n, ids_cap;
-    uint64_t first_id;
+    char first_id[MT_ID_MAX];
     /* the segment in hand */
     struct mt_sha256 *hash;
     struct mt_buf rest;
@@ -43,7 +49,7 @@ void mt_ar_verify_open(struct mt_ar_verify *v);
 void mt_ar_verify_media_load(struct mt_ar_verify *v);
 void mt_ar_verify_media_free(struct mt_ar_verify *v);
 /* A message line that was read. */
-void mt_ar_verify_attachment(struct mt_ar_verify *v, const struct mt_json *line, uint64_t id);
+void mt_ar_verify_attachment(struct mt_ar_verify *v, const struct mt_json *line, const char *id);
 void mt_ar_verify_media(struct mt_ar_verify *v);
 
 /* verify_conv.c */

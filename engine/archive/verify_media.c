@@ -52,7 +52,7 @@ void mt_ar_verify_media_free(struct mt_ar_verify *v)
     v->media = NULL;
 }
 
-void mt_ar_verify_attachment(struct mt_ar_verify *v, const struct mt_json *line, uint64_t id)
+void mt_ar_verify_attachment(struct mt_ar_verify *v, const struct mt_json *line, const char *id)
 {
     const struct mt_json *body = mt_json_get(line, "body");
     const char *remote = mt_json_str(mt_json_get(body, "remote_path"));

@@ -374,12 +374,12 @@ void mt_seat_listen(struct mt_seat *seat)
     hand_out(seat);
 }
 
-size_t mt_seat_known(const struct mt_seat *seat, const uint64_t **ids)
+size_t mt_seat_known(const struct mt_seat *seat, const char *const **ids)
 {
     return mt_presence_known(seat->room->presence, ids);
 }
 
-void mt_seat_handled(struct mt_seat *seat, uint64_t id)
+void mt_seat_handled(struct mt_seat *seat, const char *id)
 {
     mt_presence_handled(seat->room->presence, id);
 }

@@ -32,9 +32,9 @@ enum mt_rc mt_hub_sit(struct mt_hub *hub, const char *name, const struct mt_prov
  * that nobody has taken yet. */
 void mt_seat_listen(struct mt_seat *seat);
 /* The newest messages that an earlier process dealt with; their number. */
-size_t mt_seat_known(const struct mt_seat *seat, const uint64_t **ids);
+size_t mt_seat_known(const struct mt_seat *seat, const char *const **ids);
 /* A message that came from history was dealt with. */
-void mt_seat_handled(struct mt_seat *seat, uint64_t id);
+void mt_seat_handled(struct mt_seat *seat, const char *id);
 /* The batch was dealt with by this seat, and must not be looked at any more. */
 void mt_seat_done(struct mt_seat *seat, struct mt_event_batch *batch);
 /* Leaves; no handler is called any more. keep: whoever comes next under the same name is handed

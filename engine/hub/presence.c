@@ -7,13 +7,14 @@
 #include "base/mem.h"
 #include "codec/json.h"
 #include "loop/loop.h"
+#include "model/message.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #define PATH_BYTES     8192
-#define FILE_MAX_BYTES ((size_t)64 * 1024)
+#define FILE_MAX_BYTES ((size_t)256 * 1024)
 #define WRITE_EVERY_MS 30000
 
 struct mt_presence {
@@ -21,9 +22,9 @@ struct mt_presence {
     char *dir;
     char *path;
     int64_t last_ms; /* read at the start */
-    uint64_t *known;
+    char **known;
     size_t known_n;
-    uint64_t *ids; /* a ring that grows to MT_PRESENCE_IDS */
+    char **ids; /* a ring that grows to MT_PRESENCE_IDS */
     size_t ids_at, ids_n, ids_cap;
     int64_t noted_ms;   /* by the owner */
     int64_t written_ms; /* the newest that a write was begun with */
@@ -48,14 +49,14 @@ static void append_name(char *out, size_t cap, const char *text)
     out[at] = '\0';
 }
 
-void mt_presence_handled(struct mt_presence *presence, uint64_t id)
+void mt_presence_handled(struct mt_presence *presence, const char *id)
 {
-    if (!presence || !id)
+    if (!presence || !mt_id_is(id) || strlen(id) >= MT_ID_MAX)
         return;
     presence->dirty = true;
     if (presence->ids_n == presence->ids_cap && presence->ids_cap < MT_PRESENCE_IDS) {
         size_t cap = presence->ids_cap ? presence->ids_cap * 2 : 16;
-        uint64_t *ids = mt_mem_realloc(presence->ids, cap * sizeof *ids);
+        char **ids = mt_mem_realloc(presence->ids, cap * sizeof *ids);
         if (!ids && !presence->ids_cap)
             return;
         if (ids) { /* it was never full before: it is in order */
@@ -64,22 +65,33 @@ void mt_presence_handled(struct mt_presence *presence, uint64_t id)
             presence->ids_at = presence->ids_n;
         }
     }
-    presence->ids[presence->ids_at] = id;
+    char *copy = mt_mem_strdup(id);
+    if (!copy)
+        return;
+    if (presence->ids_n == presence->ids_cap)
+        mt_mem_free(presence->ids[presence->ids_at]);
+    presence->ids[presence->ids_at] = copy;
     presence->ids_at = (presence->ids_at + 1) % presence->ids_cap;
     presence->ids_n += presence->ids_n < presence->ids_cap;
 }
 
+/* The list of the file is kept as well: the ring forgets while it is still asked for. */
 static void take_known(struct mt_presence *presence, const struct mt_json *list)
 {
     size_t n = mt_json_count(list);
 
     if (n > MT_PRESENCE_IDS)
         n = MT_PRESENCE_IDS;
-    presence->known = n ? mt_mem_alloc(n * sizeof *presence->known) : NULL;
+    presence->known = n ? mt_mem_calloc(n, sizeof *presence->known) : NULL;
     for (const struct mt_json *id = mt_json_child(list);
          presence->known && id && presence->known_n < n; id = mt_json_next(id)) {
-        if (mt_json_u64(id, &presence->known[presence->known_n]))
-            mt_presence_handled(presence, presence->known[presence->known_n++]);
+        const char *text = mt_json_str(id);
+        char *copy = mt_id_is(text) && strlen(text) < MT_ID_MAX ? mt_mem_strdup(text) : NULL;
+
+        if (!copy)
+            continue;
+        presence->known[presence->known_n++] = copy;
+        mt_presence_handled(presence, copy);
     }
 }
 
@@ -104,6 +116,10 @@ static void read_file(struct mt_presence *presence)
 static void release(struct mt_presence *presence)
 {
     mt_buf_deinit(&presence->text);
+    for (size_t i = 0; i < presence->known_n; i++)
+        mt_mem_free(presence->known[i]);
+    for (size_t i = 0; i < presence->ids_n; i++)
+        mt_mem_free(presence->ids[i]);
     mt_mem_free(presence->known);
     mt_mem_free(presence->ids);
     mt_mem_free(presence->dir);
@@ -144,9 +160,9 @@ int64_t mt_presence_last(const struct mt_presence *presence)
     return presence ? presence->last_ms : 0;
 }
 
-size_t mt_presence_known(const struct mt_presence *presence, const uint64_t **ids)
+size_t mt_presence_known(const struct mt_presence *presence, const char *const **ids)
 {
-    *ids = presence ? presence->known : NULL;
+    *ids = presence ? (const char *const *)presence->known : NULL;
     return presence ? presence->known_n : 0;
 }
 
@@ -166,7 +182,7 @@ static void make_text(struct mt_presence *presence)
     mt_jsonw_key(&json, "ids");
     mt_jsonw_array(&json);
     for (size_t i = 0; i < presence->ids_n; i++)
-        mt_jsonw_u64_str(&json, presence->ids[i]);
+        mt_jsonw_str(&json, presence->ids[i]);
     mt_jsonw_array_end(&json);
     mt_jsonw_object_end(&json);
 }

@@ -20,9 +20,9 @@ struct mt_presence *mt_presence_open(struct mt_loop *loop, const char *dir, cons
 int64_t mt_presence_last(const struct mt_presence *presence);
 /* The newest messages that an earlier process dealt with, at most MT_PRESENCE_IDS; their number. */
 #define MT_PRESENCE_IDS 2048
-size_t mt_presence_known(const struct mt_presence *presence, const uint64_t **ids);
+size_t mt_presence_known(const struct mt_presence *presence, const char *const **ids);
 /* A message was dealt with. */
-void mt_presence_handled(struct mt_presence *presence, uint64_t id);
+void mt_presence_handled(struct mt_presence *presence, const char *id);
 /* Written on the work pool, twice a minute at most. A failure is one line in the log, and costs no
  * more than that. */
 void mt_presence_note(struct mt_presence *presence, int64_t until_ms);

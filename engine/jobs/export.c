@@ -136,15 +136,20 @@ static enum mt_rc put_line(struct mt_export *run, const struct mt_message *m)
     return rc ? rc : mt_buf_append_char(&run->lines, '\n');
 }
 
+static void copy_id(char out[MT_ID_MAX], const char *id)
+{
+    snprintf(out, MT_ID_MAX, "%s", id ? id : "");
+}
+
 static void count_message(struct mt_export *run, struct mt_archive_batch *batch,
                           const struct mt_message *m)
 {
     if (!batch->messages_n) {
-        batch->first_id = m->id;
+        copy_id(batch->first_id, m->id);
         batch->first_ms = m->time_ms;
     }
     batch->messages_n++;
-    batch->last_id = m->id;
+    copy_id(batch->last_id, m->id);
     batch->last_ms = m->time_ms;
     run->pending.added_n++;
 }
@@ -201,15 +206,17 @@ static void page(void *ud, const struct mt_message *items, size_t n)
     mt_buf_reset(&run->lines);
     for (size_t i = 0; i < n && !rc; i++) {
         rc = take_message(run, &batch, &items[i]);
-        if (items[i].id > run->cursor_id)
-            run->cursor_id = items[i].id;
+        /* A window begins behind the cursor: that does not move it back. */
+        if (items[i].time_ms >= run->cursor_ms &&
+            run->provider->cursor_after(run->account, &items[i], run->cursor))
+            run->cursor_ms = items[i].time_ms;
     }
     if (!rc && batch.lines_n)
         rc = mt_export_leave_gaps(run, &batch);
     if (!rc && batch.lines_n) {
         batch.lines = run->lines.data;
         batch.lines_len = run->lines.len;
-        batch.cursor_id = run->cursor_id;
+        memcpy(batch.cursor, run->cursor, sizeof batch.cursor);
         rc = append_batch(run, &batch);
     }
     if (rc) {
@@ -264,7 +271,7 @@ static enum mt_rc write_end(struct mt_export *run)
         return rc;
     batch.lines = run->lines.data;
     batch.lines_len = run->lines.len;
-    batch.cursor_id = run->cursor_id;
+    memcpy(batch.cursor, run->cursor, sizeof batch.cursor);
     batch.complete = !open_n && !run->since_gap && !run->filter_gap;
     /* An end that was asked for leaves the rest unread, but takes nothing from what was read to
      * its own end before. */
@@ -334,7 +341,6 @@ static void advance(struct mt_export *run)
 static void start_reading(struct mt_export *run)
 {
     struct mt_reader_options options;
-    char cursor[24];
     enum mt_rc rc = MT_OK;
 
     memset(&options, 0, sizeof options);
@@ -345,9 +351,8 @@ static void start_reading(struct mt_export *run)
     options.budget = run->options.budget;
     if (run->compares) {
         options.query.since_ms = run->known_since_ms;
-    } else if (run->cursor_id) {
-        snprintf(cursor, sizeof cursor, "%llu", (unsigned long long)run->cursor_id);
-        options.query.cursor = cursor;
+    } else if (run->cursor[0]) {
+        options.query.cursor = run->cursor;
     } else {
         options.query.since_ms = run->options.since_ms;
     }
@@ -424,7 +429,8 @@ static bool needs_known(struct mt_export *run, const struct mt_archive_state *st
     run->had_gaps = state->gaps_n > 0;
     run->resumes = state->messages_n > 0;
     if (run->resumes) {
-        run->cursor_id = state->cursor_id;
+        memcpy(run->cursor, state->cursor, sizeof run->cursor);
+        run->cursor_ms = state->last_ms;
         run->windowed = window_ms > 0 && state->last_ms >= run->window_start_ms;
     }
     return run->had_gaps || run->windowed;

@@ -29,7 +29,8 @@ struct mt_export {
     bool resumes;      /* it has messages: reading goes on after the cursor */
     bool was_complete;
     bool had_gaps;
-    uint64_t cursor_id;
+    char cursor[MT_CURSOR_MAX]; /* to read on after what was read; "": from the start */
+    int64_t cursor_ms;          /* the time that it lies at, or before */
 
     struct mt_reader *reader;
     struct mt_known *known;  /* NULL: neither gaps nor a window */
@@ -71,6 +72,6 @@ enum mt_rc mt_export_leave_gaps(struct mt_export *run, struct mt_archive_batch *
 enum mt_rc mt_export_close_gaps(struct mt_export *run, struct mt_archive_batch *batch,
                                 size_t *open_n) MT_CHECKED;
 /* For mt_known_gone: ud is the run. */
-enum mt_rc mt_export_recall(void *ud, uint64_t id) MT_CHECKED;
+enum mt_rc mt_export_recall(void *ud, const char *id) MT_CHECKED;
 
 #endif

@@ -6,7 +6,7 @@
 #include "codec/json.h"
 #include "codec/time.h"
 
-enum mt_rc mt_export_recall(void *ud, uint64_t id)
+enum mt_rc mt_export_recall(void *ud, const char *id)
 {
     struct mt_export *run = ud;
     struct mt_jsonw w;
@@ -21,9 +21,9 @@ enum mt_rc mt_export_recall(void *ud, uint64_t id)
     mt_jsonw_key(&w, "type");
     mt_jsonw_str(&w, "recall");
     mt_jsonw_key(&w, "target");
-    mt_jsonw_u64_str(&w, id);
+    mt_jsonw_str(&w, id);
     mt_jsonw_key(&w, "id");
-    mt_jsonw_u64_str(&w, id);
+    mt_jsonw_str(&w, id);
     mt_jsonw_key(&w, "conversation");
     mt_jsonw_str(&w, run->conversation);
     mt_jsonw_key(&w, "time");

@@ -1,4 +1,4 @@
-/* The set of archived messages that a repeated read is compared with: a sorted-by-hash open table
+/* The set of archived messages that a repeated read is compared with: an open table
  * of ids, each with a hash of the message's content. Content means what a person would call the
  * message: text, body, ext and extras, without the marks that change by themselves (read,
  * delivered, online). */
@@ -15,10 +15,11 @@
 #include <string.h>
 
 #define LINE_MAX_BYTES (64u << 20)
+#define IDS_MAX_BYTES  ((size_t)2 << 30)
 #define GAPS_MAX       100000u
 
 struct entry {
-    uint64_t id; /* 0: free */
+    const char *id; /* NULL: free */
     uint64_t content;
     int64_t time_ms : 62; /* packed: a window may hold very many */
     uint64_t seen : 1;
@@ -35,6 +36,7 @@ struct mt_known {
     size_t gaps_n, gaps_cap;
     int64_t since_ms;
     struct mt_arena *arena;
+    struct mt_arena *ids;
     struct mt_buf scratch;
 };
 
@@ -47,8 +49,9 @@ struct mt_known *mt_known_new(const struct mt_provider *provider,
     known->provider = provider;
     known->account = account;
     known->arena = mt_arena_new(LINE_MAX_BYTES);
+    known->ids = mt_arena_new(IDS_MAX_BYTES);
     mt_buf_init(&known->scratch, LINE_MAX_BYTES);
-    if (!known->arena) {
+    if (!known->arena || !known->ids) {
         mt_known_free(known);
         return NULL;
     }
@@ -62,14 +65,25 @@ void mt_known_free(struct mt_known *known)
     mt_mem_free(known->table);
     mt_mem_free(known->gaps);
     mt_arena_free(known->arena);
+    mt_arena_free(known->ids);
     mt_buf_deinit(&known->scratch);
     mt_mem_free(known);
 }
 
-static size_t slot_of(const struct entry *table, size_t cap, uint64_t id)
+/* FNV-1a: the ids are the cloud's, who has no reason to make the table slow. */
+static uint64_t hash_of(const char *id)
 {
-    size_t at = (size_t)(id * 0x9E3779B97F4A7C15ull >> 20) & (cap - 1);
-    while (table[at].id && table[at].id != id)
+    uint64_t hash = 0xCBF29CE484222325ull;
+
+    for (; *id; id++)
+        hash = (hash ^ (unsigned char)*id) * 0x100000001B3ull;
+    return hash ^ hash >> 29;
+}
+
+static size_t slot_of(const struct entry *table, size_t cap, const char *id)
+{
+    size_t at = (size_t)hash_of(id) & (cap - 1);
+    while (table[at].id && strcmp(table[at].id, id) != 0)
         at = (at + 1) & (cap - 1);
     return at;
 }
@@ -90,7 +104,7 @@ static enum mt_rc grow(struct mt_known *known)
     return MT_OK;
 }
 
-static enum mt_rc put(struct mt_known *known, uint64_t id, struct entry **out)
+static enum mt_rc put(struct mt_known *known, const char *id, struct entry **out)
 {
     if ((known->n + 1) * 4 > known->cap * 3) {
         enum mt_rc rc = grow(known);
@@ -99,16 +113,18 @@ static enum mt_rc put(struct mt_known *known, uint64_t id, struct entry **out)
     }
     struct entry *e = &known->table[slot_of(known->table, known->cap, id)];
     if (!e->id) {
-        e->id = id;
+        e->id = mt_arena_strdup(known->ids, id);
+        if (!e->id)
+            return MT_ERR_NOMEM;
         known->n++;
     }
     *out = e;
     return MT_OK;
 }
 
-static struct entry *find(struct mt_known *known, uint64_t id)
+static struct entry *find(struct mt_known *known, const char *id)
 {
-    if (!known->cap)
+    if (!known->cap || !id)
         return NULL;
     struct entry *e = &known->table[slot_of(known->table, known->cap, id)];
     return e->id ? e : NULL;
@@ -146,7 +162,7 @@ static enum mt_rc content_of(struct mt_known *known, const struct mt_message *m,
     return MT_OK;
 }
 
-static enum mt_rc load_message(struct mt_known *known, const struct mt_json *line, uint64_t id,
+static enum mt_rc load_message(struct mt_known *known, const struct mt_json *line, const char *id,
                                int64_t time_ms)
 {
     const char *raw = mt_json_str(mt_json_get(line, "raw"));
@@ -212,30 +228,34 @@ static enum mt_rc load_gap(struct mt_known *known, const struct mt_json *line)
     return MT_OK;
 }
 
+/* NULL: it has none; the archive writes "0" for that. */
+static const char *id_of(const struct mt_json *line, const char *key)
+{
+    const char *id = mt_json_str(mt_json_get(line, key));
+
+    return mt_id_is(id) && strcmp(id, "0") != 0 ? id : NULL;
+}
+
 static enum mt_rc load_line(void *ud, const char *text, size_t len)
 {
     struct mt_known *known = ud;
     struct mt_json *line = NULL;
     struct mt_fault ignored;
-    uint64_t id = 0;
-    uint64_t target = 0;
     enum mt_rc rc = mt_json_parse(text, len, LINE_MAX_BYTES, &line, &ignored);
 
     if (rc)
         return rc == MT_ERR_NOMEM ? rc : MT_ERR_DAMAGED;
     const char *type = mt_json_str(mt_json_get(line, "type"));
     int64_t time_ms = mt_json_i64(mt_json_get(line, "time"), 0);
-    if (!mt_json_u64(mt_json_get(line, "id"), &id))
-        id = 0;
-    if (!mt_json_u64(mt_json_get(line, "target"), &target))
-        target = 0;
+    const char *id = id_of(line, "id");
+    const char *target = id_of(line, "target");
     if (type && !strcmp(type, "gap")) {
         rc = MT_OK; /* mt_known_load_gaps has them */
     } else if (type && !strcmp(type, "recall")) {
         struct entry *e = find(known, target);
         if (e)
             e->recalled = true;
-        if (id && id != target) { /* the cloud's own recall entry has an id of its own */
+        if (id && !mt_id_same(id, target)) { /* the cloud's own recall entry has an id of its own */
             rc = put(known, id, &e);
             if (!rc)
                 e->recalled = true;
@@ -243,7 +263,7 @@ static enum mt_rc load_line(void *ud, const char *text, size_t len)
     } else if (type && !strcmp(type, "edit")) {
         if (target)
             rc = load_message(known, line, target, time_ms);
-        if (!rc && id && id != target)
+        if (!rc && id && !mt_id_same(id, target))
             rc = load_message(known, line, id, time_ms);
     } else if (id) {
         rc = load_message(known, line, id, time_ms);
@@ -289,14 +309,15 @@ enum mt_rc mt_known_load(struct mt_known *known, struct mt_archive *archive,
 enum mt_rc mt_known_see(struct mt_known *known, const struct mt_message *m,
                         enum mt_known_verdict *verdict)
 {
-    struct entry *e = find(known, m->id);
+    const char *id = mt_id_is(m->id) ? m->id : "0";
+    struct entry *e = find(known, id);
     uint64_t content = 0;
     enum mt_rc rc = content_of(known, m, &content);
 
     if (rc)
         return rc;
     if (!e) {
-        rc = put(known, m->id, &e);
+        rc = put(known, id, &e);
         if (rc)
             return rc;
         e->time_ms = m->time_ms;
@@ -311,7 +332,7 @@ enum mt_rc mt_known_see(struct mt_known *known, const struct mt_message *m,
 }
 
 enum mt_rc mt_known_gone(struct mt_known *known, int64_t since_ms,
-                         enum mt_rc (*gone)(void *ud, uint64_t id), void *ud)
+                         enum mt_rc (*gone)(void *ud, const char *id), void *ud)
 {
     for (size_t i = 0; i < known->cap; i++) {
         struct entry *e = &known->table[i];

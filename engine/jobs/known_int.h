@@ -39,7 +39,7 @@ enum mt_rc mt_known_see(struct mt_known *known, const struct mt_message *m,
 /* Calls gone(ud, id) for every message at or after since_ms that was not seen and is not yet marked
  * as recalled. */
 enum mt_rc mt_known_gone(struct mt_known *known, int64_t since_ms,
-                         enum mt_rc (*gone)(void *ud, uint64_t id), void *ud) MT_CHECKED;
+                         enum mt_rc (*gone)(void *ud, const char *id), void *ud) MT_CHECKED;
 /* The gaps that no later line closed. */
 const struct mt_known_gap *mt_known_gaps(const struct mt_known *known, size_t *n);
 

@@ -28,7 +28,7 @@ struct want {
     struct mt_media_job *job;
     struct mt_provider_call *call;
     const char *conversation; /* the job's */
-    uint64_t message;
+    char message[MT_ID_MAX];
     char *remote_path, *secret;
     char temp[MT_MEDIA_PATH_MAX];
     char sha256[65];
@@ -230,7 +230,6 @@ static enum mt_rc each_line(void *ud, const char *text, size_t len)
     static const char mark[] = "\"remote_path\"";
     struct mt_media_job *job = ud;
     struct mt_json *line = NULL;
-    uint64_t id = 0;
 
     if (!memmem(text, len, mark, strlen(mark)))
         return MT_OK;
@@ -238,11 +237,12 @@ static enum mt_rc each_line(void *ud, const char *text, size_t len)
     if (rc)
         return rc == MT_ERR_NOMEM ? rc : MT_OK; /* verify's business */
     const char *remote = mt_json_str(mt_json_get(mt_json_get(line, "body"), "remote_path"));
-    if (!mt_json_str(mt_json_get(line, "type")) && remote && *remote &&
-        mt_json_u64(mt_json_get(line, "id"), &id)) {
+    const char *id = mt_json_str(mt_json_get(line, "id"));
+    if (!mt_json_str(mt_json_get(line, "type")) && remote && *remote && id && *id &&
+        strlen(id) < MT_ID_MAX) {
         struct want *want = want_of(line, job->conversations[job->next - 1]);
         if (want) {
-            want->message = id;
+            memcpy(want->message, id, strlen(id) + 1);
             push(&job->found, want);
         } else {
             rc = MT_ERR_NOMEM;

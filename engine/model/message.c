@@ -2,11 +2,50 @@
  * place, and nothing is looked up twice. */
 #include "model/message.h"
 
+#include "base/arena.h"
+#include "base/str.h"
 #include "codec/base64.h"
 #include "codec/json.h"
 #include "codec/time.h"
 
 #include <string.h>
+
+struct mt_message_key mt_message_key_of(const struct mt_message *m)
+{
+    return (struct mt_message_key){
+        .id = m->id, .time_ms = m->time_ms, .sent = m->sent, .from = m->from};
+}
+
+bool mt_id_same(const char *a, const char *b)
+{
+    return mt_id_is(a) && mt_id_is(b) && !strcmp(a, b);
+}
+
+bool mt_id_may_follow(const char *a, const char *b)
+{
+    uint64_t x = 0;
+    uint64_t y = 0;
+
+    if (!mt_id_is(a) || !mt_id_is(b))
+        return true;
+    if (mt_str_u64(a, &x) && mt_str_u64(b, &y))
+        return y > x;
+    return strcmp(a, b) != 0;
+}
+
+const char *mt_id_of_u64(struct mt_arena *arena, uint64_t id)
+{
+    char digits[24];
+    size_t at = sizeof digits;
+
+    if (!id)
+        return "";
+    do {
+        digits[--at] = (char)('0' + id % 10);
+        id /= 10;
+    } while (id);
+    return mt_arena_strndup(arena, digits + at, sizeof digits - at);
+}
 
 const char *mt_message_kind_name(enum mt_message_kind kind)
 {
@@ -66,15 +105,15 @@ static void put_head(struct mt_buf *out, const struct mt_message *m)
         PUT(out, "\"type\":\"");
         mt_buf_append_str(out, type);
         PUT(out, "\",");
-        if (m->target_id != 0) {
-            PUT(out, "\"target\":\"");
-            mt_buf_append_u64(out, m->target_id);
-            PUT(out, "\",");
+        if (mt_id_is(m->target_id)) {
+            PUT(out, "\"target\":");
+            put_str(out, m->target_id);
+            PUT(out, ",");
         }
     }
-    PUT(out, "\"id\":\"");
-    mt_buf_append_u64(out, m->id);
-    PUT(out, "\",\"conversation\":");
+    PUT(out, "\"id\":");
+    put_str(out, mt_id_is(m->id) ? m->id : "0");
+    PUT(out, ",\"conversation\":");
     char conversation[MT_CONVERSATION_ID_MAX];
     mt_conversation_ref_format(&m->conversation, conversation);
     put_str(out, conversation);

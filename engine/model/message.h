@@ -1,10 +1,12 @@
-/* The noun message. Plain data in an arena; ids stay 64-bit integers in C and are decimal strings
- * outside. */
+/* The noun message. Plain data in an arena. Ids are the cloud's own texts: decimal numbers of 64
+ * bits with one cloud, opaque with another. */
 #ifndef MT_MODEL_MESSAGE_H
 #define MT_MODEL_MESSAGE_H
 
 #include "model/conversation.h"
 #include "model/value.h"
+
+struct mt_arena;
 
 enum mt_message_kind {
     MT_MESSAGE_TEXT,
@@ -28,11 +30,13 @@ enum mt_message_type {
     MT_TYPE_GAP,     /* archive only: a range that is known to be missing */
 };
 
+#define MT_ID_MAX 64 /* the longest id of a message, with NUL; a longer one is not taken */
+
 struct mt_message {
     enum mt_message_type type;
-    uint64_t id;
-    uint64_t target_id; /* EDIT and RECALL: the message concerned */
-    int64_t time_ms;    /* the cloud's receive time */
+    const char *id;        /* NULL or "": none */
+    const char *target_id; /* EDIT and RECALL: the message concerned */
+    int64_t time_ms;       /* the cloud's receive time */
     struct mt_conversation_ref conversation;
     const char *from;
     const char *to;
@@ -49,6 +53,28 @@ struct mt_message {
     const uint8_t *raw; /* the cloud's bytes */
     size_t raw_len;
 };
+
+/* What names a message to its cloud. Some go by the id alone, some want to know more of it. */
+struct mt_message_key {
+    const char *id;
+    int64_t time_ms;  /* 0: not known */
+    bool sent;        /* by this account's user */
+    const char *from; /* NULL: not known */
+};
+
+static inline bool mt_id_is(const char *id)
+{
+    return id && *id;
+}
+/* What names m; lives as long as m does. */
+struct mt_message_key mt_message_key_of(const struct mt_message *m);
+/* Both are there, and are the same. */
+bool mt_id_same(const char *a, const char *b);
+/* Whether b may follow a in the cloud's order: numbers grow; of other ids nothing is known but that
+ * they differ. Without an id, anything may follow. */
+bool mt_id_may_follow(const char *a, const char *b);
+/* An id that is a number, as text in the arena; "" for 0, NULL when memory is short. */
+const char *mt_id_of_u64(struct mt_arena *arena, uint64_t id);
 
 const char *mt_message_kind_name(enum mt_message_kind kind);
 /* One JSON object in the archive's form, without newline:

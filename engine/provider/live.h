@@ -51,18 +51,18 @@ struct mt_outgoing {
 };
 
 struct mt_sent {
-    uint64_t id; /* the cloud's, for receipts, recall and history */
+    const char *id; /* the cloud's, for receipts, recall and history */
     int64_t time_ms;
     struct mt_value data; /* what else the cloud answered: of an edit */
 };
 
 /* What refers to an earlier message or conversation. */
 enum mt_reference_type {
-    MT_REFER_READ,         /* message id was read; content: what a group's reader adds, or NULL */
-    MT_REFER_DELIVERED,    /* message id arrived */
+    MT_REFER_READ,         /* the message was read; content: what a group's reader adds, or NULL */
+    MT_REFER_DELIVERED,    /* the message arrived */
     MT_REFER_CONVERSATION, /* the conversation was read: its unread count becomes 0 */
-    MT_REFER_RECALL,       /* message id is taken back; content: told to the others, or NULL */
-    MT_REFER_EDIT,         /* message id gets new content: edit */
+    MT_REFER_RECALL,       /* the message is taken back; content: told to the others, or NULL */
+    MT_REFER_EDIT,         /* the message gets new content: edit */
     MT_REFER_JOIN,         /* the chat room is entered, and again after each absence */
     MT_REFER_LEAVE,        /* the chat room is left */
 };
@@ -70,8 +70,7 @@ enum mt_reference_type {
 struct mt_reference {
     enum mt_reference_type type;
     struct mt_conversation_ref conversation;
-    uint64_t id;
-    const char *from;    /* READ and DELIVERED: the sender of the message */
+    struct mt_message_key message;
     const char *content; /* NULL: none */
     const struct mt_outgoing *edit;
 };
@@ -149,11 +148,16 @@ struct mt_provider_live {
                         mt_sent_fn *done, void *ud, struct mt_provider_call **out);
 
     /* From the own view of the server's history, one-way: others keep theirs. At most delete_max
-     * ids a call, none of them 0. Ids that are not there are no fault: the cloud does not tell. */
+     * messages a call, each with an id, and completed by locate where there is one. Those that are
+     * not there are no fault: the cloud does not tell. */
     unsigned delete_max;
     enum mt_rc (*delete_ids)(struct mt_provider_account *account,
-                             const struct mt_conversation_ref *conversation, const uint64_t *ids,
-                             size_t n, mt_done_fn *done, void *ud, struct mt_provider_call **out);
+                             const struct mt_conversation_ref *conversation,
+                             const struct mt_message_key *messages, size_t n, mt_done_fn *done,
+                             void *ud, struct mt_provider_call **out);
+    /* Where the id alone does not name a message to the cloud: completes a key of which only the id
+     * is known, from what this account has seen lately. False: it has not. NULL: ids are enough. */
+    bool (*locate)(const struct mt_provider_account *account, struct mt_message_key *message);
     /* Whatever the cloud received before that time; 0 < before_ms. */
     enum mt_rc (*delete_before)(struct mt_provider_account *account,
                                 const struct mt_conversation_ref *conversation, int64_t before_ms,
@@ -176,8 +180,9 @@ struct mt_provider_live {
     /* Who has read a group's message that asked for receipts. cursor NULL: from the start; limit 0:
      * the largest page. */
     enum mt_rc (*readers)(struct mt_provider_account *account,
-                          const struct mt_conversation_ref *group, uint64_t id, const char *cursor,
-                          int limit, mt_readers_fn *done, void *ud, struct mt_provider_call **out);
+                          const struct mt_conversation_ref *group,
+                          const struct mt_message_key *message, const char *cursor, int limit,
+                          mt_readers_fn *done, void *ud, struct mt_provider_call **out);
     /* Uploads for a conversation and puts remote_path, secret, filename and size_bytes into
      * attachment (a MAP in arena). Faults: file.missing, file.empty, file.kind, file.changed,
      * upload.too_large. progress may be NULL; it counts what was sent. */

@@ -58,6 +58,8 @@ struct mt_conversations_page {
     const char *warning; /* NULL, or why */
 };
 
+#define MT_CURSOR_MAX 128 /* the longest cursor of a history, with NUL */
+
 struct mt_history_query {
     struct mt_conversation_ref conversation;
     const char *cursor; /* NULL: from the newest (or oldest) end */
@@ -120,6 +122,10 @@ struct mt_provider {
                          void (*each)(void *ud, const struct mt_check *check),
                          void (*done)(void *ud, enum mt_rc rc, const struct mt_fault *fault),
                          void *ud, struct mt_provider_call **out);
+    /* The cursor that reads on, oldest first, after a message; false: it has none, as a message
+     * without an id. */
+    bool (*cursor_after)(const struct mt_provider_account *account, const struct mt_message *m,
+                         char out[MT_CURSOR_MAX]);
     void (*cancel)(
         struct mt_provider_call *call); /* done follows with MT_ERR_CANCELLED; not after done */
 

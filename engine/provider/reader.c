@@ -22,6 +22,11 @@ static void finish(struct mt_reader *reader, enum mt_rc rc, const struct mt_faul
     reader->done(reader->ud, rc, rc == MT_OK ? NULL : &copy);
 }
 
+static void copy_id(char out[MT_ID_MAX], const char *id)
+{
+    snprintf(out, MT_ID_MAX, "%s", id ? id : "");
+}
+
 static void deliver(struct mt_reader *reader, struct mt_reader_segment *segment)
 {
     struct mt_reader_page *page = segment->first;
@@ -34,10 +39,10 @@ static void deliver(struct mt_reader *reader, struct mt_reader_segment *segment)
     reader->budget->buffered_bytes -= page->bytes;
     reader->held = page;
     for (size_t i = page->n; i-- > 0;)
-        if (page->items[i].id != 0) {
-            reader->delivered_id = page->items[i].id;
+        if (reader->provider->cursor_after(reader->account, &page->items[i],
+                                           reader->delivered_cursor))
             break;
-        }
+    copy_id(reader->delivered_id, page->items[page->n - 1].id);
     reader->delivered = true;
     reader->delivered_time = page->items[page->n - 1].time_ms;
     reader->page(reader->ud, page->items, page->n);

@@ -55,12 +55,11 @@ static void fall_back(struct mt_reader *reader)
     if (segment == NULL)
         return; /* pump finds no segment and says so */
     segment->started = true;
-    if (reader->delivered_id != 0) {
-        snprintf(segment->cursor, sizeof segment->cursor, "%llu",
-                 (unsigned long long)reader->delivered_id);
+    if (reader->delivered_cursor[0] != '\0') {
+        memcpy(segment->cursor, reader->delivered_cursor, sizeof segment->cursor);
         segment->has_last = true;
         segment->last_time = reader->delivered_time;
-        segment->last_id = reader->delivered_id;
+        memcpy(segment->last_id, reader->delivered_id, sizeof segment->last_id);
     } else if (reader->query.cursor != NULL) {
         snprintf(segment->cursor, sizeof segment->cursor, "%s", reader->query.cursor);
     }
@@ -228,21 +227,21 @@ void mt_reader_send(struct mt_reader *reader, struct mt_reader_segment *segment)
  */
 static void start_tail(struct mt_reader *reader, struct mt_reader_segment *tail)
 {
-    uint64_t resume_id = reader->delivered_id;
+    const char *resume = reader->delivered_cursor;
 
     tail->lo = reader->query.since_ms;
     tail->has_last = reader->delivered;
     tail->last_time = reader->delivered_time;
-    tail->last_id = reader->delivered_id;
+    memcpy(tail->last_id, reader->delivered_id, sizeof tail->last_id);
     for (const struct mt_reader_segment *s = reader->segments; s != tail; s = s->next)
         if (s->has_last) {
             tail->has_last = true;
             tail->last_time = s->last_time;
-            tail->last_id = s->last_id;
-            resume_id = s->resume_id != 0 ? s->resume_id : resume_id;
+            memcpy(tail->last_id, s->last_id, sizeof tail->last_id);
+            resume = s->resume[0] != '\0' ? s->resume : resume;
         }
-    if (resume_id != 0)
-        snprintf(tail->cursor, sizeof tail->cursor, "%llu", (unsigned long long)resume_id);
+    if (resume[0] != '\0')
+        memcpy(tail->cursor, resume, sizeof tail->cursor);
     else if (reader->query.cursor != NULL)
         snprintf(tail->cursor, sizeof tail->cursor, "%s", reader->query.cursor);
 }

@@ -3,52 +3,59 @@
  * that do not advance. */
 #include "provider/reader_int.h"
 
-#include "base/str.h"
-
+#include <stdio.h>
 #include <string.h>
 
-static bool follows(const struct mt_reader *reader, int64_t time, uint64_t id,
+static const char *name_of(const struct mt_message *m)
+{
+    return mt_id_is(m->id) ? m->id : "without an id";
+}
+
+static void copy_id(char out[MT_ID_MAX], const char *id)
+{
+    snprintf(out, MT_ID_MAX, "%s", id ? id : "");
+}
+
+static bool follows(const struct mt_reader *reader, int64_t time, const char *id,
                     const struct mt_message *m)
 {
     int64_t later = reader->query.oldest_first ? m->time_ms - time : time - m->time_ms;
 
     if (later != 0)
         return later > 0;
-    if (m->id == 0 || id == 0) /* an entry that could not be decoded tells no id */
-        return true;
-    return reader->query.oldest_first ? m->id > id : m->id < id;
+    return reader->query.oldest_first ? mt_id_may_follow(id, m->id) : mt_id_may_follow(m->id, id);
 }
 
 static enum mt_rc check_items(const struct mt_reader *reader,
                               const struct mt_reader_segment *segment,
                               const struct mt_history_page *page, struct mt_fault *fault)
 {
-    uint64_t cursor = 0;
+    char after[MT_CURSOR_MAX];
 
     if (page->n == 0)
         return MT_OK;
-    if (segment->cursor[0] != '\0' && mt_str_u64(segment->cursor, &cursor) && cursor != 0)
-        for (size_t i = 0; i < page->n; i++)
-            if (page->items[i].id == cursor)
-                return mt_fault_set(
-                    fault, MT_ERR_PROTOCOL, "history.repeats",
-                    "the cloud gives message %llu again, which the page before ended with",
-                    (unsigned long long)cursor);
+    for (size_t i = 0; segment->cursor[0] != '\0' && i < page->n; i++)
+        if (reader->provider->cursor_after(reader->account, &page->items[i], after) &&
+            strcmp(segment->cursor, after) == 0)
+            return mt_fault_set(
+                fault, MT_ERR_PROTOCOL, "history.repeats",
+                "the cloud gives message %s again, which the page before ended with",
+                page->items[i].id);
     if (segment->has_last &&
         !follows(reader, segment->last_time, segment->last_id, &page->items[0])) {
-        if (page->items[0].id == segment->first_id)
+        if (mt_id_same(page->items[0].id, segment->first_id))
             return mt_fault_set(fault, MT_ERR_PROTOCOL, "history.repeats",
-                                "the cloud gives the same page of history again (message %llu)",
-                                (unsigned long long)segment->first_id);
+                                "the cloud gives the same page of history again (message %s)",
+                                segment->first_id);
         return mt_fault_set(fault, MT_ERR_PROTOCOL, "history.repeats",
-                            "a page of history goes back behind the page before it (message %llu)",
-                            (unsigned long long)page->items[0].id);
+                            "a page of history goes back behind the page before it (message %s)",
+                            name_of(&page->items[0]));
     }
     for (size_t i = 1; i < page->n; i++)
         if (!follows(reader, page->items[i - 1].time_ms, page->items[i - 1].id, &page->items[i]))
             return mt_fault_set(fault, MT_ERR_PROTOCOL, "history.order",
-                                "a page of history is out of order (message %llu)",
-                                (unsigned long long)page->items[i].id);
+                                "a page of history is out of order (message %s)",
+                                name_of(&page->items[i]));
     return MT_OK;
 }
 
@@ -120,15 +127,13 @@ enum mt_rc mt_reader_check(const struct mt_reader *reader, struct mt_reader_segm
     begin = segment->has_last  ? segment->last_time
             : segment->bounded ? segment->lo
                                : page->items[0].time_ms;
-    segment->first_id = page->items[0].id;
+    copy_id(segment->first_id, page->items[0].id);
     segment->last_time = page->items[n - 1].time_ms;
-    segment->last_id = page->items[n - 1].id;
+    copy_id(segment->last_id, page->items[n - 1].id);
     segment->has_last = true;
-    for (size_t i = n; i-- > 0 && segment->resume_id != page->items[i].id;)
-        if (page->items[i].id != 0) {
-            segment->resume_id = page->items[i].id;
+    for (size_t i = n; i-- > 0;)
+        if (reader->provider->cursor_after(reader->account, &page->items[i], segment->resume))
             break;
-        }
     segment->page_span_ms =
         (double)(page->items[n - 1].time_ms - begin) * (double)reader->query.limit / (double)n;
     return MT_OK;

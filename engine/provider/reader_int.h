@@ -13,7 +13,7 @@
 
 #include "provider/reader.h"
 
-#define MT_READER_CURSOR_MAX 128
+#define MT_READER_CURSOR_MAX MT_CURSOR_MAX
 
 /* Tried on even, bursty and real conversations: wider windows need fewer requests, narrower ones
  * keep more slices busy. */
@@ -71,10 +71,10 @@ struct mt_reader_segment {
     char mark[MT_READER_CURSOR_MAX];   /* an earlier cursor, to find circles */
     bool has_last;
     int64_t last_time;
-    uint64_t last_id;    /* 0 if the last entry told none */
-    uint64_t resume_id;  /* of the last entry that told one */
-    uint64_t first_id;   /* of the last page */
-    double page_span_ms; /* of the last page, scaled to a full one */
+    char last_id[MT_ID_MAX];           /* "" if the last entry told none */
+    char first_id[MT_ID_MAX];          /* of the last page */
+    char resume[MT_READER_CURSOR_MAX]; /* after the last entry that has a cursor */
+    double page_span_ms;               /* of the last page, scaled to a full one */
     uint64_t messages;
     unsigned pages, empty;
     struct mt_fault fault;
@@ -100,7 +100,8 @@ struct mt_reader {
     uint64_t requests;
     bool delivered;
     int64_t delivered_time;
-    uint64_t delivered_id;
+    char delivered_id[MT_ID_MAX];
+    char delivered_cursor[MT_READER_CURSOR_MAX]; /* "": none yet */
 
     bool probed;  /* the newest time was asked for */
     bool planned; /* the rest is cut into windows */

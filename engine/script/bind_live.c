@@ -328,15 +328,13 @@ static int core_live_known(lua_State *L)
 {
     const struct mt_provider *provider = NULL;
     struct mt_lua_live *live = find(mt_script_of(L), account_of(L, &provider));
-    const uint64_t *ids = NULL;
+    const char *const *ids = NULL;
     size_t n = live ? mt_seat_known(live->seat, &ids) : 0;
-    char text[24];
 
     lua_createtable(L, 0, (int)n);
     for (size_t i = 0; i < n; i++) {
-        snprintf(text, sizeof text, "%llu", (unsigned long long)ids[i]);
         lua_pushboolean(L, true);
-        lua_setfield(L, -2, text);
+        lua_setfield(L, -2, ids[i]);
     }
     return 1;
 }
@@ -346,9 +344,9 @@ static int core_live_handled(lua_State *L)
 {
     const struct mt_provider *provider = NULL;
     struct mt_lua_live *live = find(mt_script_of(L), account_of(L, &provider));
-    uint64_t id = 0;
+    const char *id = luaL_checkstring(L, 2);
 
-    if (live && mt_str_u64(luaL_checkstring(L, 2), &id))
+    if (live)
         mt_seat_handled(live->seat, id);
     return 0;
 }

@@ -20,7 +20,8 @@ struct manage_wait {
     struct mt_provider_account *account;
     struct mt_conversation_ref ref;
     struct mt_provider_call *call;
-    uint64_t *ids; /* delete_messages { ids }: all of them */
+    struct mt_message_key *keys; /* delete_messages { ids }: all of them */
+    char (*ids)[MT_ID_MAX];
     size_t n, at;
     unsigned calls_n;
 };
@@ -29,7 +30,9 @@ static void manage_release(struct mt_wait *wait)
 {
     struct manage_wait *w = (struct manage_wait *)wait;
 
+    mt_mem_free(w->keys);
     mt_mem_free(w->ids);
+    w->keys = NULL;
     w->ids = NULL;
 }
 
@@ -93,11 +96,11 @@ static enum mt_rc start_ids(struct manage_wait *w)
 {
     const struct mt_provider_live *live = w->live;
     size_t n = w->n - w->at < live->delete_max ? w->n - w->at : live->delete_max;
-    const uint64_t *ids = w->ids + w->at;
+    const struct mt_message_key *keys = w->keys + w->at;
 
     w->at += n;
     w->calls_n++;
-    return live->delete_ids(w->account, &w->ref, ids, n, next_ids, w, &w->call);
+    return live->delete_ids(w->account, &w->ref, keys, n, next_ids, w, &w->call);
 }
 
 static void next_ids(void *ud, enum mt_rc rc, const struct mt_fault *fault)
@@ -136,17 +139,29 @@ static int ids_more(lua_State *L, int status, lua_KContext ctx)
     return 1;
 }
 
-static uint64_t id_at(lua_State *L, lua_Integer i)
+/* What ids[i] names: an id, or a message, of which more is known. The texts live as long as the
+ * value in the list. */
+static struct mt_message_key key_at(lua_State *L, lua_Integer i, const struct manage_wait *w)
 {
-    uint64_t id = 0;
+    struct mt_message_key key = {.id = NULL};
+    const struct mt_message *m = NULL;
 
-    if (lua_rawgeti(L, -1, i) != LUA_TSTRING || !mt_str_u64(lua_tostring(L, -1), &id) || !id)
+    if (lua_rawgeti(L, -1, i) == LUA_TSTRING)
+        key.id = lua_tostring(L, -1);
+    else if ((m = mt_lua_message_test(L, -1)))
+        key = mt_message_key_of(m);
+    if (!mt_id_is(key.id) || !strcmp(key.id, "0") || strlen(key.id) >= MT_ID_MAX)
         mt_fault_raisef(L, MT_ERR_INVALID, "delete.ids",
                         "conversation:delete_messages: ids[%lld] is no message id: it must be a "
-                        "string of digits, as message.id is",
+                        "string, as message.id is, or the message",
+                        (long long)i);
+    if (!key.time_ms && w->live->locate && !w->live->locate(w->account, &key))
+        mt_fault_raisef(L, MT_ERR_INVALID, "delete.needs_message",
+                        "conversation:delete_messages: this cloud does not find a message by its "
+                        "id alone, and ids[%lld] was not seen lately: give the message instead",
                         (long long)i);
     lua_pop(L, 1);
-    return id;
+    return key;
 }
 
 static int delete_by_ids(lua_State *L, struct mt_lua_conversation *c,
@@ -159,18 +174,24 @@ static int delete_by_ids(lua_State *L, struct mt_lua_conversation *c,
         return mt_fault_raisef(L, MT_ERR_INVALID, "delete.ids",
                                "conversation:delete_messages: 1 to %d ids, not %lld", IDS_MAX,
                                (long long)n);
+    struct manage_wait look = {.live = live, .account = c->account};
     for (lua_Integer i = 1; i <= n; i++) /* nothing is deleted when one of them is no id */
-        (void)id_at(L, i);
+        (void)key_at(L, i, &look);
     mt_grant_check_delete(L, n, "conversation:delete_messages");
     struct manage_wait *w = wait_new(L, c->provider, c->account);
     w->live = live;
     w->ref = c->ref;
-    w->ids = mt_mem_alloc((size_t)n * sizeof *w->ids);
-    if (!w->ids)
+    w->keys = mt_mem_calloc((size_t)n, sizeof *w->keys);
+    w->ids = mt_mem_calloc((size_t)n, sizeof *w->ids);
+    if (!w->keys || !w->ids)
         return mt_fault_raisef(L, MT_ERR_NOMEM, "memory", "out of memory");
     lua_pushvalue(L, -2); /* the ids again, over the wait */
-    for (; w->n < (size_t)n; w->n++)
-        w->ids[w->n] = id_at(L, (lua_Integer)w->n + 1);
+    for (; w->n < (size_t)n; w->n++) {
+        w->keys[w->n] = key_at(L, (lua_Integer)w->n + 1, w);
+        memcpy(w->ids[w->n], w->keys[w->n].id, strlen(w->keys[w->n].id) + 1);
+        w->keys[w->n].id = w->ids[w->n];
+        w->keys[w->n].from = NULL;
+    }
     lua_pop(L, 1);
     enum mt_rc rc = start_ids(w);
     if (rc)
@@ -368,7 +389,8 @@ int mt_lua_message_readers(lua_State *L, const struct mt_page *page, const struc
     struct readers_wait *w = mt_wait_new(L, sizeof *w, readers_release);
     w->wait.cancel = readers_cancel;
     w->provider = page->provider;
-    enum mt_rc rc = live->readers(page->account, &m->conversation, m->id, cursor, limit,
+    struct mt_message_key key = mt_message_key_of(m);
+    enum mt_rc rc = live->readers(page->account, &m->conversation, &key, cursor, limit,
                                   readers_came, w, &w->call);
     if (rc)
         return mt_fault_raisef(L, rc, "memory", "out of memory");

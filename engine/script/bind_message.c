@@ -93,11 +93,15 @@ void mt_lua_value_push(lua_State *L, const struct mt_value *value)
     }
 }
 
-static void push_id(lua_State *L, uint64_t id)
+const struct mt_message *mt_lua_message_test(lua_State *L, int index)
 {
-    char text[24];
-    snprintf(text, sizeof text, "%llu", (unsigned long long)id);
-    lua_pushstring(L, text);
+    struct lua_message *m = luaL_testudata(L, index, MT_TYPE_MESSAGE_UD);
+    return m ? m->message : NULL;
+}
+
+static void push_id(lua_State *L, const char *id)
+{
+    lua_pushstring(L, mt_id_is(id) ? id : "0");
 }
 
 static void push_map(lua_State *L, const struct mt_value *value)
@@ -196,7 +200,7 @@ static int message_index(lua_State *L)
     if (!strcmp(key, "id")) {
         push_id(L, m->id);
     } else if (!strcmp(key, "target")) {
-        if (m->target_id)
+        if (mt_id_is(m->target_id))
             push_id(L, m->target_id);
         else
             lua_pushnil(L);

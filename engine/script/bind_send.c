@@ -16,7 +16,7 @@ struct send_wait {
     const struct mt_provider *provider;
     struct mt_provider_call *call;
     struct mt_arena *arena; /* what goes out, until it was handed over */
-    uint64_t id;
+    char id[MT_ID_MAX];
     int64_t time_ms;
 };
 
@@ -39,7 +39,7 @@ static void sent(void *ud, enum mt_rc rc, const struct mt_sent *result,
     struct send_wait *w = ud;
 
     if (!rc) {
-        w->id = result->id;
+        snprintf(w->id, sizeof w->id, "%s", result->id ? result->id : "");
         w->time_ms = result->time_ms;
     }
     mt_wait_wake(&w->wait, rc, fault);
@@ -48,13 +48,11 @@ static void sent(void *ud, enum mt_rc rc, const struct mt_sent *result,
 static int sent_more(lua_State *L, int status, lua_KContext ctx)
 {
     struct send_wait *w = (struct send_wait *)ctx;
-    char text[24];
 
     (void)status;
     mt_wait_check(L, &w->wait);
     lua_createtable(L, 0, 2);
-    snprintf(text, sizeof text, "%llu", (unsigned long long)w->id);
-    lua_pushstring(L, text);
+    lua_pushstring(L, w->id);
     lua_setfield(L, -2, "id");
     lua_pushinteger(L, w->time_ms);
     lua_setfield(L, -2, "time");
@@ -239,8 +237,7 @@ int mt_lua_message_refer(lua_State *L, const struct mt_page *page, const struct 
     memset(&reference, 0, sizeof reference);
     reference.type = type;
     reference.conversation = m->conversation;
-    reference.id = m->id;
-    reference.from = m->from;
+    reference.message = mt_message_key_of(m);
     if (type == MT_REFER_EDIT) {
         take_outgoing(L, 2, "message:edit", w->arena, only, &edit);
         reference.edit = &edit;

@@ -43,6 +43,8 @@ static void copy_message(struct mt_arena *arena, const struct mt_message *from,
                          struct mt_message *to, bool *ok)
 {
     *to = *from;
+    to->id = copy_str(arena, from->id, ok);
+    to->target_id = copy_str(arena, from->target_id, ok);
     to->from = copy_str(arena, from->from, ok);
     to->to = copy_str(arena, from->to, ok);
     to->kind_name = copy_str(arena, from->kind_name, ok);

@@ -225,6 +225,8 @@ struct mt_lua_conversation {
 MT_RAISES struct mt_lua_conversation *mt_lua_conversation_push(lua_State *L);
 MT_RAISES struct mt_lua_conversation *mt_lua_conversation_check(lua_State *L, int index);
 MT_RAISES void mt_lua_message_push(lua_State *L, struct mt_page *page, size_t index);
+/* NULL: it is no message. */
+const struct mt_message *mt_lua_message_test(lua_State *L, int index);
 MT_RAISES void mt_lua_message_push_at(lua_State *L, struct mt_page *page,
                                       const struct mt_message *message);
 MT_RAISES void mt_lua_value_push(lua_State *L, const struct mt_value *value);

@@ -362,6 +362,19 @@ static enum mt_rc account_decode(const struct mt_provider_account *account, cons
     return rc;
 }
 
+/* The cloud's cursor is the id of a message, in either direction (§4.3). */
+static bool cursor_after(const struct mt_provider_account *account, const struct mt_message *m,
+                         char out[MT_CURSOR_MAX])
+{
+    size_t len = mt_id_is(m->id) ? strlen(m->id) : 0;
+
+    (void)account;
+    if (!len || len >= MT_CURSOR_MAX)
+        return false;
+    memcpy(out, m->id, len + 1);
+    return true;
+}
+
 static const char *account_device(const struct mt_provider_account *account)
 {
     return account->device;
@@ -396,6 +409,7 @@ const struct mt_provider mt_provider_easemob = {
     .conversations = mt_em_conversations,
     .history = mt_em_history,
     .doctor = mt_em_doctor,
+    .cursor_after = cursor_after,
     .cancel = mt_call_cancel,
     .user = account_user,
     .appkey = account_appkey,

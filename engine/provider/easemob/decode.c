@@ -154,7 +154,9 @@ static enum mt_rc set_notice(const body_pb *body, const char *name, struct mt_ar
 
     out->kind = MT_MESSAGE_OTHER;
     out->kind_name = name;
-    out->target_id = body->has_ackmessageid ? body->ackmessageid : 0;
+    out->target_id = mt_id_of_u64(arena, body->has_ackmessageid ? body->ackmessageid : 0);
+    if (!out->target_id)
+        return MT_ERR_LIMIT;
     mt_em_map_init(&map, arena);
     mt_em_map_str(&map, "ack_content", body->ackcontent);
     if (body->type == EASEMOB__PB__MESSAGE_BODY__TYPE__READ_ACK && body->n_ext > 0 &&
@@ -191,7 +193,9 @@ static enum mt_rc set_by_type(const struct mt_em_decoder *decoder, const body_pb
         return set_message(decoder, body, arena, out);
     case EASEMOB__PB__MESSAGE_BODY__TYPE__EDIT:
         out->type = MT_TYPE_EDIT;
-        out->target_id = body->has_editmessageid ? body->editmessageid : 0;
+        out->target_id = mt_id_of_u64(arena, body->has_editmessageid ? body->editmessageid : 0);
+        if (!out->target_id)
+            return MT_ERR_LIMIT;
         return set_message(decoder, body, arena, out);
     case EASEMOB__PB__MESSAGE_BODY__TYPE__RECALL:
         out->type = MT_TYPE_RECALL;
@@ -211,7 +215,7 @@ static enum mt_rc set_by_type(const struct mt_em_decoder *decoder, const body_pb
     }
 }
 
-void mt_em_decode_none(uint64_t id, const void *raw, size_t len, struct mt_message *out)
+void mt_em_decode_none(const char *id, const void *raw, size_t len, struct mt_message *out)
 {
     static const struct mt_value empty = {.type = MT_VALUE_MAP};
 
@@ -270,7 +274,7 @@ enum mt_rc mt_em_decode_meta(const struct mt_em_decoder *decoder, const void *ra
         return MT_ERR_PROTOCOL;
     if (!meta->has_ns || meta->ns != EASEMOB__PB__META__NAME_SPACE__CHAT)
         return MT_ERR_UNSUPPORTED;
-    mt_em_decode_none(meta->has_id ? meta->id : 0, raw, len, out);
+    mt_em_decode_none(mt_id_of_u64(arena, meta->has_id ? meta->id : 0), raw, len, out);
     out->time_ms =
         meta->has_timestamp && meta->timestamp <= INT64_MAX ? (int64_t)meta->timestamp : 0;
     from = jid_name(meta->from, NULL);
@@ -281,7 +285,7 @@ enum mt_rc mt_em_decode_meta(const struct mt_em_decoder *decoder, const void *ra
                         group || out->sent ? to : from);
     out->from = mt_arena_strdup(arena, from);
     out->to = mt_arena_strdup(arena, to);
-    if (out->from == NULL || out->to == NULL)
+    if (out->id == NULL || out->from == NULL || out->to == NULL)
         return MT_ERR_NOMEM;
     return decode_body(decoder, meta, &allocator, arena, out);
 }

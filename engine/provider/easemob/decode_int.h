@@ -24,7 +24,7 @@ struct mt_em_decoder {
 enum mt_rc mt_em_decode_meta(const struct mt_em_decoder *decoder, const void *raw, size_t len,
                              struct mt_arena *arena, struct mt_message *out) MT_CHECKED;
 /* What could not be decoded, kept whole: kind OTHER, only id and raw filled. */
-void mt_em_decode_none(uint64_t id, const void *raw, size_t len, struct mt_message *out);
+void mt_em_decode_none(const char *id, const void *raw, size_t len, struct mt_message *out);
 
 /* The JSON form of a last message (§4.1): meta {id, from, to, timestamp, payload}.
  * MT_ERR_NOT_FOUND: no message in it. raw stays NULL: the list does not carry the bytes. */

@@ -311,8 +311,8 @@ static void tell_senders(struct mt_em_live *live, const struct mt_event_batch *b
         const struct mt_event *event = &batch->events[i];
         struct mt_reference reference = {.type = MT_REFER_DELIVERED,
                                          .conversation = event->conversation,
-                                         .id = event->message.id,
-                                         .from = event->message.from};
+                                         .message.id = event->message.id,
+                                         .message.from = event->message.from};
 
         if (event->type == MT_EVENT_MESSAGE && !event->message.sent &&
             event->conversation.kind == MT_CONVERSATION_SINGLE &&

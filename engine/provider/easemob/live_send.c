@@ -7,6 +7,8 @@
 #include "base/mem.h"
 #include "provider/easemob/outgoing_int.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define ANSWER_MS   15000 /* as the SDK waits (§3.5) */
@@ -25,6 +27,7 @@ struct mt_em_send {
     char *room;                       /* NULL: it is of no room */
     int64_t deadline_ms;
     struct mt_sent result;
+    char id[24]; /* the result's */
 };
 
 static void unlist(struct mt_em_send *send)
@@ -174,7 +177,8 @@ void mt_em_live_answer(struct mt_em_live *live, const Easemob__Pb__CommSyncDL *d
         mt_call_end(&send->call, rc, &fault);
         return;
     }
-    send->result.id = dl->has_serverid ? dl->serverid : 0;
+    snprintf(send->id, sizeof send->id, "%" PRIu64, dl->has_serverid ? dl->serverid : 0);
+    send->result.id = send->id;
     send->result.time_ms =
         dl->has_timestamp && dl->timestamp <= INT64_MAX ? (int64_t)dl->timestamp : 0;
     send->result.data = (struct mt_value){.type = MT_VALUE_MAP};

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "codec/json.h"
 #include "provider/easemob/live_int.h"
 
@@ -136,8 +137,9 @@ static enum mt_rc roaming_path(struct mt_provider_account *account, struct manag
 }
 
 enum mt_rc mt_em_delete_ids(struct mt_provider_account *account,
-                            const struct mt_conversation_ref *conversation, const uint64_t *ids,
-                            size_t n, mt_done_fn *done, void *ud, struct mt_provider_call **out)
+                            const struct mt_conversation_ref *conversation,
+                            const struct mt_message_key *messages, size_t n, mt_done_fn *done,
+                            void *ud, struct mt_provider_call **out)
 {
     struct manage_call *call = manage_new("DELETE", done, ud);
     struct mt_fault fault = {.kind = MT_OK};
@@ -151,9 +153,12 @@ enum mt_rc mt_em_delete_ids(struct mt_provider_account *account,
                           MT_EM_DELETE_MAX, n);
     (void)mt_buf_append_str(&call->path, "&msgIdList=");
     for (size_t i = 0; !rc && i < n; i++) {
-        if (!ids[i])
-            rc = mt_fault_set(&fault, MT_ERR_INVALID, "delete.ids", "0 is no message id");
-        (void)mt_buf_appendf(&call->path, "%s%" PRIu64, i ? "," : "", ids[i]);
+        uint64_t id = 0;
+
+        if (!mt_str_u64(messages[i].id, &id) || !id)
+            rc = mt_fault_set(&fault, MT_ERR_INVALID, "delete.ids", "'%.60s' is no message id",
+                              messages[i].id);
+        (void)mt_buf_appendf(&call->path, "%s%" PRIu64, i ? "," : "", id);
     }
     return manage_start(account, call, rc, &fault, out);
 }

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/str.h"
 #include "provider/easemob/pack_int.h"
 
 #include <string.h>
@@ -202,10 +203,10 @@ static void refer(struct packing *p, const struct mt_reference *r)
     p->body.type = (Easemob__Pb__MessageBody__Type)types[r->type];
     if (r->type == MT_REFER_EDIT) {
         p->body.has_editmessageid = true;
-        p->body.editmessageid = r->id;
+        (void)mt_str_u64(r->message.id, &p->body.editmessageid);
     } else if (r->type != MT_REFER_CONVERSATION) {
         p->body.has_ackmessageid = true;
-        p->body.ackmessageid = r->id;
+        (void)mt_str_u64(r->message.id, &p->body.ackmessageid);
     }
     if (r->type == MT_REFER_READ && group) {
         p->config.has_allowgroupack = true;

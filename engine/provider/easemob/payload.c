@@ -134,7 +134,7 @@ enum mt_rc mt_em_decode_payload(const struct mt_em_decoder *decoder, const struc
         payload = parsed;
     }
     (void)mt_json_u64(mt_json_get(meta, "id"), &id);
-    mt_em_decode_none(id, NULL, 0, out);
+    mt_em_decode_none(mt_id_of_u64(arena, id), NULL, 0, out);
     out->time_ms = mt_json_i64(mt_json_get(meta, "timestamp"), 0);
     rc = set_payload(decoder, meta, payload, arena, out);
     mt_json_free(parsed);

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "codec/json.h"
 
 #include <inttypes.h>
@@ -117,11 +118,13 @@ static void readers_answer(struct mt_provider_call *base, enum mt_rc rc,
 }
 
 enum mt_rc mt_em_readers(struct mt_provider_account *account,
-                         const struct mt_conversation_ref *group, uint64_t id, const char *cursor,
-                         int limit, mt_readers_fn *done, void *ud, struct mt_provider_call **out)
+                         const struct mt_conversation_ref *group,
+                         const struct mt_message_key *message, const char *cursor, int limit,
+                         mt_readers_fn *done, void *ud, struct mt_provider_call **out)
 {
     struct readers_call *call = mt_mem_calloc(1, sizeof *call);
     struct mt_fault fault = {.kind = MT_OK};
+    uint64_t id = 0;
     enum mt_rc rc = MT_OK;
 
     if (!call)
@@ -142,6 +145,8 @@ enum mt_rc mt_em_readers(struct mt_provider_account *account,
                           "the cloud tells who has read a message in groups only");
     (void)mt_buf_append_str(&call->path, "chatgroups/");
     (void)mt_http_escape(&call->path, group->target);
+    if (!rc && (!mt_str_u64(message->id, &id) || !id))
+        rc = mt_fault_set(&fault, MT_ERR_INVALID, "message.id", "the message has no id");
     (void)mt_buf_appendf(&call->path, "/acks/%" PRIu64 "?limit=%d&key=", id,
                          limit > 0 && limit < PAGE_MAX_N ? limit : PAGE_MAX_N);
     (void)mt_http_escape(&call->path, cursor ? cursor : "");

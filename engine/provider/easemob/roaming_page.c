@@ -52,13 +52,15 @@ static enum mt_rc read_entry(struct reading *r, const struct mt_json *entry)
         return MT_OK;
     }
     if (rc == MT_ERR_PROTOCOL) {
-        mt_em_decode_none(id, raw, raw_len, m);
+        mt_em_decode_none(mt_id_of_u64(r->arena, id), raw, raw_len, m);
         rc = MT_OK;
     }
     if (rc != MT_OK)
         return rc;
-    if (m->id == 0)
-        m->id = id;
+    if (!mt_id_is(m->id))
+        m->id = mt_id_of_u64(r->arena, id);
+    if (m->id == NULL)
+        return MT_ERR_LIMIT;
     if (m->conversation.target[0] == '\0')
         m->conversation = r->query->conversation;
     r->n++;
