@@ -14,6 +14,7 @@ struct mt_secret;
 struct mt_provider_account;
 struct mt_provider_call;
 struct mt_provider_live;
+struct mt_ws_client;
 
 /* What the configuration says of an account. Strings are copied by open. */
 struct mt_account_config {
@@ -23,10 +24,12 @@ struct mt_account_config {
     const char *user;
     const struct mt_secret *token; /* either may be NULL; both live as long as the account */
     const struct mt_secret *password;
-    const char *rest;             /* NULL: service discovery */
-    const char *websocket;        /* NULL: service discovery */
-    const char *const *discovery; /* NULL-terminated base URLs asked for service discovery; NULL:
-                                     the provider's own */
+    const char *rest;              /* NULL: service discovery */
+    const char *websocket;         /* NULL: service discovery */
+    const char *const *discovery;  /* NULL-terminated base URLs asked for service discovery; NULL:
+                                      the provider's own */
+    const char *const *navigators; /* NULL-terminated: where to ask for the cloud's servers, for
+                                      clouds that have navigation; NULL: the provider's own */
     double rate_per_s;  /* < 0: the provider's default; 0: none until the cloud states one */
     int64_t timeout_ms; /* one answer may take so long, and with its retries twice that; 0: the HTTP
                            client's default, 60 s */
@@ -36,6 +39,10 @@ struct mt_account_config {
     int platform; /* the custom platform number that it has of its own, so that logging in
                      kicks nobody: 1 to 100; 0: 77 */
     bool delivery_receipts; /* tell the senders of single chats that their messages arrived */
+    /* Not the configuration's but the program's: its WebSocket client, asked for when a verb first
+     * needs one although the account is not live. NULL: such verbs fail then. */
+    enum mt_rc (*websockets)(void *ud, struct mt_ws_client **out, struct mt_fault *fault);
+    void *websockets_ud;
 };
 
 struct mt_conversations_query {
