@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "http/http.h"
 #include "script/config.h"
+#include "ws/client.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ struct mt_accounts {
     const char *const *only; /* NULL: all of the configuration */
     struct mt_config *config;
     struct mt_http *http;
+    struct mt_ws_client *ws;
     struct mt_map *open;
 };
 
@@ -65,6 +67,7 @@ void mt_accounts_free(struct mt_accounts *accounts)
     if (!accounts)
         return;
     mt_map_free(accounts->open, close_account);
+    mt_ws_client_free(accounts->ws);
     if (accounts->http)
         mt_http_free(accounts->http);
     mt_config_free(accounts->config);
@@ -99,6 +102,11 @@ static enum mt_rc load(struct mt_accounts *accounts, struct mt_fault *fault)
     return rc;
 }
 
+static enum mt_rc websockets(void *ud, struct mt_ws_client **out, struct mt_fault *fault)
+{
+    return mt_accounts_websockets(ud, out, fault);
+}
+
 static enum mt_rc open_one(struct mt_accounts *accounts, const char *name,
                            struct open_account **out, struct mt_fault *fault)
 {
@@ -128,6 +136,8 @@ static enum mt_rc open_one(struct mt_accounts *accounts, const char *name,
         own.device = device;
         own.platform = PASSING_PLATFORM;
     }
+    own.websockets = websockets;
+    own.websockets_ud = accounts;
     rc = provider->open(accounts->loop, http, &own, &open->account, fault);
     if (!rc && mt_map_put(accounts->open, name, open)) {
         provider->close(open->account);
@@ -148,6 +158,18 @@ enum mt_rc mt_accounts_http(struct mt_accounts *accounts, struct mt_http **out,
         accounts->http ? MT_OK : mt_http_new(accounts->loop, NULL, &accounts->http, fault);
 
     *out = accounts->http;
+    return rc;
+}
+
+enum mt_rc mt_accounts_websockets(struct mt_accounts *accounts, struct mt_ws_client **out,
+                                  struct mt_fault *fault)
+{
+    enum mt_rc rc = accounts->ws
+                        ? MT_OK
+                        : mt_ws_client_new(accounts->loop, &(struct mt_ws_client_options){0},
+                                           &accounts->ws, fault);
+
+    *out = accounts->ws;
     return rc;
 }
 

@@ -19,7 +19,7 @@ void mt_accounts_passing(struct mt_accounts *accounts);
 /* Whether a path leads to what no script may touch: the configuration, the files of its secrets,
  * the state of scripts, /proc, /sys and /dev. */
 bool mt_accounts_keep(struct mt_accounts *accounts, const char *path);
-/* Closes every account and the HTTP client; calls in progress end as cancelled at the loop's next
+/* Closes every account and both clients; calls in progress end as cancelled at the loop's next
  * turns. */
 void mt_accounts_free(struct mt_accounts *accounts);
 /* *name NULL: the only one there is, named in *name. Faults: those of mt_config_account,
@@ -49,6 +49,9 @@ void mt_accounts_close(struct mt_accounts *accounts, const char *name);
 /* The HTTP client of the process, made when first asked for. */
 enum mt_rc mt_accounts_http(struct mt_accounts *accounts, struct mt_http **out,
                             struct mt_fault *fault) MT_CHECKED;
+/* Its WebSocket client, in the same way. */
+enum mt_rc mt_accounts_websockets(struct mt_accounts *accounts, struct mt_ws_client **out,
+                                  struct mt_fault *fault) MT_CHECKED;
 /* The folder of what is durable: state of the configuration, else moontide below $XDG_STATE_HOME
  * (~/.local/state where that is not set). A script may run without a configuration. */
 void mt_accounts_state(struct mt_accounts *accounts, char *out, size_t cap);

@@ -11,7 +11,6 @@
 #include "provider/reader.h"
 #include "script/script.h"
 #include "store/store.h"
-#include "ws/client.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -23,7 +22,6 @@ struct run {
     struct mt_loop *loop;
     struct mt_accounts *accounts;
     bool flush_posted;
-    struct mt_ws_client *ws; /* made when an account goes live */
     struct mt_stores *stores;
     const char *name; /* of the script */
     struct mt_script *script;
@@ -51,15 +49,7 @@ static enum mt_rc account_name(void *ud, size_t i, const char **name, struct mt_
 static enum mt_rc websockets(void *ud, struct mt_ws_client **out, struct mt_fault *fault)
 {
     struct run *run = ud;
-
-    if (!run->ws) {
-        enum mt_rc rc =
-            mt_ws_client_new(run->loop, &(struct mt_ws_client_options){0}, &run->ws, fault);
-        if (rc)
-            return rc;
-    }
-    *out = run->ws;
-    return MT_OK;
+    return mt_accounts_websockets(run->accounts, out, fault);
 }
 
 static enum mt_rc http(void *ud, struct mt_http **out, struct mt_fault *fault)
@@ -263,7 +253,6 @@ int mt_app_run(const struct mt_run_options *options)
         status = run_script(&run, &host, options);
     mt_hub_free(host.hub);
     mt_stores_free(run.stores);
-    mt_ws_client_free(run.ws);
     mt_accounts_free(run.accounts);
     mt_reader_budget_release(host.budget);
     if (mt_loop_free(run.loop))

@@ -13,7 +13,6 @@
 #include "loop/loop.h"
 #include "provider/reader.h"
 #include "store/store.h"
-#include "ws/client.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -393,7 +392,6 @@ int mt_app_serve(const char *config, bool check_only)
     mt_hub_free(serve.hub);
     mt_stores_free(serve.stores);
     mt_notify_free(serve.notify);
-    mt_ws_client_free(serve.ws);
     mt_accounts_free(serve.accounts);
     mt_reader_budget_release(serve.budget);
     mt_mem_free(serve.stale);

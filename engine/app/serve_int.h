@@ -41,7 +41,6 @@ struct mt_serve {
     struct mt_loop *loop;
     struct mt_accounts *accounts;
     struct mt_reader_budget *budget;
-    struct mt_ws_client *ws;
     struct mt_hub *hub;
     struct mt_stores *stores;
     struct mt_notify *notify;

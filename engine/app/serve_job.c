@@ -10,7 +10,6 @@
 #include "hub/hub.h"
 #include "loop/loop.h"
 #include "store/store.h"
-#include "ws/client.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -177,15 +176,7 @@ static enum mt_rc account_name(void *ud, size_t i, const char **name, struct mt_
 static enum mt_rc websockets(void *ud, struct mt_ws_client **out, struct mt_fault *fault)
 {
     struct mt_serve *serve = ((struct mt_job *)ud)->serve;
-
-    if (!serve->ws) {
-        enum mt_rc rc =
-            mt_ws_client_new(serve->loop, &(struct mt_ws_client_options){0}, &serve->ws, fault);
-        if (rc)
-            return rc;
-    }
-    *out = serve->ws;
-    return MT_OK;
+    return mt_accounts_websockets(serve->accounts, out, fault);
 }
 
 static enum mt_rc http(void *ud, struct mt_http **out, struct mt_fault *fault)

@@ -36,6 +36,7 @@ struct account {
     struct mt_account_config view;
     char *name, *provider, *appkey, *user, *rest, *websocket, *device;
     char *discovery[DISCOVERY_MAX + 1];
+    char *navigators[DISCOVERY_MAX + 1];
     struct mt_secret *token, *password;
     char *missing; /* the environment variable that is not set */
 };
@@ -157,21 +158,22 @@ static void check_keys(lua_State *L, const char *account)
     }
 }
 
-static void copy_discovery(lua_State *L, struct account *a)
+static void copy_urls(lua_State *L, const struct account *a, const char *key,
+                      char *out[DISCOVERY_MAX + 1])
 {
-    lua_getfield(L, 2, "discovery");
+    lua_getfield(L, 2, key);
     if (lua_isnil(L, -1))
         return;
     if (!lua_istable(L, -1))
-        luaL_error(L, "account '%s': discovery must be a list of base URLs", a->name);
+        luaL_error(L, "account '%s': %s must be a list of base URLs", a->name, key);
     for (int i = 1; i <= DISCOVERY_MAX; i++) {
         lua_rawgeti(L, -1, i);
         if (lua_isnil(L, -1))
             break;
         if (lua_type(L, -1) != LUA_TSTRING)
-            luaL_error(L, "account '%s': discovery must be a list of base URLs", a->name);
-        a->discovery[i - 1] = mt_mem_strdup(lua_tostring(L, -1));
-        if (!a->discovery[i - 1])
+            luaL_error(L, "account '%s': %s must be a list of base URLs", a->name, key);
+        out[i - 1] = mt_mem_strdup(lua_tostring(L, -1));
+        if (!out[i - 1])
             luaL_error(L, "out of memory");
         lua_pop(L, 1);
     }
@@ -260,7 +262,8 @@ static int account_body(lua_State *L)
     a->websocket = copy_option(L, name, "websocket");
     copy_secret(L, config, a, "token", &a->token);
     copy_secret(L, config, a, "password", &a->password);
-    copy_discovery(L, a);
+    copy_urls(L, a, "discovery", a->discovery);
+    copy_urls(L, a, "navigators", a->navigators);
     copy_timeout(L, a);
     copy_device(L, a);
     if (!a->provider)
@@ -481,6 +484,7 @@ static void make_views(struct mt_config *config)
         a->view.websocket = a->websocket;
         a->view.device = a->device;
         a->view.discovery = a->discovery[0] ? (const char *const *)a->discovery : NULL;
+        a->view.navigators = a->navigators[0] ? (const char *const *)a->navigators : NULL;
     }
 }
 
@@ -554,6 +558,8 @@ void mt_config_free(struct mt_config *config)
         mt_mem_free(a->missing);
         for (size_t k = 0; a->discovery[k]; k++)
             mt_mem_free(a->discovery[k]);
+        for (size_t k = 0; a->navigators[k]; k++)
+            mt_mem_free(a->navigators[k]);
         mt_secret_free(a->token);
         mt_secret_free(a->password);
     }
@@ -654,7 +660,8 @@ bool mt_config_account_same(const struct mt_config *a, const struct mt_config *b
     if (!x || !y)
         return false;
     for (size_t i = 0; i < DISCOVERY_MAX; i++) {
-        if (!same_text(x->discovery[i], y->discovery[i]))
+        if (!same_text(x->discovery[i], y->discovery[i]) ||
+            !same_text(x->navigators[i], y->navigators[i]))
             return false;
     }
     return same_text(x->provider, y->provider) && same_text(x->appkey, y->appkey) &&
