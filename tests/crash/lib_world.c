@@ -1,6 +1,7 @@
 /* The shared ground of the crash programs. */
 #include "lib_world.h"
 
+#include "../unit/ids.h"
 #include "archive/verify.h"
 #include "base/fs.h"
 #include "base/log.h"
@@ -209,8 +210,9 @@ static void fill_batch(const struct world *w, unsigned conv, unsigned from, unsi
     batch->lines_len = lines->len;
     batch->messages_n = batch->lines_n = n;
     if (n) {
-        batch->first_id = world_id(w, conv, from);
-        batch->last_id = batch->cursor_id = world_id(w, conv, from + n - 1);
+        id_put(batch->first_id, world_id(w, conv, from));
+        id_put(batch->last_id, world_id(w, conv, from + n - 1));
+        id_put(batch->cursor, world_id(w, conv, from + n - 1));
         batch->first_ms = time_of(from);
         batch->last_ms = time_of(from + n - 1);
     }
@@ -319,7 +321,8 @@ static void wrong(struct world_wrong *out, const char *fmt, ...)
 static unsigned position(const struct world *w, unsigned conv, const struct mt_archive_state *state)
 {
     unsigned at = 0;
-    while (state && at < w->convs[conv].messages_n && world_id(w, conv, at) <= state->cursor_id)
+    while (state && at < w->convs[conv].messages_n &&
+           world_id(w, conv, at) <= id_number(state->cursor))
         at++;
     return at;
 }
@@ -374,7 +377,8 @@ static enum mt_rc fetch_rest(const struct world *w, struct mt_archive *archive, 
         }
         fill_batch(w, c, first, n, true, &lines, &batch);
         if (n) {
-            batch.last_id = batch.cursor_id = world_id(w, c, (unsigned)last);
+            id_put(batch.last_id, world_id(w, c, (unsigned)last));
+            id_put(batch.cursor, world_id(w, c, (unsigned)last));
             batch.last_ms = time_of((unsigned)last);
         }
         rc = mt_archive_commit(archive, &batch, 1, fault);

@@ -1,6 +1,7 @@
 /* The shared ground of the tests of engine/archive. */
 #include "tests.h"
 
+#include "../ids.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -102,20 +103,21 @@ struct mt_archive_batch tests_batch(struct mt_buf *lines, const char *conversati
 {
     mt_buf_init(lines, (size_t)256 << 20);
     tests_lines(lines, conversation, first, n);
-    return (struct mt_archive_batch){
+    struct mt_archive_batch batch = {
         .conversation = conversation,
         .lines = lines->data,
         .lines_len = lines->len,
         .messages_n = n,
         .lines_n = n,
-        .first_id = n ? first : 0,
-        .last_id = n ? first + n - 1 : 0,
         .first_ms = n ? (int64_t)first * 1000 : 0,
         .last_ms = n ? (int64_t)(first + n - 1) * 1000 : 0,
-        .cursor_id = n ? first + n - 1 : 0,
         .complete = complete,
         .synced_ms = complete ? 5 : 0,
     };
+    id_put(batch.first_id, n ? first : 0);
+    id_put(batch.last_id, n ? first + n - 1 : 0);
+    id_put(batch.cursor, n ? first + n - 1 : 0);
+    return batch;
 }
 
 void tests_commit(struct mt_archive *archive, const char *conversation, uint64_t first, unsigned n,

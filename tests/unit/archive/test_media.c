@@ -1,6 +1,7 @@
 /* Attachments in an archive: what is there after a commit, a crash, a failed write, and damage. */
 #include "tests.h"
 
+#include "../ids.h"
 #include "archive/media.h"
 #include "base/fs.h"
 #include "base/mem.h"
@@ -43,8 +44,10 @@ static void lines(struct mt_archive *archive, unsigned n)
     batch.lines = text.data;
     batch.lines_len = text.len;
     batch.messages_n = batch.lines_n = n;
-    batch.first_id = batch.first_ms = 1;
-    batch.last_id = batch.cursor_id = n;
+    batch.first_ms = 1;
+    id_put(batch.first_id, 1);
+    id_put(batch.last_id, n);
+    id_put(batch.cursor, n);
     batch.last_ms = n;
     assert_int_equal(mt_archive_commit(archive, &batch, 1, &fault), MT_OK);
     mt_buf_deinit(&text);
@@ -55,6 +58,7 @@ struct thing {
     char temp[MT_MEDIA_PATH_MAX];
     char sha256[MT_SHA256_HEX];
     char remote[64];
+    char id[MT_ID_MAX];
 };
 
 /* A download that is whole, of what content says; NULL: the cloud does not give it. */
@@ -62,7 +66,9 @@ static void make(struct mt_media *media, struct thing *thing, uint64_t message, 
 {
     uint8_t digest[MT_SHA256_LEN];
 
-    *thing = (struct thing){.item = {.conversation = CHAT, .message = message}};
+    *thing = (struct thing){.item = {.conversation = CHAT}};
+    id_put(thing->id, message);
+    thing->item.message = thing->id;
     snprintf(thing->remote, sizeof thing->remote, "https://h/o/a/chatfiles/%llu",
              (unsigned long long)message);
     thing->item.remote_path = thing->remote;
@@ -104,7 +110,10 @@ static const char *path_of(const char *dir, const char *content)
 static enum mt_media_state state_of(const struct mt_media *media, uint64_t message)
 {
     const char *code = NULL;
-    return mt_media_find(media, CHAT, message, &code);
+    char id[MT_ID_MAX];
+
+    id_put(id, message);
+    return mt_media_find(media, CHAT, id, &code);
 }
 
 /* An archive of three messages: two attachments (a, b), one missing. */
@@ -146,7 +155,7 @@ static void what_was_put_is_known(void **state)
     struct mt_fault fault;
     assert_int_equal(state_of(media, 1), MT_MEDIA_THERE);
     assert_int_equal(state_of(media, 4), MT_MEDIA_NEW);
-    assert_int_equal(mt_media_find(media, CHAT, 3, &code), MT_MEDIA_MISSING);
+    assert_int_equal(mt_media_find(media, CHAT, "3", &code), MT_MEDIA_MISSING);
     assert_string_equal(code, "download.expired");
     assert_int_equal(mt_media_missing_n(media), 1);
     assert_non_null(mt_media_known(media, "https://h/o/a/chatfiles/1", &size));

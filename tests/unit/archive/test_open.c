@@ -63,11 +63,11 @@ static void remembers_what_is_committed(void **state)
     assert_non_null(s);
     assert_int_equal(s->messages_n, 10);
     assert_int_equal(s->lines_n, 10);
-    assert_int_equal(s->first_id, 100);
-    assert_int_equal(s->last_id, 109);
+    assert_string_equal(s->first_id, "100");
+    assert_string_equal(s->last_id, "109");
     assert_int_equal(s->first_ms, 100000);
     assert_int_equal(s->last_ms, 109000);
-    assert_int_equal(s->cursor_id, 109);
+    assert_string_equal(s->cursor, "109");
     assert_int_equal(s->synced_ms, 5);
     assert_true(s->complete);
     assert_false(mt_archive_state(archive, "group:2")->complete);

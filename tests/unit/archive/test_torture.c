@@ -2,6 +2,7 @@
  * run takes up with nothing lost and nothing twice. */
 #include "tests.h"
 
+#include "../ids.h"
 #include "base/mem.h"
 
 #include <stdio.h>
@@ -17,7 +18,7 @@ static enum mt_rc commit(struct mt_archive *archive, const char *conversation, u
     struct mt_fault fault;
     char lines[4096];
     size_t len = 0;
-    uint64_t first = s ? s->cursor_id + 1 : 1;
+    uint64_t first = s ? id_number(s->cursor) + 1 : 1;
 
     for (uint64_t id = first; id < first + n; id++)
         len += (size_t)snprintf(lines + len, sizeof lines - len,
@@ -28,8 +29,9 @@ static enum mt_rc commit(struct mt_archive *archive, const char *conversation, u
     batch.lines = lines;
     batch.lines_len = len;
     batch.messages_n = batch.lines_n = n;
-    batch.first_id = first;
-    batch.last_id = batch.cursor_id = first + n - 1;
+    id_put(batch.first_id, first);
+    id_put(batch.last_id, first + n - 1);
+    id_put(batch.cursor, first + n - 1);
     batch.complete = true;
     return mt_archive_commit(archive, &batch, 1, &fault);
 }

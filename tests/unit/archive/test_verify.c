@@ -1,5 +1,6 @@
 /* The four verdicts, and what only reading every line can find. Random damage of all files is in
  * tests/crash/damage.c. */
+#include "../ids.h"
 #include "tests.h"
 
 #include <stdio.h>
@@ -17,10 +18,10 @@ static void commit_text(struct mt_archive *archive, const char *lines, uint64_t 
         .lines_n = lines_n,
         .messages_n = messages_n,
         .gaps_n = gaps_n,
-        .first_id = id,
-        .last_id = id,
         .complete = complete,
     };
+    id_put(batch.first_id, id);
+    id_put(batch.last_id, id);
     assert_int_equal(mt_archive_commit(archive, &batch, 1, &fault), MT_OK);
 }
 

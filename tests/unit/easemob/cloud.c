@@ -1,6 +1,7 @@
 /* See cloud.h. */
 #include "cloud.h"
 
+#include "../ids.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/secret.h"
@@ -334,7 +335,7 @@ static void on_batch(void *ud, struct mt_event_batch *batch)
         assert_true(cloud->events_n < CLOUD_EVENTS);
         *out = (struct cloud_event){.type = event->type,
                                     .provider_code = event->fault.provider_code,
-                                    .id = event->message.id,
+                                    .id = id_number(event->message.id),
                                     .at_ms = mt_clock_mono_ms()};
         copy(out->code, sizeof out->code, event->fault.code);
     }

@@ -381,7 +381,7 @@ static void who_and_where(void **state)
     assert_false(f->m.sent);
     assert_int_equal(f->m.conversation.kind, MT_CONVERSATION_SINGLE);
     assert_string_equal(f->m.conversation.target, "bob");
-    assert_true(f->m.id == 1200000000000000001);
+    assert_string_equal(f->m.id, "1200000000000000001");
     assert_int_equal(f->m.time_ms, 1700000000000);
     f->made.meta.has_payload = false;
     f->made.body_from.name = "alice"; /* sent, to one device */
@@ -426,7 +426,7 @@ static void notices(void **state)
     f->made.body.has_ackmessageid = true;
     f->made.body.ackmessageid = 1200000000000000009;
     expect_notice(f, EASEMOB__PB__MESSAGE_BODY__TYPE__DELIVER_ACK, MT_TYPE_RECEIPT, "delivered");
-    assert_true(f->m.target_id == 1200000000000000009);
+    assert_string_equal(f->m.target_id, "1200000000000000009");
     expect_notice(f, EASEMOB__PB__MESSAGE_BODY__TYPE__CHANNEL_ACK, MT_TYPE_RECEIPT,
                   "conversation_read");
     counts.stringvalue = bytes("{\"1200000000000000009\":2}");
@@ -469,7 +469,7 @@ static void edits(void **state)
     f->made.body_to.name = "777";
     assert_int_equal(decode(f), MT_OK);
     assert_int_equal(f->m.type, MT_TYPE_EDIT);
-    assert_true(f->m.target_id == 5555);
+    assert_string_equal(f->m.target_id, "5555");
     assert_string_equal(f->m.text, "edited");
     assert_int_equal(f->m.conversation.kind, MT_CONVERSATION_ROOM);
     assert_string_equal(f->m.conversation.target, "777");
@@ -536,7 +536,7 @@ static void broken_bytes(void **state)
     assert_int_equal(decode(f), MT_OK); /* the frame is right, what it carries is not: kept whole */
     assert_int_equal(f->m.kind, MT_MESSAGE_OTHER);
     assert_string_equal(f->m.kind_name, "undecodable");
-    assert_true(f->m.id == 1200000000000000001);
+    assert_string_equal(f->m.id, "1200000000000000001");
     assert_string_equal(f->m.conversation.target, "bob");
     assert_true(f->m.raw_len > 10);
     f->made.meta.ns = EASEMOB__PB__META__NAME_SPACE__NOTIFY;

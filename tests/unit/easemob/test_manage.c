@@ -60,7 +60,8 @@ static void what_is_asked(void **state)
     struct mt_conversation_ref bob = ref_of(MT_CONVERSATION_SINGLE, "Bob");
     struct mt_conversation_ref group = ref_of(MT_CONVERSATION_GROUP, "93734273351681");
     struct mt_conversation_ref room = ref_of(MT_CONVERSATION_ROOM, "7");
-    const uint64_t ids[] = {1200000000000000001, UINT64_MAX};
+    const struct mt_message_key ids[] = {{.id = "1200000000000000001"},
+                                         {.id = "18446744073709551615"}};
     struct cloud cloud;
     struct world world;
     static const char *const lines[] = {
@@ -103,7 +104,7 @@ static void what_is_asked(void **state)
 static void a_lost_answer(void **state)
 {
     struct mt_conversation_ref bob = ref_of(MT_CONVERSATION_SINGLE, "bob");
-    const uint64_t id = 7;
+    const struct mt_message_key id = {.id = "7"};
     struct cloud cloud;
     struct world world;
 
@@ -136,7 +137,7 @@ static void what_is_refused(void **state)
 {
     struct mt_conversation_ref bob = ref_of(MT_CONVERSATION_SINGLE, "bob");
     struct mt_conversation_ref room = ref_of(MT_CONVERSATION_ROOM, "7");
-    uint64_t ids[64] = {1};
+    struct mt_message_key ids[64] = {{.id = "1"}, {.id = "0"}};
     struct cloud cloud;
     struct world world;
     static const char *const codes[] = {"delete.ids", "delete.ids",  "delete.ids", "delete.before",
@@ -216,8 +217,8 @@ static void ask_readers(struct readers *readers, enum mt_conversation_kind kind,
     struct mt_conversation_ref group = ref_of(kind, "5");
 
     readers->world->waiting = 1;
-    (void)!verbs()->readers(readers->world->account, &group, 9, cursor, 2, on_readers, readers,
-                            NULL);
+    (void)!verbs()->readers(readers->world->account, &group, &(struct mt_message_key){.id = "9"},
+                            cursor, 2, on_readers, readers, NULL);
     world_run(readers->world);
 }
 

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "provider/easemob/outgoing_int.h"
 
+#include "../ids.h"
 #include "msync.pb-c.h"
 
 #include <setjmp.h>
@@ -126,10 +127,11 @@ static void pack(const struct golden *g, uint64_t meta_id, struct mt_buf *out)
                                   .wants_receipts = g->wants_receipts};
     message.to.kind = g->chat;
     snprintf(message.to.target, sizeof message.to.target, "%s", targets[g->chat]);
+    char id[MT_ID_MAX];
+    id_put(id, g->id);
     struct mt_reference reference = {.type = g->reference,
                                      .conversation = message.to,
-                                     .id = g->id,
-                                     .from = "bob",
+                                     .message = {.id = id, .from = "bob"},
                                      .content = g->content,
                                      .edit = g->text == NULL ? NULL : &message};
     enum mt_rc rc = g->refers ? mt_em_reference_pack(account, &reference, meta_id, out, &fault)

@@ -230,13 +230,13 @@ static void a_page_is_read_whole(void **state)
     assert_int_equal(page.skipped, 1);
     assert_false(page.is_last);
     assert_string_equal(page.cursor, "14");
-    assert_true(page.items[1].id == 11);
+    assert_string_equal(page.items[1].id, "11");
     assert_int_equal(page.items[1].time_ms, 1000); /* stands where its neighbour stands */
     assert_int_equal(page.items[1].kind, MT_MESSAGE_OTHER);
     assert_int_equal(page.items[1].raw_len, strlen("!!!no base64!!!"));
     assert_string_equal(page.items[1].conversation.target, "bob");
     assert_true(page.items[2].sent);
-    assert_true(page.items[3].id == 14);
+    assert_string_equal(page.items[3].id, "14");
     mt_arena_free(arena);
 }
 
@@ -284,7 +284,7 @@ static void only_what_was_asked_for(void **state)
     page_add(&p, 3, 3, "Carol", 1);
     assert_int_equal(page_end(&p, ",\"is_last\":true", &q, &bounds, arena, &page, NULL), MT_OK);
     assert_int_equal(page.n, 1);
-    assert_true(page.items[0].id == 3);
+    assert_string_equal(page.items[0].id, "3");
     assert_int_equal(page.dropped, 2);
     assert_null(page.cursor);
     mt_arena_free(arena);
@@ -366,7 +366,7 @@ static void the_old_list(void **state)
     assert_null(c.items[0].last);
     assert_int_equal(c.items[1].ref.kind, MT_CONVERSATION_GROUP);
     assert_string_equal(c.items[1].last->text, "group 2");
-    assert_true(c.items[1].last->id == 1200000000000000010);
+    assert_string_equal(c.items[1].last->id, "1200000000000000010");
     assert_int_equal(c.items[1].last->time_ms, 1700000052000);
     assert_int_equal(c.items[1].last->conversation.kind, MT_CONVERSATION_GROUP);
     assert_false(c.items[1].last->sent);

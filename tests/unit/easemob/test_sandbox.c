@@ -2,6 +2,7 @@
  * read page after page, and what the sandbox does wrong on purpose is named. */
 #include "world.h"
 
+#include "../ids.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/secret.h"
@@ -100,7 +101,7 @@ static void on_page(void *ud, const struct mt_message *items, size_t n)
     r->times = realloc(r->times, (r->n + n) * sizeof *r->times);
     assert_true(r->ids != NULL && r->times != NULL);
     for (size_t i = 0; i < n; i++, r->n++) {
-        r->ids[r->n] = items[i].id;
+        r->ids[r->n] = id_number(items[i].id);
         r->times[r->n] = items[i].time_ms;
         assert_int_equal(mt_message_write(&items[i], true, &r->lines), MT_OK);
         assert_int_equal(mt_buf_append_char(&r->lines, '\n'), MT_OK);

@@ -50,7 +50,7 @@ static enum mt_rc decode(const struct mt_provider_account *account, const void *
             return MT_ERR_PROTOCOL;
         *rest++ = '\0';
     }
-    out->id = strtoull(words[0], NULL, 10);
+    out->id = words[0];
     out->time_ms = strtoll(words[1], NULL, 10);
     out->from = words[2];
     out->to = "me";
@@ -193,7 +193,16 @@ static enum mt_rc normalise(const struct mt_provider_account *account,
     return MT_OK;
 }
 
-const struct mt_provider ground_provider = {.name = "model",
+static bool cursor_after(const struct mt_provider_account *account, const struct mt_message *m,
+                         char out[MT_CURSOR_MAX])
+{
+    (void)account;
+    snprintf(out, MT_CURSOR_MAX, "%s", m->id);
+    return true;
+}
+
+const struct mt_provider ground_provider = {.cursor_after = cursor_after,
+                                            .name = "model",
                                             .history = history,
                                             .cancel = cancel,
                                             .can = can,

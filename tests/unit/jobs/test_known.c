@@ -1,6 +1,7 @@
 /* What the archive holds, compared with what the cloud gives: the table behind the window. */
 #include "ground.h"
 
+#include "../ids.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "jobs/known_int.h"
@@ -37,7 +38,7 @@ struct visit {
     struct mt_known *known;
     struct mt_buf lines;
     uint64_t lines_n;
-    uint64_t gone[8];
+    uint64_t gone[8]; /* ids */
     size_t gone_n;
 };
 
@@ -47,7 +48,9 @@ static void put(struct visit *v, struct mt_arena *arena, uint64_t id, enum mt_me
     struct mt_message m = message(v->ground, arena, id, (int64_t)id, false, text);
 
     m.type = type;
-    m.target_id = target;
+    char target_id[MT_ID_MAX];
+    id_put(target_id, target);
+    m.target_id = target_id;
     assert_int_equal(mt_message_write(&m, true, &v->lines), MT_OK);
     assert_int_equal(mt_buf_append_char(&v->lines, '\n'), MT_OK);
     v->lines_n++;
@@ -67,7 +70,7 @@ static void commit(void *ud, struct mt_archive *archive)
                                      .lines = v->lines.data,
                                      .lines_len = v->lines.len,
                                      .lines_n = v->lines_n,
-                                     .cursor_id = 1};
+                                     .cursor = "1"};
 
     assert_int_equal(mt_archive_commit(archive, &batch, 1, &fault), MT_OK);
     assert_int_equal(mt_known_load_gaps(v->known, archive, "single:c0", &fault), MT_OK);
@@ -110,12 +113,12 @@ static enum mt_known_verdict see(struct visit *v, struct mt_arena *arena, uint64
     return verdict;
 }
 
-static enum mt_rc note_gone(void *ud, uint64_t id)
+static enum mt_rc note_gone(void *ud, const char *id)
 {
     struct visit *v = ud;
 
     assert_true(v->gone_n < sizeof v->gone / sizeof *v->gone);
-    v->gone[v->gone_n++] = id;
+    v->gone[v->gone_n++] = id_number(id);
     return MT_OK;
 }
 

@@ -2,6 +2,7 @@
  * and an end in the middle loses nothing. */
 #include "ground.h"
 
+#include "../ids.h"
 #include "base/buf.h"
 #include "base/fs.h"
 #include "base/mem.h"
@@ -134,7 +135,7 @@ static void add(struct ground *g, const char *conversation, const char *const *r
     struct mt_archive_batch batch = {.conversation = conversation,
                                      .complete = true,
                                      .synced_ms = 1,
-                                     .first_id = 1,
+                                     .first_id = "1",
                                      .first_ms = 1};
     struct mt_buf text;
 
@@ -148,7 +149,9 @@ static void add(struct ground *g, const char *conversation, const char *const *r
     }
     batch.lines = text.data;
     batch.lines_len = text.len;
-    batch.lines_n = batch.last_id = batch.cursor_id = batch.messages_n;
+    batch.lines_n = batch.messages_n;
+    id_put(batch.last_id, batch.messages_n);
+    id_put(batch.cursor, batch.messages_n);
     batch.last_ms = (int64_t)batch.messages_n;
     assert_int_equal(mt_writer_append(g->writer, &batch, appended, NULL), MT_OK);
     mt_loop_run(g->loop);

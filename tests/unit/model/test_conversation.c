@@ -99,7 +99,7 @@ static void writes_a_line(void **state)
 {
     (void)state;
     const int marks[] = {1, 7};
-    struct mt_message last = {.id = 5,
+    struct mt_message last = {.id = "5",
                               .from = "u",
                               .to = "bob",
                               .text = "hi",

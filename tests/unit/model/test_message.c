@@ -9,7 +9,7 @@
 static struct mt_message sample(void)
 {
     return (struct mt_message){
-        .id = UINT64_C(1200000000000000001),
+        .id = "1200000000000000001",
         .time_ms = 1700000000000,
         .conversation = {.kind = MT_CONVERSATION_GROUP, .target = "93734273351681"},
         .from = "user1",
@@ -76,8 +76,9 @@ static void optional_parts_come_and_go(void **state)
                 "\"at\":\"2023-11-14T22:13:20.000Z\",\"kind\":\"red\\\"packet\",\"body\":{\"url\":"
                 "\"http://x/\"},"
                 "\"ext\":{\"n\":\"9223372036854775807\"},\"extra\":{\"read\":true}}");
-    m = (struct mt_message){
-        .id = UINT64_MAX, .kind = MT_MESSAGE_VOICE, .time_ms = -1}; /* nothing is known */
+    m = (struct mt_message){.id = "18446744073709551615",
+                            .kind = MT_MESSAGE_VOICE,
+                            .time_ms = -1}; /* nothing is known */
     assert_line(&m, true,
                 "{\"v\":1,\"id\":\"18446744073709551615\",\"conversation\":\"single:\",\"from\":"
                 "null,\"to\":null,"
@@ -91,16 +92,16 @@ static void other_types_say_so(void **state)
     (void)state;
     static const struct {
         enum mt_message_type type;
-        uint64_t target_id;
+        const char *target_id;
         const char *head;
     } cases[] = {
-        {MT_TYPE_EDIT, 7,
+        {MT_TYPE_EDIT, "7",
          "{\"v\":1,\"type\":\"edit\",\"target\":\"7\",\"id\":\"1200000000000000001\","},
-        {MT_TYPE_RECALL, UINT64_MAX,
+        {MT_TYPE_RECALL, "18446744073709551615",
          "{\"v\":1,\"type\":\"recall\",\"target\":\"18446744073709551615\",\"id\":"
          "\"1200000000000000001\","},
-        {MT_TYPE_GAP, 0, "{\"v\":1,\"type\":\"gap\",\"id\":\"1200000000000000001\","},
-        {MT_TYPE_RECEIPT, 0, "{\"v\":1,\"type\":\"receipt\",\"id\":\"1200000000000000001\","},
+        {MT_TYPE_GAP, NULL, "{\"v\":1,\"type\":\"gap\",\"id\":\"1200000000000000001\","},
+        {MT_TYPE_RECEIPT, "", "{\"v\":1,\"type\":\"receipt\",\"id\":\"1200000000000000001\","},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct mt_message m = sample();

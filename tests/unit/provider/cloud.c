@@ -1,6 +1,7 @@
 /* See cloud.h. */
 #include "cloud.h"
 
+#include "../ids.h"
 #include "base/arena.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -130,7 +131,11 @@ static bool outside(const struct mt_history_query *q, const struct entry *e)
 
 static void put(struct mt_arena *arena, struct mt_message *m, const struct entry *e)
 {
-    *m = (struct mt_message){.id = e->id, .time_ms = e->time_ms, .from = e->from, .to = "x"};
+    char id[MT_ID_MAX];
+
+    id_put(id, e->id);
+    *m = (struct mt_message){
+        .id = mt_arena_strdup(arena, id), .time_ms = e->time_ms, .from = e->from, .to = "x"};
     m->text = mt_arena_strdup(arena, "some text that takes some room in the page, as texts do");
     m->text_len = m->text ? strlen(m->text) : 0;
 }
@@ -284,8 +289,19 @@ static struct mt_can_answer can(const struct mt_provider_account *account,
     return (struct mt_can_answer){no ? MT_CAN_NO : MT_CAN_YES, no ? "without bounds" : NULL};
 }
 
-const struct mt_provider cloud_provider = {
-    .name = "memory", .history = history, .cancel = cancel, .can = can};
+static bool cursor_after(const struct mt_provider_account *account, const struct mt_message *m,
+                         char out[MT_CURSOR_MAX])
+{
+    (void)account;
+    snprintf(out, MT_CURSOR_MAX, "%s", mt_id_is(m->id) ? m->id : "");
+    return mt_id_is(m->id);
+}
+
+const struct mt_provider cloud_provider = {.name = "memory",
+                                           .history = history,
+                                           .cancel = cancel,
+                                           .can = can,
+                                           .cursor_after = cursor_after};
 
 struct mt_provider_account *cloud_account(struct cloud *cloud)
 {

@@ -3,6 +3,7 @@
  * fault that names it. */
 #include "cloud.h"
 
+#include "../ids.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -55,7 +56,7 @@ static void on_page(void *ud, const struct mt_message *items, size_t n)
             r->ids = realloc(r->ids, r->room * sizeof *r->ids);
             assert_non_null(r->ids);
         }
-        r->ids[r->n++] = items[i].id;
+        r->ids[r->n++] = id_number(items[i].id);
     }
     if (r->cloud->requests - r->pages > r->most_waiting)
         r->most_waiting = r->cloud->requests - r->pages;
