@@ -1,10 +1,12 @@
 'use strict';
-// What the official SDK expects of a browser, on plain Node 18 or newer: WebSocket, XMLHttpRequest, storage and a few
-// objects that it only looks at. Load it before the SDK.
+// What the official SDKs expect of a browser, on plain Node 18 or newer: WebSocket, XMLHttpRequest, storage and a few
+// objects that they only look at. Load it before the SDK. The network has nobody but this machine: the hosts that an SDK
+// knows by heart are as good as down.
 const http = require('node:http');
 const WebSocketClient = require('ws');
 
 const agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
+const here = url => ['127.0.0.1', 'localhost'].includes(url.hostname);
 
 class BrowserWebSocket {
   constructor(url, protocols) {
@@ -69,6 +71,7 @@ class BrowserRequest {
     this.transmit(body == null ? null : Buffer.from(body));
   }
   transmit(bytes) {
+    if (!here(this.url)) { setImmediate(() => this.fail()); return; }
     const headers = { ...this.requestHeaders };
     if (bytes) headers['Content-Length'] = bytes.length;
     const request = (this.request = http.request(this.url, { method: this.method, headers, agent }, answer => {
@@ -87,10 +90,11 @@ class BrowserRequest {
       });
     }));
     if (this.timeout) request.setTimeout(this.timeout, () => { request.destroy(); this.emit('timeout'); });
-    request.on('error', () => { if (!this.aborted) { this.state(4); this.emit('error'); } });
+    request.on('error', () => this.fail());
     if (bytes) request.write(bytes);
     request.end();
   }
+  fail() { if (!this.aborted) { this.state(4); this.emit('error'); } }
   /** To another origin a browser goes without Authorization. */
   follow(answer) {
     answer.resume();
@@ -126,7 +130,8 @@ const page = {
   localStorage: new Storage(), sessionStorage: new Storage(), location, document,
   addEventListener() {}, removeEventListener() {},
 };
-globalThis.window = Object.assign(globalThis.window || {}, page, { URL, setTimeout, clearTimeout, setInterval, clearInterval });
+globalThis.window = Object.assign(globalThis.window || {}, page,
+  { URL, setTimeout, clearTimeout, setInterval, clearInterval, atob, btoa, crypto: globalThis.crypto });
 Object.assign(globalThis, page);
 globalThis.self = globalThis;
 if (!globalThis.File) globalThis.File = require('node:buffer').File;

@@ -1,39 +1,15 @@
 'use strict';
 // The whole job: the official SDK fills the sandbox as many users with real chats, moontide exports the owner's
 // account, and the archive equals what was sent and what the SDK's own history calls return, in order.
-// Where the corpus is absent, a small set made here takes its place, and the test says so.
-const fs = require('node:fs');
 const path = require('node:path');
 const tap = require('./tap.js');
 const sdk = require('./sdk.js');
 const sdk3 = require('./sdk3.js');
 const moontide = require('./moontide.js');
+const { OWNER, corpus, fill, compare, exported, exportedAgain } = require('./corpus.js');
 
-const OWNER = 'agent';
 const ONLINE = 6; // authors of the group that are logged in at a time
 const OLD_EVERY = 10; // each so-manyth peer of a single chat uses SDK 3.6.3
-
-function corpus() {
-  const shared = process.env.MT_SHARED || path.join(__dirname, '../../../shared');
-  const files = ['group.jsonl', 'single.jsonl'].map(name => path.join(shared, 'corpus', name));
-  if (files.every(file => fs.existsSync(file))) {
-    const lines = files.flatMap(file => fs.readFileSync(file, 'utf8').split('\n').filter(Boolean).map(JSON.parse));
-    const limit = Number(process.env.MT_CORPUS_LIMIT || 0);
-    if (!limit) return { name: 'the corpus', lines };
-    const group = lines.filter(line => line.chat === 'group').slice(0, limit);
-    const single = lines.filter(line => line.chat === 'single').slice(0, limit);
-    return { name: `the first ${limit} messages of each set of the corpus`, lines: [...group, ...single] };
-  }
-  const lines = [];
-  for (let i = 0; i < 400; i++) {
-    const group = i % 3 !== 0;
-    lines.push({
-      chat: group ? 'group' : 'single', conversation: group ? 'lobby' : `guest${i % 5}`,
-      from: group ? `member-${i % 7}` : (i % 2 ? 'agent' : 'customer'), text: `第 ${i} 条 – line ${i} "quoted" 😀`,
-    });
-  }
-  return { name: 'a made-up set (no corpus beside the project)', lines };
-}
 
 /** Keeps the few most recent users logged in. */
 class Users {
@@ -100,32 +76,10 @@ async function fillSingle(ready, owner, peer, lines, old) {
   return { conversation: `single:${peer}`, chatType: 'singleChat', target: peer, sent, seen3, logins: 1 };
 }
 
-function byConversation(lines) {
-  const result = new Map();
-  for (const line of lines) {
-    const key = `${line.chat}:${line.conversation}`;
-    if (!result.has(key)) result.set(key, []);
-    result.get(key).push(line);
-  }
-  return result;
-}
-
-async function fill(ready, lines) {
+async function fillAll(ready, lines) {
   const owner = await sdk.login(ready, OWNER);
-  const filled = [];
-  const singles = [];
-  const groups = [];
-  for (const [key, list] of byConversation(lines)) (key.startsWith('group:') ? groups : singles).push([key, list]);
-  const workers = groups.map(async ([, list]) => { filled.push(await fillGroup(ready, owner, list)); });
-  let taken = 0;
-  for (let i = 0; i < 2; i++) {
-    workers.push((async () => {
-      for (let next = singles.shift(); next; next = singles.shift()) {
-        filled.push(await fillSingle(ready, owner, next[0].slice('single:'.length), next[1], taken++ % OLD_EVERY === 0));
-      }
-    })());
-  }
-  await Promise.all(workers);
+  const filled = await fill(lines, list => fillGroup(ready, owner, list),
+    (list, peer, taken) => fillSingle(ready, owner, peer, list, taken % OLD_EVERY === 0));
   owner.close();
   return filled;
 }
@@ -157,36 +111,13 @@ async function history3(user, queue, isGroup, count) {
   return messages.map(message => [message.id, message.from, message.data]);
 }
 
-function difference(got, want) {
-  const at = want.findIndex((item, i) => JSON.stringify(item) !== JSON.stringify(got[i]));
-  if (at < 0 && got.length === want.length) return null;
-  const index = at < 0 ? want.length : at;
-  return `${got.length} of ${want.length}; first difference at ${index}: got ${JSON.stringify(got[index])}, ` +
-    `want ${JSON.stringify(want[index])}`;
-}
-
-function compare(name, filled, take) {
-  const wrong = [];
-  for (const chat of filled) {
-    const found = difference(take(chat), chat.sent);
-    if (found) wrong.push(`${chat.conversation}: ${found}`);
-  }
-  tap.ok(!wrong.length, name, wrong.join('\n'));
-}
-
-/** The end of the journal, for a report. */
-function tail(dir) {
-  const file = path.join(dir, 'easemob', 'sandbox%23demo', OWNER, 'CHECKPOINT');
-  return fs.existsSync(file) ? fs.readFileSync(file, 'utf8').split('\n').slice(-3).join('\n') : 'no CHECKPOINT';
-}
-
 tap.run(async () => {
   const { name, lines } = corpus();
   const sandbox = await moontide.sandbox();
   tap.note(`source: ${name}, ${lines.length} messages`);
 
   const begin = Date.now();
-  const filled = await fill(sandbox.ready, lines);
+  const filled = await fillAll(sandbox.ready, lines);
   const total = filled.reduce((sum, chat) => sum + chat.sent.length, 0);
   const logins = filled.reduce((sum, chat) => sum + chat.logins, 1);
   tap.note(`${total} messages sent in ${filled.length} conversations with ${logins} logins, ${Date.now() - begin} ms`);
@@ -194,18 +125,7 @@ tap.run(async () => {
 
   const dir = path.join(moontide.scratch, 'archive');
   const config = moontide.config(sandbox.ready, OWNER);
-  const exported = await moontide.run(['export', '-c', config, '-a', 'it', '-o', dir]);
-  tap.equal(exported.status, 0, 'the export ends with status 0');
-  if (exported.status) tap.note(exported.err.trim());
-  const verified = await moontide.run(['verify', dir]);
-  tap.equal(verified.status, 0, 'the archive verifies');
-  if (verified.status) tap.note((verified.out + verified.err + exported.out + exported.err + tail(dir)).trim().replace(/\n/g, '\n# '));
-
-  const archive = moontide.archive(dir);
-  tap.equal([...archive.keys()].sort(), filled.map(chat => chat.conversation).sort(),
-    'the archive has exactly the conversations that were filled');
-  compare('the archive equals what was sent, message by message and in order', filled,
-    chat => (archive.get(chat.conversation) || []).map(line => [line.id, line.from, line.text]));
+  const archive = await exported(config, dir, filled);
 
   const reader = await sdk.login(sandbox.ready, OWNER);
   const paged = new Map();
@@ -227,10 +147,6 @@ tap.run(async () => {
   await owner3.close();
   compare('fetchHistoryMessages of 3.6.3 returns the same to the owner', filled, chat => seen.get(chat));
 
-  const again = await moontide.run(['export', '-c', config, '-a', 'it', '-o', dir]);
-  tap.equal(again.status, 0, 'one more export ends with status 0');
-  const after = moontide.archive(dir);
-  const count = lists => [...lists.values()].reduce((sum, list) => sum + list.length, 0);
-  tap.equal(count(after), count(archive), 'one more export changes nothing');
+  await exportedAgain(config, dir, archive);
   await sandbox.stop();
 });

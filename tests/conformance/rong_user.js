@@ -1,0 +1,45 @@
+'use strict';
+// One user of RongCloud's SDK 5.38.0, in a process of its own, driven by rong.js: the SDK is one user of one page.
+require('./browser.js');
+const child = require('./child.js');
+// What the vendor's own programs call themselves is looked at for a version.
+Object.defineProperty(globalThis.navigator, 'userAgent', { configurable: true,
+  value: 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36' });
+for (const name of ['debug', 'info', 'log', 'warn', 'error']) console[name] = () => {}; // a test's output is TAP
+const sdk = require('@rongcloud/imlib-next');
+
+const registered = new Map();
+
+/** Arguments as they come over the channel; what has no form there is named: {$message: class or object name, content},
+ * {$file: {name, type, bytes in base64}}. */
+function revive(value) {
+  if (Array.isArray(value)) return value.map(revive);
+  if (!value || typeof value !== 'object') return value;
+  if (value.$file) return new File([Buffer.from(value.$file.bytes, 'base64')], value.$file.name, { type: value.$file.type });
+  if (value.$message) {
+    const Message = registered.get(value.$message) || sdk[value.$message];
+    return Message ? new Message(revive(value.content)) : new sdk.BaseMessage(value.$message, value.content);
+  }
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, revive(one)]));
+}
+
+// A promise of the SDK that nobody waits for; a browser would print it.
+process.on('unhandledRejection', error => child.tell('unhandled', String(error && error.stack).slice(0, 2000)));
+
+const plain = value => (value === undefined ? undefined : JSON.parse(JSON.stringify(value)));
+
+child.serve({
+  /** Before the first connect: app key, navigators, the app's own message types as [name, persisted, counted, status]. */
+  async init({ appkey, navigators, types = [] }) {
+    sdk.init({ appkey, navigators, logOutputLevel: sdk.LogL.NONE });
+    for (const [name, persisted, counted, status] of types) {
+      registered.set(name, sdk.registerMessageType(name, persisted, counted, [], status));
+    }
+    for (const event of Object.values(sdk.Events)) sdk.addEventListener(event, heard => child.tell(event, plain(heard)));
+  },
+  /** Any function of the SDK: its {code, msg, data}. */
+  async call(name, ...args) {
+    const result = await sdk[name](...revive(args));
+    return plain(result);
+  },
+});
