@@ -12,18 +12,39 @@ struct mt_loop;
 struct mt_http;
 struct mt_secret;
 struct mt_provider_account;
+struct mt_provider_app;
 struct mt_provider_call;
 struct mt_provider_live;
 struct mt_ws_client;
 
-/* What the configuration says of an account. Strings are copied by open. */
+/* What the configuration says of an app whose own credentials are at hand: from them come the
+ * tokens of its users. Everything is copied by app_open. */
+struct mt_app_config {
+    const char *name;     /* "acme" */
+    const char *provider; /* "easemob" */
+    const char *appkey;
+    const char *client_id;          /* NULL: the cloud has none */
+    const struct mt_secret *secret; /* the client secret, or the app secret */
+    const char *tokens;     /* how a token is made, one of the provider's own ways; NULL: its
+                               default */
+    bool create_users;      /* who is not there yet is made */
+    const char *const *api; /* NULL-terminated base URLs of the server API; NULL: the provider's own
+                             */
+    const char *area;       /* the data centre, by the provider's own name; NULL: its default */
+    double rate_per_s;      /* as of an account */
+    int64_t timeout_ms;
+};
+
+/* What the configuration says of an account. Strings are copied by open. A token that is given is
+ * used first; what fetches and renews one is the password, else the app. */
 struct mt_account_config {
     const char *name;     /* "support" */
     const char *provider; /* "easemob" */
     const char *appkey;
     const char *user;
-    const struct mt_secret *token; /* either may be NULL; both live as long as the account */
+    const struct mt_secret *token; /* may be NULL, as the next two: one of the three is there */
     const struct mt_secret *password;
+    struct mt_provider_app *app;   /* NULL, or the opened app that the user belongs to */
     const char *rest;              /* NULL: service discovery */
     const char *websocket;         /* NULL: service discovery */
     const char *const *discovery;  /* NULL-terminated base URLs asked for service discovery; NULL:
@@ -103,6 +124,14 @@ struct mt_check {
 struct mt_provider {
     const char *name;
     const struct mt_provider_live *live; /* what it can do beyond reading (live.h); NULL: nothing */
+
+    /* Credentials of an app, shared by the accounts that are opened with them. NULL: the cloud has
+     * no such thing. Nothing is asked of the cloud yet. */
+    enum mt_rc (*app_open)(struct mt_loop *loop, struct mt_http *http,
+                           const struct mt_app_config *config, struct mt_provider_app **out,
+                           struct mt_fault *fault);
+    /* Accounts that were opened with it go on; it ends with the last of them. */
+    void (*app_close)(struct mt_provider_app *app);
 
     enum mt_rc (*open)(struct mt_loop *loop, struct mt_http *http,
                        const struct mt_account_config *config, struct mt_provider_account **out,

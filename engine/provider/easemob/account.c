@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/str.h"
+#include "provider/easemob/app_int.h"
 #include "provider/easemob/conversations_int.h"
 #include "provider/easemob/files_int.h"
 #include "provider/easemob/live_int.h"
@@ -165,9 +166,14 @@ static enum mt_rc set_secrets(struct mt_provider_account *account,
 {
     enum mt_rc rc = MT_OK;
 
-    if (config->token == NULL && config->password == NULL)
+    if (config->token == NULL && config->password == NULL && config->app == NULL)
         return mt_fault_set(fault, MT_ERR_INVALID, "config.no_credentials",
-                            "the account needs a token or a password: token = env \"NAME\"");
+                            "the account needs a token, a password or an app: token = env "
+                            "\"NAME\"");
+    if (config->app != NULL) {
+        account->app = config->app;
+        mt_app_retain(mt_em_app_core(account->app));
+    }
     rc = copy_secret(config->token, &account->configured_token);
     return rc == MT_OK ? copy_secret(config->password, &account->password) : rc;
 }
@@ -186,6 +192,8 @@ void mt_em_account_release(struct mt_provider_account *account)
     mt_map_free(account->warned, NULL);
     mt_secret_free(account->configured_token);
     mt_secret_free(account->password);
+    if (account->app != NULL)
+        mt_app_release(mt_em_app_core(account->app));
     mt_arena_free(account->decoder.scratch);
     for (size_t i = 0; i < account->discovery_n; i++)
         mt_mem_free(account->discovery[i]);
@@ -403,6 +411,8 @@ static const struct mt_provider_live live_verbs = {
 const struct mt_provider mt_provider_easemob = {
     .name = "easemob",
     .live = &live_verbs,
+    .app_open = mt_em_app_open,
+    .app_close = mt_em_app_close,
     .open = account_open,
     .close = account_close,
     .login = mt_em_login,

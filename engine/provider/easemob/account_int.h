@@ -13,6 +13,7 @@
 #include "provider/easemob/roaming_int.h"
 #include "provider/provider.h"
 
+struct mt_app_ask;
 struct mt_arena;
 struct mt_buf;
 struct mt_em_listing;
@@ -44,7 +45,8 @@ struct mt_em_session {
     size_t host_at;
     struct mt_em_token *token; /* NULL: not logged in */
     struct mt_http_call *http;
-    bool refused; /* the cloud refused user and password: not asked again */
+    struct mt_app_ask *ask; /* for a token from the app */
+    bool refused;           /* the cloud refused user and password, or app: not asked again */
     enum mt_em_stage ended_in;
     struct mt_fault fault;     /* of the last failure */
     struct mt_fault last_base; /* discovery: why the last base failed */
@@ -73,7 +75,8 @@ struct mt_provider_account {
     bool delivery_receipts;
     struct mt_secret *configured_token;
     struct mt_secret *password;
-    char api[300]; /* "https://a1.easemob.com"; "" until known */
+    struct mt_provider_app *app; /* NULL: none */
+    char api[300];               /* "https://a1.easemob.com"; "" until known */
     struct mt_em_session session;
     struct mt_map *warned; /* ids whose capitals were warned of */
     struct mt_em_bounds bounds;
@@ -121,6 +124,9 @@ void mt_em_session_want(struct mt_provider_account *account);
  * wait. */
 bool mt_em_session_renew(struct mt_provider_account *account, const struct mt_em_token *refused);
 void mt_em_session_stop(struct mt_provider_account *account);
+/* before: the one that it takes the place of, or NULL. NULL when memory is short. */
+struct mt_em_token *mt_em_token_new(const char *bytes, size_t len,
+                                    const struct mt_em_token *before);
 void mt_em_token_release(struct mt_em_token *token);
 
 /* discovery.c */

@@ -48,10 +48,15 @@ static void tell_configuration(struct doctor_call *call)
     const struct mt_provider_account *account = call->base.life.account;
     char detail[MT_FAULT_MESSAGE_MAX];
 
-    snprintf(detail, sizeof detail, "appkey %s, user %s, %s%s%s, %s", account->appkey,
+    snprintf(detail, sizeof detail, "appkey %s, user %s, %s%s%s%s%s, %s", account->appkey,
              account->user, account->configured_token != NULL ? "token" : "",
              account->configured_token != NULL && account->password != NULL ? " and " : "",
              account->password != NULL ? "password" : "",
+             account->app != NULL &&
+                     (account->configured_token != NULL || account->password != NULL)
+                 ? " and "
+                 : "",
+             account->app != NULL ? "the app's credentials" : "",
              account->rest != NULL ? account->rest : "REST host by service discovery");
     tell(call, "configuration", "ok", detail);
 }
@@ -115,7 +120,8 @@ static void tell_token(struct doctor_call *call, const struct mt_fault *fault)
     else
         tell(call, "token", "ok",
              account->session.token->generation > 1 || account->configured_token == NULL
-                 ? "fetched with the password, accepted"
+                 ? account->password != NULL ? "fetched with the password, accepted"
+                                             : "had with the app's credentials, accepted"
                  : "accepted as configured");
 }
 

@@ -289,7 +289,7 @@ static bool refused(struct mt_em_live *live, const Easemob__Pb__Status *status,
         const char *reason, *name, *text;
     } refusals[] = {
         {1, MT_ERR_AUTH, 56, "token expired", "auth.token_expired",
-         "the token has expired: give a new one, or a password"},
+         "the token has expired: give a new one, or a password or app"},
         {1, MT_ERR_AUTH, 28, "does not match", "auth.token_rejected",
          "the token is not of this user: check user and token"},
         {1, MT_ERR_NOT_FOUND, 204, "user not found", "user.unknown",
@@ -303,7 +303,7 @@ static bool refused(struct mt_em_live *live, const Easemob__Pb__Status *status,
         {20, MT_ERR_DENIED, 220, "", "auth.device_changed",
          "the cloud gave this device's place to another one"},
         {6, MT_ERR_AUTH, 2, "", "auth.token_expired",
-         "the token has expired: give a new one, or a password"},
+         "the token has expired: give a new one, or a password or app"},
         {4, MT_ERR_PROTOCOL, -3, "", "live.refused", "the cloud found the login frame wrong"},
     };
     int code = status->has_errorcode ? (int)status->errorcode : 0;
@@ -435,7 +435,7 @@ static void look_at_expiry(struct mt_em_live *live)
         return;
     if (now >= live->expires_ms) {
         (void)mt_fault_set(&fault, MT_ERR_AUTH, "auth.token_expired",
-                           "%s: the token has expired: give a new one, or a password",
+                           "%s: the token has expired: give a new one, or a password or app",
                            live->account->name);
         if (live->account->session.token != live->token ||
             mt_em_session_renew(live->account, live->token))

@@ -1,6 +1,6 @@
 /* The session: where the REST host is and which token is in force. Made once for all calls that
- * need it, renewed once when the cloud refuses the token and a password is at hand (easemob.md
- * §1.2, §1.3). */
+ * need it, renewed once when the cloud refuses the token and a password or the app's
+ * credentials are at hand (easemob.md §1.2, §1.3). */
 #include "provider/easemob/account_int.h"
 
 #include "base/buf.h"
@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "codec/json.h"
+#include "provider/easemob/app_int.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -25,21 +26,30 @@ void mt_em_token_release(struct mt_em_token *token)
     mt_mem_free(token);
 }
 
-static enum mt_rc set_token(struct mt_provider_account *account, const char *bytes, size_t len)
+struct mt_em_token *mt_em_token_new(const char *bytes, size_t len, const struct mt_em_token *before)
 {
-    struct mt_em_session *session = &account->session;
     struct mt_em_token *token = mt_mem_calloc(1, sizeof *token);
 
     if (token == NULL)
-        return MT_ERR_NOMEM;
+        return NULL;
     token->refs = 1;
-    token->generation = session->token == NULL ? 1 : session->token->generation + 1;
+    token->generation = before == NULL ? 1 : before->generation + 1;
     token->since_ms = mt_clock_mono_ms();
     token->secret = mt_secret_new(bytes, len);
     if (token->secret == NULL) {
         mt_mem_free(token);
-        return MT_ERR_NOMEM;
+        return NULL;
     }
+    return token;
+}
+
+static enum mt_rc set_token(struct mt_provider_account *account, const char *bytes, size_t len)
+{
+    struct mt_em_session *session = &account->session;
+    struct mt_em_token *token = mt_em_token_new(bytes, len, session->token);
+
+    if (token == NULL)
+        return MT_ERR_NOMEM;
     mt_em_token_release(session->token);
     session->token = token;
     return MT_OK;
@@ -97,6 +107,39 @@ static enum mt_rc login_refused(struct mt_fault *fault)
     return MT_ERR_AUTH;
 }
 
+/* The host could not be reached: the login is tried at the next one. */
+static bool next_host(struct mt_provider_account *account, const struct mt_fault *fault)
+{
+    struct mt_em_session *session = &account->session;
+
+    if (session->host_at + 1 >= session->hosts_n)
+        return false;
+    mt_em_account_set_api(account, session->hosts[++session->host_at]);
+    mt_log(MT_LOG_WARN, "easemob", "%s: login failed (%s), trying the next host %s", account->name,
+           fault->message, account->api);
+    login_start(account);
+    return true;
+}
+
+static void on_app(void *ud, enum mt_rc rc, const char *token, const struct mt_fault *cause)
+{
+    struct mt_provider_account *account = ud;
+    struct mt_fault fault = {.kind = MT_OK};
+
+    account->session.ask = NULL;
+    if (account->closed)
+        goto out;
+    if (rc != MT_OK)
+        fault = *cause;
+    else if (set_token(account, token, strlen(token)) != MT_OK)
+        rc = mt_fault_set(&fault, MT_ERR_NOMEM, "memory", "out of memory");
+    if (fault.http_status != 0 || (rc != MT_ERR_NETWORK && rc != MT_ERR_TIMEOUT) ||
+        !next_host(account, &fault))
+        ended(account, rc, &fault);
+out:
+    mt_em_account_release(account);
+}
+
 static void on_login(void *ud, enum mt_rc rc, const struct mt_http_response *response,
                      const struct mt_fault *cause)
 {
@@ -120,13 +163,8 @@ static void on_login(void *ud, enum mt_rc rc, const struct mt_http_response *res
         if (fault.http_status == 401 ||
             rc == MT_ERR_INVALID) /* refused for a reason without a name */
             rc = login_refused(&fault);
-        if (!reached && session->host_at + 1 < session->hosts_n) {
-            mt_em_account_set_api(account, session->hosts[++session->host_at]);
-            mt_log(MT_LOG_WARN, "easemob", "%s: login failed (%s), trying the next host %s",
-                   account->name, fault.message, account->api);
-            login_start(account);
+        if (!reached && next_host(account, &fault))
             goto out;
-        }
     }
     ended(account, rc, &fault);
 out:
@@ -157,6 +195,18 @@ static int64_t login_deadline_ms(const struct mt_provider_account *account)
     return ms > 0 && ms < LOGIN_DEADLINE_MS ? ms : LOGIN_DEADLINE_MS;
 }
 
+static void login_by_app(struct mt_provider_account *account)
+{
+    struct mt_fault fault;
+
+    mt_em_account_retain(account);
+    if (mt_em_app_token(account, on_app, account, &account->session.ask) == MT_OK)
+        return;
+    (void)mt_fault_set(&fault, MT_ERR_NOMEM, "memory", "out of memory");
+    ended(account, MT_ERR_NOMEM, &fault);
+    mt_em_account_release(account);
+}
+
 static void login_start(struct mt_provider_account *account)
 {
     static const char *const headers[] = {"Content-Type: application/json", NULL};
@@ -167,6 +217,10 @@ static void login_start(struct mt_provider_account *account)
     enum mt_rc rc = MT_OK;
 
     session->stage = MT_EM_STAGE_LOGIN;
+    if (account->password == NULL) {
+        login_by_app(account);
+        return;
+    }
     mt_buf_init(&body, (size_t)16 * 1024);
     login_body(account, &body);
     snprintf(url, sizeof url, "%s/%s/token", account->api, account->org_app);
@@ -262,10 +316,10 @@ bool mt_em_session_renew(struct mt_provider_account *account, const struct mt_em
     if (session->token != NULL && session->token->generation != refused->generation)
         return true;
     bool young = mt_clock_mono_ms() - refused->since_ms < UNPROVEN_MS;
-    if (account->password == NULL || session->refused ||
+    if ((account->password == NULL && account->app == NULL) || session->refused ||
         (refused->generation > 1 && !refused->proven && young))
         return false;
-    mt_log(MT_LOG_DEBUG, "easemob", "%s: logging in again with the password", account->name);
+    mt_log(MT_LOG_DEBUG, "easemob", "%s: logging in again", account->name);
     session->stage = MT_EM_STAGE_LOGIN;
     login_start(account);
     return true;
@@ -275,4 +329,6 @@ void mt_em_session_stop(struct mt_provider_account *account)
 {
     if (account->session.http != NULL)
         mt_http_cancel(account->session.http);
+    if (account->session.ask != NULL)
+        mt_app_ask_cancel(account->session.ask);
 }
