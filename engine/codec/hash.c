@@ -51,6 +51,11 @@ void mt_sha256_of(const void *p, size_t len, uint8_t out[MT_SHA256_LEN])
     mt_sha256_peek(&h, out);
 }
 
+void mt_sha1_of(const void *p, size_t len, uint8_t out[MT_SHA1_LEN])
+{
+    SHA1(p, len, out);
+}
+
 void mt_hex(const uint8_t *p, size_t len, char *out)
 {
     static const char digits[] = "0123456789abcdef";

@@ -19,6 +19,9 @@ void mt_sha256_update(struct mt_sha256 *h, const void *p, size_t len);
 /* The digest of all so far, without ending the run: more may be added after. */
 void mt_sha256_peek(const struct mt_sha256 *h, uint8_t out[MT_SHA256_LEN]);
 void mt_sha256_of(const void *p, size_t len, uint8_t out[MT_SHA256_LEN]);
+/* For signatures that a cloud wants so; nothing of ours rests on it. */
+#define MT_SHA1_LEN 20
+void mt_sha1_of(const void *p, size_t len, uint8_t out[MT_SHA1_LEN]);
 void mt_hex(const uint8_t *p, size_t len, char *out);       /* lower case, 2 len + 1 bytes */
 uint32_t mt_crc32(uint32_t crc, const void *p, size_t len); /* IEEE; start with 0 */
 
