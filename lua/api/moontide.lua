@@ -236,11 +236,11 @@ return {
   { name = "conversation:delete_messages", call = 'conversation:delete_messages { ids = … } or { before = … }',
     doc = "Deletes messages from the account's own view of the server, for good; the others keep theirs. Any number of ids: the cloud is asked in batches of what it takes. The cloud does not tell which of them were there. Nothing is deleted without --apply.",
     params = {
-      { name = "ids", type = "list", doc = "message ids, as message.id gives them" },
+      { name = "ids", type = "list", doc = "messages, or their ids as message.id gives them; a cloud that wants to know more of a message than its id takes the id alone only of what this process has seen lately" },
       { name = "before", type = "time", doc = "everything that the cloud received before this time; it must not lie in the future" },
     },
     result = "{ids, calls} of ids, nothing of before", grant = "delete",
-    faults = { "delete.dry_run", "delete.ids", "delete.future", "delete.which", "grant.max_per_run", "grant.uncounted", "grant.archived" },
+    faults = { "delete.dry_run", "delete.ids", "delete.needs_message", "delete.future", "delete.which", "grant.max_per_run", "grant.uncounted", "grant.archived" },
     source = "seeds 001 (removeHistoryMessages), 002 (removeMessagesFromServer); easemob.md §4.5",
     example = 'local conversation = account:conversation "bob"; moontide.try(conversation.delete_messages, conversation, { ids = { "1200000000000000001" } })' },
   { name = "conversation:delete", call = 'conversation:delete { history = … }',

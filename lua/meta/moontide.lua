@@ -205,7 +205,7 @@
 ---@field ['priority'] integer|nil @as of conversation:send
 
 ---@class moontide.options.36 @options of conversation:delete_messages
----@field ['ids'] string[]|nil @message ids, as message.id gives them
+---@field ['ids'] string[]|nil @messages, or their ids as message.id gives them; a cloud that wants to know more of a message than its id takes the id alone only of what this process has seen lately
 ---@field ['before'] string|integer|nil @everything that the cloud received before this time; it must not lie in the future
 
 ---@class moontide.options.37 @options of conversation:delete

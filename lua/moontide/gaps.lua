@@ -8,8 +8,13 @@ local READERS = 8    -- conversations that are read at once
 local PLACES = 20000 -- conversations whose place is remembered, twice
 local FILLED = 512   -- the newest of a conversation that came from history: no queue holds more (500, 200)
 
---- Ids are decimal texts that grow with time.
-local function after(a, b) return #a > #b or (#a == #b and a > b) end
+--- Whether message a came after b. Ids that are numbers grow with time; of others only the time tells, and two of the
+--- same moment are told both: better one twice than one never.
+local function after(a, b)
+  if a.id:find "^%d+$" and b.id:find "^%d+$" then return #a.id > #b.id or (#a.id == #b.id and a.id > b.id) end
+  return a.time > b.time or (a.time == b.time and a.id ~= b.id)
+end
+local function place_at(message) return { id = message.id, time = message.time } end
 
 --- How far the messages of a conversation were told of: last, and the ids that came from history.
 local function place_of(session, key, make)
@@ -42,7 +47,7 @@ function gaps.is_new(session, event)
     place.filled[id] = nil
     return false
   end
-  if not place.last or after(id, place.last) then place.last = id end
+  if not place.last or after(event.message, place.last) then place.last = place_at(event.message) end
   return true
 end
 
@@ -85,10 +90,10 @@ local function fill(session, conversation, since, earlier, tell)
     for message in conversation:history { since = since, order = "oldest" } do
       if session.off then return end
       local own = message.direction == "sent" and message.time < since + MARGIN -- this device may have sent it
-      local told = known and not after(message.id, known) or earlier[message.id]
+      local told = known and not after(message, known) or earlier[message.id]
       if message.type == "message" and not own and not told then
         remember(place, message.id)
-        if not place.last or after(message.id, place.last) then place.last = message.id end
+        if not place.last or after(message, place.last) then place.last = place_at(message) end
         tell { type = "message", conversation = conversation, message = message, data = { filled = true } }
         core.live_handled(session.account, message.id)
       end

@@ -75,6 +75,41 @@ static void finds_a_message_that_is_there_twice(void **state)
     assert_non_null(strstr(tests_finding(), "1 messages are there twice"));
 }
 
+/* A cloud that does not count: its ids and its cursors are texts like any other. */
+static void ids_may_be_texts(void **state)
+{
+    static const char line[] =
+        "{\"v\":1,\"id\":\"B7QH-%s-8S21-AP4V\",\"conversation\":\"group:1\"}\n";
+    static const char *const middles[] = {"0001", "0000", "ZZZZ", "0001"};
+
+    for (size_t n = 3; n <= 4; n++) { /* the fourth is the first again */
+        struct mt_archive_batch batch = {.conversation = "group:1",
+                                         .first_id = "B7QH-0001-8S21-AP4V",
+                                         .cursor = "1700000000000/B7QH",
+                                         .complete = true};
+        struct mt_fault fault;
+        char lines[512] = "";
+
+        tests_remove(tests_path(*state, ""));
+        struct mt_archive *archive = tests_open(*state, NULL);
+        for (size_t i = 0; i < n; i++)
+            snprintf(lines + strlen(lines), sizeof lines - strlen(lines), line, middles[i]);
+        snprintf(batch.last_id, sizeof batch.last_id, "B7QH-%s-8S21-AP4V", middles[n - 1]);
+        batch.lines = lines;
+        batch.lines_len = strlen(lines);
+        batch.lines_n = batch.messages_n = n;
+        assert_int_equal(mt_archive_commit(archive, &batch, 1, &fault), MT_OK);
+        tests_close(archive, true);
+        archive = tests_open(*state, NULL);
+        assert_string_equal(mt_archive_state(archive, "group:1")->cursor, batch.cursor);
+        assert_string_equal(mt_archive_state(archive, "group:1")->last_id, batch.last_id);
+        tests_close(archive, true);
+        assert_int_equal(tests_verdict(*state, MT_VERIFY_READ_ALL),
+                         n == 3 ? MT_VERIFY_COMPLETE : MT_VERIFY_DAMAGED);
+    }
+    assert_non_null(strstr(tests_finding(), "1 messages are there twice"));
+}
+
 /* An edit of a message carries the message's id, and is no second one. */
 static void edits_and_recalls_are_not_twice(void **state)
 {
@@ -212,6 +247,7 @@ int test_verify(void)
                                         tests_end),
         cmocka_unit_test_setup_teardown(finds_a_message_that_is_there_twice, tests_begin,
                                         tests_end),
+        cmocka_unit_test_setup_teardown(ids_may_be_texts, tests_begin, tests_end),
         cmocka_unit_test_setup_teardown(edits_and_recalls_are_not_twice, tests_begin, tests_end),
         cmocka_unit_test_setup_teardown(finds_lines_that_make_no_sense, tests_begin, tests_end),
         cmocka_unit_test_setup_teardown(finds_counts_that_lie, tests_begin, tests_end),

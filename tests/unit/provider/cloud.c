@@ -129,11 +129,15 @@ static bool outside(const struct mt_history_query *q, const struct entry *e)
            (q->until_ms > 0 && e->time_ms >= q->until_ms);
 }
 
-static void put(struct mt_arena *arena, struct mt_message *m, const struct entry *e)
+static void put(const struct cloud *cloud, struct mt_arena *arena, struct mt_message *m,
+                const struct entry *e)
 {
     char id[MT_ID_MAX];
 
     id_put(id, e->id);
+    if (cloud->opaque)
+        snprintf(id, sizeof id, "%llu-%llu", (unsigned long long)(e->id * 7919 % 1000),
+                 (unsigned long long)e->id);
     *m = (struct mt_message){
         .id = mt_arena_strdup(arena, id), .time_ms = e->time_ms, .from = e->from, .to = "x"};
     m->text = mt_arena_strdup(arena, "some text that takes some room in the page, as texts do");
@@ -170,7 +174,7 @@ static void fill(struct cloud *cloud, const struct mt_history_query *q,
             page->dropped++;
             page->bounds_ignored = true;
         } else if (q->from == NULL || strcmp(q->from, e->from) == 0) {
-            put(q->arena, &items[page->n++], e);
+            put(cloud, q->arena, &items[page->n++], e);
         }
     }
     if (page->is_last && cloud->late_last && page->n == (size_t)q->limit)
@@ -193,7 +197,7 @@ static enum mt_rc spoil(struct cloud *cloud, const struct mt_history_query *q,
         break;
     case CLOUD_REPEATS:
         for (size_t i = 0; i < (size_t)q->limit && i < cloud->n; i++) {
-            put(q->arena, &items[i], &cloud->entries[i]);
+            put(cloud, q->arena, &items[i], &cloud->entries[i]);
             page->n = i + 1;
         }
         page->is_last = false;
@@ -289,11 +293,17 @@ static struct mt_can_answer can(const struct mt_provider_account *account,
     return (struct mt_can_answer){no ? MT_CAN_NO : MT_CAN_YES, no ? "without bounds" : NULL};
 }
 
+uint64_t cloud_id(const struct mt_message *m)
+{
+    const char *number = mt_id_is(m->id) ? strchr(m->id, '-') : NULL;
+    return id_number(number ? number + 1 : m->id);
+}
+
 static bool cursor_after(const struct mt_provider_account *account, const struct mt_message *m,
                          char out[MT_CURSOR_MAX])
 {
     (void)account;
-    snprintf(out, MT_CURSOR_MAX, "%s", mt_id_is(m->id) ? m->id : "");
+    snprintf(out, MT_CURSOR_MAX, "%llu", (unsigned long long)cloud_id(m));
     return mt_id_is(m->id);
 }
 

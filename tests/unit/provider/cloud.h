@@ -38,6 +38,7 @@ struct cloud {
     size_t arriving;    /* entries of the end that are not there yet … */
     uint64_t arrive_at; /* … until this request */
     bool no_bounds;     /* can() denies time bounds */
+    bool opaque;        /* ids are texts without an order, "7-1207"; cursors are numbers still */
 
     int64_t now_ms;
     uint64_t requests;
@@ -50,6 +51,7 @@ struct cloud {
 void cloud_init(struct cloud *cloud, uint64_t seed);
 void cloud_deinit(struct cloud *cloud);
 void cloud_add(struct cloud *cloud, int64_t time_ms, uint64_t id, const char *from);
+uint64_t cloud_id(const struct mt_message *m);
 uint64_t cloud_random(struct cloud *cloud, uint64_t below);
 /* fn(ud) after a while of the cloud's time. */
 void cloud_later(struct cloud *cloud, int64_t after_ms, void (*fn)(void *ud), void *ud);

@@ -3,7 +3,6 @@
  * fault that names it. */
 #include "cloud.h"
 
-#include "../ids.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -56,7 +55,7 @@ static void on_page(void *ud, const struct mt_message *items, size_t n)
             r->ids = realloc(r->ids, r->room * sizeof *r->ids);
             assert_non_null(r->ids);
         }
-        r->ids[r->n++] = id_number(items[i].id);
+        r->ids[r->n++] = cloud_id(&items[i]);
     }
     if (r->cloud->requests - r->pages > r->most_waiting)
         r->most_waiting = r->cloud->requests - r->pages;
@@ -217,6 +216,7 @@ static void reads_exactly_what_there_is(void **state)
         generate(&cloud, (size_t)cloud_random(&cloud, seed % 10 == 0 ? 20000 : 1500));
         cloud.jitter_ms = (int64_t)cloud_random(&cloud, 100);
         cloud.late_last = cloud_random(&cloud, 2) == 0;
+        cloud.opaque = seed % 2 == 0;
         cloud.scan = cloud_random(&cloud, 2) == 0 ? 60 : 0;
         random_query(&cloud, &options, cursor);
         r = run(&cloud, &options, (int64_t)cloud_random(&cloud, 4) * 10 - 10, 0);
