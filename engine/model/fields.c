@@ -58,7 +58,7 @@ struct mt_value mt_value_of_str(const char *s)
 
 void mt_fields_value(struct mt_fields *fields, const char *key, struct mt_value value)
 {
-    struct mt_value *slot = mt_fields_add(fields, key);
+    struct mt_value *slot = mt_fields_slot(fields, key);
 
     if (slot != NULL)
         *slot = value;

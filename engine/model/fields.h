@@ -22,7 +22,8 @@ void mt_fields_init(struct mt_fields *fields, struct mt_arena *arena);
 struct mt_value *mt_fields_add(struct mt_fields *fields, const char *key);
 /* As add, but a field of the same key is used again: the last one of several wins. */
 struct mt_value *mt_fields_slot(struct mt_fields *fields, const char *key);
-/* Copies s; NULL and "" add nothing: clouds write absent fields either way. */
+/* These replace a field of the same key. s is copied; NULL and "" add nothing: clouds write absent
+ * fields either way. */
 void mt_fields_str(struct mt_fields *fields, const char *key, const char *s);
 void mt_fields_strn(struct mt_fields *fields, const char *key, const char *s, size_t len);
 void mt_fields_int(struct mt_fields *fields, const char *key, int64_t i);
