@@ -15,26 +15,6 @@
 
 #define LOAD_MAX 64
 
-static const char help[] =
-    "usage: moontide sandbox [--listen HOST:PORT] [--load FILE.jsonl]... [--owner USER] "
-    "[--generate N]\n"
-    "                        [--faults SPEC] [--strict-users]\n"
-    "\n"
-    "Serves an IM cloud from memory on loopback: the real protocol with its real limits, for "
-    "writing and\n"
-    "rehearsing scripts without an account. Prints one line of JSON when it listens, then serves "
-    "until Ctrl-C.\n"
-    "\n"
-    "  --listen HOST:PORT  where to listen (default 127.0.0.1, any free port); loopback only\n"
-    "  --load FILE         messages, one JSON object a line: chat, conversation, from, ts, text; "
-    "repeatable\n"
-    "  --owner USER        the account that owns the loaded conversations (default agent)\n"
-    "  --generate N        make up N messages\n"
-    "  --faults SPEC       misbehave on purpose, e.g. latency=50ms,p5xx=0.05,seed=7 "
-    "(docs/sandbox.md)\n"
-    "  --strict-users      only users that exist already may log in\n"
-    "  --help              this text\n";
-
 static void stop(void *ud, int signum)
 {
     (void)signum;
@@ -98,10 +78,16 @@ out:
 int mt_app_sandbox(int argc, char **argv)
 {
     static const struct option names[] = {
-        {"listen", required_argument, NULL, 'l'}, {"load", required_argument, NULL, 'L'},
-        {"owner", required_argument, NULL, 'o'},  {"generate", required_argument, NULL, 'g'},
-        {"faults", required_argument, NULL, 'f'}, {"strict-users", no_argument, NULL, 's'},
-        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
+        {"listen", required_argument, NULL, 'l'},
+        {"load", required_argument, NULL, 'L'},
+        {"owner", required_argument, NULL, 'o'},
+        {"generate", required_argument, NULL, 'g'},
+        {"faults", required_argument, NULL, 'f'},
+        {"strict-users", no_argument, NULL, 's'},
+        {MT_SANDBOX_SECOND_OPTION, required_argument, NULL, 'r'},
+        {"clouds", required_argument, NULL, 'c'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     struct mt_sandbox_options options;
     const char *load[LOAD_MAX + 1];
@@ -132,11 +118,17 @@ int mt_app_sandbox(int argc, char **argv)
         case 'f':
             options.faults = optarg;
             break;
+        case 'r':
+            options.second = optarg;
+            break;
+        case 'c':
+            options.clouds = optarg;
+            break;
         case 's':
             options.strict_users = true;
             break;
         case 'h':
-            fputs(help, stdout);
+            fputs(mt_sandbox_help(), stdout);
             return MT_EXIT_DONE;
         default:
             return usage("unknown or incomplete option", "");

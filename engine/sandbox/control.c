@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "sandbox/msync_int.h"
 #include "sandbox/record_int.h"
+#include "sandbox/rongcloud/rongcloud.h"
 #include "ws/server.h"
 
 #include <string.h>
@@ -42,6 +43,20 @@ static void number(struct mt_jsonw *json, const char *key, uint64_t n)
     mt_jsonw_u64(json, n);
 }
 
+static void rongcloud_stats(const struct mt_sandbox *sandbox, struct mt_jsonw *json)
+{
+    struct mt_sr_stats own;
+    mt_sr_cloud_stats(sandbox->rongcloud, &own);
+    mt_jsonw_object(json);
+    number(json, "users", own.users);
+    number(json, "conversations", own.conversations);
+    number(json, "messages", own.messages);
+    number(json, "online", own.online);
+    number(json, "bytes", own.bytes);
+    number(json, "frames", own.frames);
+    mt_jsonw_object_end(json);
+}
+
 static void stats(struct mt_sb_call *call)
 {
     const struct mt_sandbox *sandbox = call->sandbox;
@@ -58,6 +73,8 @@ static void stats(struct mt_sb_call *call)
     number(json, "online", store->online_n);
     number(json, "bytes", store->slab_bytes);
     number(json, "faults_hit", sandbox->faults.hits);
+    mt_jsonw_key(json, "rongcloud");
+    rongcloud_stats(sandbox, json);
     mt_jsonw_object_end(json);
 }
 
@@ -69,6 +86,7 @@ static void cut(struct mt_sb_call *call)
 
     for (struct mt_sb_session *s = call->sandbox->sessions; s != NULL; s = s->next, n++)
         mt_ws_peer_cut(s->peer);
+    n += mt_sr_cloud_cut(call->sandbox->rongcloud);
     mt_jsonw_init(json, &call->sandbox->answer);
     mt_jsonw_object(json);
     number(json, "cut", n);
@@ -129,6 +147,8 @@ void mt_sb_rest_control(struct mt_sb_call *call)
         {"POST", "reset-log", reset_log},
         {"POST", "cut", cut},
         {"POST", "kick", kick},
+        {"POST", "rongcloud", mt_sb_rest_rongcloud},
+        {"POST", "rongcloud-kick", mt_sb_rest_rongcloud_kick},
         {"POST", "expire-files", mt_sb_rest_files_expire},
         {"POST", "refuse", mt_sb_rest_refuse},
         {"POST", "tell", mt_sb_rest_tell},

@@ -335,12 +335,19 @@ static bool scheduled(struct mt_sb_faults *faults)
     return faults->times == 0 || faults->hits < faults->times;
 }
 
+/* Frames of the other cloud are known by their topic: qryPMsg, qryGMsg, ...; and pullMsg. */
+static bool rongcloud_history(const char *path)
+{
+    return mt_str_starts(path, "/rongcloud/") && mt_str_ends(path, "Msg") &&
+           (strstr(path, "/qry") != NULL || strstr(path, "/pull") != NULL);
+}
+
 void mt_sb_faults_pick(struct mt_sb_faults *faults, const char *path, int64_t now_us,
                        struct mt_sb_pick *pick)
 {
     *pick = (struct mt_sb_pick){0};
-    bool history = mt_str_ends(path, "/messageroaming");
-    bool list = mt_str_ends(path, "/user_channels/list");
+    bool history = mt_str_ends(path, "/messageroaming") || rongcloud_history(path);
+    bool list = mt_str_ends(path, "/user_channels/list") || mt_str_ends(path, "/qryRelationR");
     if (faults->only != NULL && strstr(path, faults->only) == NULL)
         return;
     pick->delay_ms = faults->latency_ms;

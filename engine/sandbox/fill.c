@@ -3,7 +3,7 @@
 
 #include "sandbox/wire_int.h"
 
-enum mt_rc mt_sb_fill_append(struct mt_sb_store *store, const struct mt_sb_past *past)
+static enum mt_rc append(struct mt_sb_store *store, const struct mt_sb_past *past)
 {
     uint8_t room[32 * 1024];
     struct mt_sb_wire body = {.p = room, .cap = sizeof room};
@@ -40,6 +40,14 @@ enum mt_rc mt_sb_fill_append(struct mt_sb_store *store, const struct mt_sb_past 
     return rc;
 }
 
+enum mt_rc mt_sb_fill_append(const struct mt_sb_fill *fill, const struct mt_sb_past *past)
+{
+    enum mt_rc rc = fill->easemob ? append(fill->store, past) : MT_OK;
+    if (rc == MT_OK && fill->rongcloud != NULL)
+        rc = mt_sb_fill_mirror(fill, past);
+    return rc;
+}
+
 static enum mt_rc merge(struct mt_sb_load *load, struct mt_sb_generate *generate)
 {
     for (;;) {
@@ -64,6 +72,8 @@ enum mt_rc mt_sb_fill_run(const struct mt_sb_fill *fill, struct mt_fault *fault)
     rc = mt_sb_generate_new(fill, &generate);
     if (rc == MT_OK)
         rc = merge(load, generate);
+    if (rc == MT_OK && fill->rongcloud != NULL)
+        rc = mt_sb_fill_mirror_groups(fill);
     if (rc == MT_ERR_LIMIT)
         (void)mt_fault_set(fault, rc, "sandbox.too_much",
                            "the data is more than the sandbox can hold");

@@ -10,8 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct mt_sr_cloud;
+
 struct mt_sb_fill {
     struct mt_sb_store *store;
+    struct mt_sr_cloud *rongcloud; /* gets the same; NULL: it does not */
+    bool easemob;                  /* false: the messages go to the other cloud alone */
     struct mt_sb_user *owner;
     const char *const *load; /* NULL-terminated file names; may be NULL */
     uint64_t generate_n;
@@ -51,6 +55,12 @@ struct mt_sb_past {
     const void *ext; /* encoded KeyValue fields with tag 5; may be NULL */
     size_t ext_len;
 };
-enum mt_rc mt_sb_fill_append(struct mt_sb_store *store, const struct mt_sb_past *past) MT_CHECKED;
+enum mt_rc mt_sb_fill_append(const struct mt_sb_fill *fill,
+                             const struct mt_sb_past *past) MT_CHECKED;
+/* The same message into RongCloud's side, as its kinds and words are; and who is in which group
+ * (fill_rongcloud.c). */
+enum mt_rc mt_sb_fill_mirror(const struct mt_sb_fill *fill,
+                             const struct mt_sb_past *past) MT_CHECKED;
+enum mt_rc mt_sb_fill_mirror_groups(const struct mt_sb_fill *fill) MT_CHECKED;
 
 #endif

@@ -352,7 +352,7 @@ enum mt_rc mt_sb_generate_emit(struct mt_sb_generate *generate)
         .ext = ext.p,
         .ext_len = ext.len,
     };
-    enum mt_rc rc = mt_sb_fill_append(generate->fill->store, &past);
+    enum mt_rc rc = mt_sb_fill_append(generate->fill, &past);
     generate->done++;
     advance(generate);
     return rc;

@@ -187,5 +187,5 @@ enum mt_rc mt_sb_load_emit(struct mt_sb_load *load)
         .content = content.p,
         .content_len = content.len,
     };
-    return mt_sb_fill_append(load->fill->store, &past);
+    return mt_sb_fill_append(load->fill, &past);
 }

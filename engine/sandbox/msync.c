@@ -43,7 +43,7 @@ static void record(struct mt_sb_session *session, bool up, const void *p, size_t
 {
     struct mt_sandbox *sandbox = session->sandbox;
     if (sandbox->faults.log)
-        mt_sb_record_frame(sandbox->record, up, session->sockjs,
+        mt_sb_record_frame(sandbox->record, up, session->sockjs ? "sockjs" : "ws",
                            session->device == NULL ? "" : session->device->user->name, p, len,
                            mt_clock_wall_ms());
 }

@@ -106,6 +106,8 @@ void mt_sb_record_http(struct mt_sb_record *record, const struct mt_ws_request *
     text_member(&json, "content_type", request->content_type);
     header_member(&json, "share_secret", request, "share-secret");
     header_member(&json, "restrict_access", request, "restrict-access");
+    header_member(&json, "rc_appkey", request, "RC-Appkey");
+    header_member(&json, "rc_negotiate", request, "RC-Negotiate");
     mt_jsonw_key(&json, "body");
     mt_jsonw_strn(&json, request->body == NULL ? "" : request->body, len);
     mt_jsonw_key(&json, "body_len");
@@ -115,7 +117,7 @@ void mt_sb_record_http(struct mt_sb_record *record, const struct mt_ws_request *
     mt_buf_deinit(&line);
 }
 
-void mt_sb_record_frame(struct mt_sb_record *record, bool up, bool sockjs, const char *user,
+void mt_sb_record_frame(struct mt_sb_record *record, bool up, const char *channel, const char *user,
                         const void *p, size_t len, int64_t now_ms)
 {
     struct mt_buf line;
@@ -125,7 +127,7 @@ void mt_sb_record_frame(struct mt_sb_record *record, bool up, bool sockjs, const
     if (hex == NULL)
         return;
     mt_hex(p, shown, hex);
-    begin(record, &json, &line, sockjs ? "sockjs" : "ws", now_ms);
+    begin(record, &json, &line, channel, now_ms);
     text_member(&json, "dir", up ? "up" : "down");
     text_member(&json, "user", user);
     text_member(&json, "hex", hex);
@@ -135,6 +137,20 @@ void mt_sb_record_frame(struct mt_sb_record *record, bool up, bool sockjs, const
     keep(record, &line);
     mt_buf_deinit(&line);
     mt_mem_free(hex);
+}
+
+void mt_sb_record_open(struct mt_sb_record *record, const char *channel, const char *path,
+                       const char *query, int64_t now_ms)
+{
+    struct mt_buf line;
+    struct mt_jsonw json;
+    begin(record, &json, &line, channel, now_ms);
+    text_member(&json, "dir", "open");
+    text_member(&json, "path", path);
+    text_member(&json, "query", query);
+    mt_jsonw_object_end(&json);
+    keep(record, &line);
+    mt_buf_deinit(&line);
 }
 
 void mt_sb_record_print(const struct mt_sb_record *record, struct mt_buf *out)

@@ -22,8 +22,12 @@ void mt_sb_record_reset(struct mt_sb_record *record);
 /* The oldest entries go when there are too many. A failed allocation loses the entry. */
 void mt_sb_record_http(struct mt_sb_record *record, const struct mt_ws_request *request,
                        int64_t now_ms);
-void mt_sb_record_frame(struct mt_sb_record *record, bool up, bool sockjs, const char *user,
+/* channel: "ws", "sockjs" or "rongcloud". */
+void mt_sb_record_frame(struct mt_sb_record *record, bool up, const char *channel, const char *user,
                         const void *p, size_t len, int64_t now_ms);
+/* A WebSocket was opened, where what is asked for stands in its address. */
+void mt_sb_record_open(struct mt_sb_record *record, const char *channel, const char *path,
+                       const char *query, int64_t now_ms);
 /* Appends the JSON array. */
 void mt_sb_record_print(const struct mt_sb_record *record, struct mt_buf *out);
 

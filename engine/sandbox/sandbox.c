@@ -8,6 +8,7 @@
 #include "sandbox/msync_int.h"
 #include "sandbox/record_int.h"
 #include "sandbox/rest_int.h"
+#include "sandbox/rongcloud/rongcloud.h"
 #include "ws/server.h"
 
 #include <stdio.h>
@@ -15,10 +16,31 @@
 
 #define BEAT_MS 25000 /* SockJS servers say "h" this often */
 
+/* One WebSocket: of the one cloud or of the other. */
+struct peer {
+    struct mt_sb_session *easemob;
+    struct mt_sr_session *rongcloud;
+};
+
+static bool for_rongcloud(struct mt_sandbox *sandbox, struct mt_ws_exchange *exchange,
+                          const struct mt_ws_request *request)
+{
+    struct mt_ws_answer answer = {0};
+    if (!mt_sr_request(sandbox->rongcloud, request, &answer))
+        return false;
+    sandbox->request_n++;
+    if (sandbox->faults.log)
+        mt_sb_record_http(sandbox->record, request, mt_clock_wall_ms());
+    mt_ws_answer(exchange, &answer);
+    return true;
+}
+
 static void on_request(void *ud, struct mt_ws_exchange *exchange,
                        const struct mt_ws_request *request)
 {
     struct mt_sb_reply reply;
+    if (for_rongcloud(ud, exchange, request))
+        return;
     mt_sb_rest_handle(ud, request, &reply);
     const char *headers[] = {reply.header, NULL};
     struct mt_ws_answer answer = {
@@ -40,28 +62,48 @@ static void on_abandoned(void *ud, struct mt_ws_exchange *exchange)
     (void)exchange;
 }
 
-static bool on_open(void *ud, struct mt_ws_peer *peer, const char *path, const char *query,
-                    void **peer_ud)
+static bool open_easemob(struct mt_sandbox *sandbox, struct peer *own, struct mt_ws_peer *peer,
+                         const char *path)
 {
-    (void)query;
     bool sockjs = mt_sb_sockjs_path(path);
     if (!sockjs && strcmp(path, "/websocket") != 0)
         return false;
-    struct mt_sb_session *session = mt_sb_session_new(ud, peer, sockjs);
-    if (session == NULL)
-        return false;
-    *peer_ud = session;
-    if (sockjs)
+    own->easemob = mt_sb_session_new(sandbox, peer, sockjs);
+    if (own->easemob != NULL && sockjs)
         (void)mt_ws_peer_send(peer, false, "o", 1);
-    return true;
+    return own->easemob != NULL;
+}
+
+static bool on_open(void *ud, struct mt_ws_peer *peer, const char *path, const char *query,
+                    void **peer_ud)
+{
+    struct mt_sandbox *sandbox = ud;
+    struct peer *own = mt_mem_calloc(1, sizeof *own);
+    bool opened = false;
+    if (own == NULL)
+        return false;
+    if (mt_sr_is_ours(path, query)) {
+        own->rongcloud = mt_sr_session_new(sandbox->rongcloud, peer, path, query);
+        opened = own->rongcloud != NULL;
+    } else {
+        opened = open_easemob(sandbox, own, peer, path);
+    }
+    if (!opened)
+        mt_mem_free(own);
+    else
+        *peer_ud = own;
+    return opened;
 }
 
 static void on_message(void *ud, struct mt_ws_peer *peer, void *peer_ud, bool binary, const void *p,
                        size_t len)
 {
     (void)ud;
-    struct mt_sb_session *session = peer_ud;
-    if (session->sockjs == binary)
+    const struct peer *own = peer_ud;
+    struct mt_sb_session *session = own->easemob;
+    if (own->rongcloud != NULL)
+        mt_sr_session_message(own->rongcloud, binary, p, len);
+    else if (session->sockjs == binary)
         mt_ws_peer_close(peer, 1003);
     else if (binary)
         mt_sb_session_frame(session, p, len);
@@ -73,7 +115,10 @@ static void on_closed(void *ud, struct mt_ws_peer *peer, void *peer_ud)
 {
     (void)ud;
     (void)peer;
-    mt_sb_session_free(peer_ud);
+    struct peer *own = peer_ud;
+    mt_sb_session_free(own->easemob);
+    mt_sr_session_free(own->rongcloud);
+    mt_mem_free(own);
 }
 
 static void on_beat(void *ud)
@@ -88,10 +133,10 @@ static void on_beat(void *ud)
 
 static char *format(const char *pattern, const char *host, uint16_t port, const char *owner)
 {
-    size_t cap = strlen(pattern) + 2 * strlen(host) + strlen(owner) + 32;
+    size_t cap = strlen(pattern) + 3 * strlen(host) + strlen(owner) + 48;
     char *out = mt_mem_alloc(cap);
     if (out != NULL)
-        (void)snprintf(out, cap, pattern, host, port, host, port, owner);
+        (void)snprintf(out, cap, pattern, host, port, host, port, host, port, owner);
     return out;
 }
 
@@ -155,9 +200,11 @@ static enum mt_rc listen_on(struct mt_sandbox *sandbox, const struct mt_sandbox_
     sandbox->base = format("http://%s:%u", host, sandbox->port, "");
     sandbox->ready = format("{\"ready\":true,\"easemob\":{\"appkey\":\"" MT_SB_APPKEY
                             "\",\"rest\":\"http://%s:%u\",\"websocket\":\"ws://%s:%u/websocket\"},"
-                            "\"owner\":\"%s\"}",
+                            "\"rongcloud\":{\"appkey\":\"" MT_SR_APPKEY
+                            "\",\"navigator\":\"http://%s:%u\"},\"owner\":\"%s\"}",
                             host, sandbox->port, sandbox->owner->name);
-    if (sandbox->host == NULL || sandbox->base == NULL || sandbox->ready == NULL)
+    if (sandbox->host == NULL || sandbox->base == NULL || sandbox->ready == NULL ||
+        mt_sr_cloud_address(sandbox->rongcloud, sandbox->base + strlen("http://")) != MT_OK)
         return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "memory is short");
     return listen_storage(sandbox, host, fault);
 }
@@ -166,6 +213,7 @@ static enum mt_rc prepare(struct mt_sandbox *sandbox, const struct mt_sandbox_op
                           struct mt_fault *fault)
 {
     const char *owner = options->owner == NULL ? "agent" : options->owner;
+    struct mt_sr_hooks hooks;
     enum mt_rc rc = mt_sb_store_init(&sandbox->store, MT_SB_APPKEY);
     if (rc == MT_OK)
         rc = mt_sb_tokens_init(&sandbox->tokens);
@@ -184,13 +232,19 @@ static enum mt_rc prepare(struct mt_sandbox *sandbox, const struct mt_sandbox_op
                             "\"%.60s\" is no user id: use letters, digits, '.', '_' and '-'",
                             owner);
     sandbox->owner->registered = true;
-    return MT_OK;
+    mt_sb_rongcloud_hooks(sandbox, &hooks);
+    return mt_sr_cloud_new(sandbox->loop, options->second, &hooks, &sandbox->rongcloud, fault);
 }
 
 static enum mt_rc fill(struct mt_sandbox *sandbox, const struct mt_sandbox_options *options,
                        struct mt_fault *fault)
 {
     char files[256];
+    bool easemob = true;
+    bool rongcloud = true;
+    if (!mt_sb_clouds(options->clouds, &easemob, &rongcloud))
+        return mt_fault_set(fault, MT_ERR_INVALID, "sandbox.clouds",
+                            "--clouds takes easemob or rongcloud, not \"%.40s\"", options->clouds);
     (void)snprintf(files, sizeof files, "%s/" MT_SB_ORG "/" MT_SB_APP "/chatfiles/", sandbox->base);
     struct mt_sb_fill fill = {
         .store = &sandbox->store,
@@ -198,6 +252,8 @@ static enum mt_rc fill(struct mt_sandbox *sandbox, const struct mt_sandbox_optio
         .load = options->load,
         .generate_n = options->generate_n,
         .seed = sandbox->faults.seed,
+        .rongcloud = rongcloud ? sandbox->rongcloud : NULL,
+        .easemob = easemob,
         .now_ms = mt_clock_wall_ms(),
         .span_ms = sandbox->faults.span_ms,
         .files_base = files,
@@ -249,6 +305,7 @@ void mt_sandbox_free(struct mt_sandbox *sandbox)
     while (sandbox->sessions !=
            NULL) /* all were closed with the server; this is for a failed start */
         mt_sb_session_free(sandbox->sessions);
+    mt_sr_cloud_free(sandbox->rongcloud);
     mt_sb_store_deinit(&sandbox->store);
     mt_sb_tokens_deinit(&sandbox->tokens);
     mt_sb_faults_deinit(&sandbox->faults);

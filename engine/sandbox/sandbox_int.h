@@ -21,6 +21,8 @@ struct mt_timer;
 struct mt_ws_server;
 struct mt_sb_record;
 struct mt_sb_files;
+struct mt_sr_cloud;
+struct mt_sr_hooks;
 
 /* A refusal that the sandbox was told to give. */
 struct mt_sb_order {
@@ -47,6 +49,7 @@ struct mt_sandbox {
     struct mt_sb_faults faults;
     struct mt_sb_record *record;
     struct mt_sb_files *files;
+    struct mt_sr_cloud *rongcloud;
     struct mt_sb_session *sessions; /* all living ones */
     struct mt_sb_order *orders;
     size_t order_n;
@@ -56,6 +59,11 @@ struct mt_sandbox {
     uint64_t page_n;
     uint64_t frame_n;
 };
+
+/* What RongCloud's side asks the sandbox (rongcloud.c). */
+void mt_sb_rongcloud_hooks(struct mt_sandbox *sandbox, struct mt_sr_hooks *hooks);
+/* Which clouds get the data; false: `clouds` names none. */
+bool mt_sb_clouds(const char *clouds, bool *easemob, bool *rongcloud);
 
 /* The user a login or a token names; in strict mode only those that are registered. NULL: unknown
  * or no memory. */
