@@ -124,6 +124,27 @@ static void set_conversation(struct mt_event *out, const char *chat_type, const 
     out->has_conversation = mt_em_ref_set(&out->conversation, kind, id);
 }
 
+/* Beside the cloud's own fields those that every cloud's event has: ids, or before (§4.5:
+ * deleteTime is deleted too). */
+static enum mt_rc name_deleted(struct mt_arena *arena, struct mt_value *data)
+{
+    const struct mt_value *ids = mt_value_get(data, "msgIdList");
+    const struct mt_value *until = mt_value_get(data, "deleteTime");
+    struct mt_field *fields = mt_arena_calloc(arena, data->fields_n + 2, sizeof *fields);
+
+    if (!fields)
+        return MT_ERR_NOMEM;
+    for (size_t i = 0; i < data->fields_n; i++)
+        fields[i] = data->fields[i];
+    data->fields = fields;
+    if (ids && ids->type == MT_VALUE_LIST)
+        fields[data->fields_n++] = (struct mt_field){.key = "ids", .value = *ids};
+    if (until && until->type == MT_VALUE_INT && until->i < INT64_MAX)
+        fields[data->fields_n++] =
+            (struct mt_field){.key = "before", .value = {.type = MT_VALUE_INT, .i = until->i + 1}};
+    return MT_OK;
+}
+
 static enum mt_rc roaming_deleted(struct mt_em_live *live, const struct mt_json *data,
                                   struct mt_arena *arena, struct mt_event *out, bool *told)
 {
@@ -132,7 +153,8 @@ static enum mt_rc roaming_deleted(struct mt_em_live *live, const struct mt_json 
     out->type = MT_EVENT_MESSAGES_DELETED;
     set_conversation(out, text_of(data, "chatType"), text_of(data, "to"));
     *told = true;
-    return mt_value_from_json(data, arena, &out->data);
+    enum mt_rc rc = mt_value_from_json(data, arena, &out->data);
+    return rc || out->data.type != MT_VALUE_MAP ? rc : name_deleted(arena, &out->data);
 }
 
 static enum mt_rc conversation_changed(struct mt_em_live *live, const struct mt_json *data,
