@@ -1,25 +1,22 @@
 /* The life of a live session: token, connection, provisioning, rest after a loss, end. */
 #include "provider/easemob/live_int.h"
 
-#include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/rand.h"
 #include "codec/json.h"
 #include "loop/loop.h"
 #include "provider/easemob/map_int.h"
+#include "provider/session.h"
 #include "ws/client.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define STAGE_MS      10000 /* connecting, and the answer to a provision (§1.4) */
-#define BEAT_MS       5000  /* how often the clock is looked at */
-#define IDLE_MS       30000 /* a heartbeat when nothing was heard for so long (§1.7) */
-#define PONG_MS       20000
-#define REST_FIRST_MS 1000
-#define REST_MAX_MS   60000
+#define STAGE_MS 10000 /* connecting, and the answer to a provision (§1.4) */
+#define BEAT_MS  5000  /* how often the clock is looked at */
+#define IDLE_MS  30000 /* a heartbeat when nothing was heard for so long (§1.7) */
+#define PONG_MS  20000
 
 static void enter(struct mt_em_live *live);
 
@@ -29,29 +26,11 @@ bool mt_em_live_tell(struct mt_em_live *live, enum mt_event_type type, const str
                      const struct mt_fault *fault)
 {
     struct mt_em_batch *batch = mt_mem_calloc(1, sizeof *batch);
-    struct mt_arena *arena = mt_arena_new((size_t)64 * 1024);
-    struct mt_event *event = arena ? mt_arena_calloc(arena, 1, sizeof *event) : NULL;
 
-    if (!batch || !event) {
+    if (!batch || mt_session_event(type, data, fault, &batch->pub, &batch->arena)) {
         mt_mem_free(batch);
-        mt_arena_free(arena);
         return false;
     }
-    event->type = type;
-    event->data = (struct mt_value){.type = MT_VALUE_MAP};
-    if (data) { /* numbers only: nothing to copy but the fields */
-        struct mt_field *fields = mt_arena_calloc(arena, data->fields_n, sizeof *fields);
-        if (fields) {
-            memcpy(fields, data->fields, data->fields_n * sizeof *fields);
-            event->data.fields = fields;
-            event->data.fields_n = data->fields_n;
-        }
-    }
-    if (fault)
-        event->fault = *fault;
-    batch->arena = arena;
-    batch->pub.events = event;
-    batch->pub.n = 1;
     mt_em_live_hand_out(live, batch);
     return true;
 }
@@ -71,18 +50,6 @@ static void drop_connection(struct mt_em_live *live)
     mt_em_live_unsure(live);
 }
 
-/* Full jitter, so that thousands of sessions that were cut at once do not come back at once. */
-static int64_t rest_ms(unsigned attempts)
-{
-    int64_t most = REST_FIRST_MS;
-
-    for (unsigned i = 0; i < attempts && most < REST_MAX_MS; i++)
-        most *= 2;
-    if (most > REST_MAX_MS)
-        most = REST_MAX_MS;
-    return (int64_t)mt_rand_below((uint64_t)most) + 1;
-}
-
 void mt_em_live_lose(struct mt_em_live *live, const struct mt_fault *fault)
 {
     bool was_online = live->stage == MT_EM_LIVE_ONLINE && live->announced;
@@ -92,7 +59,7 @@ void mt_em_live_lose(struct mt_em_live *live, const struct mt_fault *fault)
     live->stage = MT_EM_LIVE_RESTING;
     mt_em_live_forget_redirect(live);
     drop_connection(live);
-    mt_timer_start(live->timer, rest_ms(live->attempts++), 0);
+    mt_timer_start(live->timer, mt_session_rest_ms(live->attempts++), 0);
     if (!was_online) {
         mt_log(MT_LOG_DEBUG, "easemob", "%s: no session yet: %s", live->account->name,
                fault->message);

@@ -27,6 +27,7 @@ struct mt_ws_conn;
 #define MT_RONG_ADDRESSES_MAX 16
 #define MT_RONG_FRAME_MAX     ((size_t)16 * 1024 * 1024)
 #define MT_RONG_TOPIC_MAX     64
+#define MT_RONG_TARGET_MAX    160
 /* Of which version of the SDK the cloud takes us to be: what it answers depends on it. */
 #define MT_RONG_SDK_VERSION "5.38.0"
 
@@ -69,10 +70,14 @@ struct mt_rong_link {
     struct mt_ws_conn *conn;
     unsigned conns_n; /* that the client has not let go of */
     unsigned attempts, redirects;
-    struct mt_timer *timer;  /* deadline of the stage, or the rest before the next attempt */
-    struct mt_timer *beat;   /* pings, deadlines of requests */
-    int64_t ping_due_ms;     /* when the next ping is sent, or the one sent is missed */
-    unsigned pings_n;        /* sent and not answered */
+    struct mt_timer *timer; /* deadline of the stage, or the rest before the next attempt */
+    struct mt_timer *beat;  /* pings, deadlines of requests */
+    int64_t ping_due_ms;    /* when the next ping is sent, or the one sent is missed */
+    unsigned pings_n;       /* sent and not answered */
+    int64_t beat_due_ms;
+    int64_t online_ms; /* since when */
+    int64_t beat_due_ms;
+    int64_t online_ms;       /* since when */
     int64_t needed_ms;       /* when somebody last needed it */
     int64_t greeted_wall_ms; /* our clock at the greeting, and the cloud's */
     int64_t greeted_cloud_ms;
@@ -134,6 +139,7 @@ struct mt_rong_call {
     void (*answer)(struct mt_provider_call *call, const struct mt_rong_answer *answer,
                    const struct mt_fault *fault);
     unsigned patience; /* how many failed connections and lost answers it endures; 0: 5 */
+    bool hasty;        /* fails after half a minute without a connection; else after two minutes */
     /* The connection's own. */
     struct mt_rong_call *next_on_wire;
     uint16_t id;
@@ -175,13 +181,19 @@ void mt_rong_redirect(struct mt_provider_account *account);
 void mt_rong_greeted(struct mt_provider_account *account, const struct mt_rong_frame *frame);
 /* The cloud's time now, as far as its greeting and its answers told it. */
 int64_t mt_rong_cloud_ms(const struct mt_provider_account *account);
-void mt_rong_close(struct mt_provider_account *account, bool goodbye);
+/* Nobody needs it any more. */
+void mt_rong_off(struct mt_provider_account *account);
+/* The beat comes in so long at the latest. */
+void mt_rong_beat_in(struct mt_provider_account *account, int64_t ms);
+/* Whether an error is one that another attempt may cure. */
+bool mt_rong_passing(const struct mt_fault *fault);
 enum mt_rc mt_rong_link_init(struct mt_provider_account *account);
 void mt_rong_link_deinit(struct mt_provider_account *account);
 
 /* wire.c */
 void mt_rong_frame_in(struct mt_provider_account *account, const void *p, size_t len);
 void mt_rong_send_frame(struct mt_provider_account *account, const struct mt_rong_frame *frame);
+void mt_rong_ping(struct mt_provider_account *account);
 /* What was on its way is not any more: asked again or unknown. */
 void mt_rong_wire_lost(struct mt_provider_account *account);
 void mt_rong_wire_overdue(struct mt_provider_account *account, int64_t now_ms);
