@@ -76,8 +76,6 @@ struct mt_rong_link {
     unsigned pings_n;       /* sent and not answered */
     int64_t beat_due_ms;
     int64_t online_ms; /* since when */
-    int64_t beat_due_ms;
-    int64_t online_ms;       /* since when */
     int64_t needed_ms;       /* when somebody last needed it */
     int64_t greeted_wall_ms; /* our clock at the greeting, and the cloud's */
     int64_t greeted_cloud_ms;
