@@ -1,8 +1,8 @@
 /* Asks an echo: so many messages a second, evenly, from accounts of this process to one user, who
  * sends each back. From the call that sends to the event that brings it back, and what the echo's
  * process and the sandbox's have used of the CPU for it.
- * bench-echo NAME PORT USER ECHO_PID SANDBOX_PID [PER_SECOND [SECONDS [SENDERS]]]. One line of
- * JSON. */
+ * bench-echo NAME PORT USER ECHO_PID SANDBOX_PID [PER_SECOND [SECONDS [SENDERS [CLOUD]]]]. One line
+ * of JSON. */
 #include "lib_fleet.h"
 
 #include "base/clock.h"
@@ -151,6 +151,7 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     uint16_t port = (uint16_t)strtoul(argv[2], NULL, 10);
     int seconds = argc > 7 ? (int)strtol(argv[7], NULL, 10) : 10;
+    const char *cloud = argc > 9 ? argv[9] : "easemob";
     size_t senders = argc > 8 ? strtoul(argv[8], NULL, 10) : 50;
 
     echo.per_second = argc > 6 ? strtod(argv[6], NULL) : 2000;
@@ -159,7 +160,8 @@ int main(int argc, char **argv)
     echo.user = argv[3];
     echo.sent_us = calloc(echo.want_n, sizeof *echo.sent_us);
     echo.ms = calloc(echo.want_n, sizeof *echo.ms);
-    if (echo.sent_us && echo.ms && fleet_begin(&echo.fleet, senders, port, port, NULL, 500)) {
+    if (echo.sent_us && echo.ms &&
+        fleet_begin(&echo.fleet, cloud, senders, port, port, NULL, 500)) {
         if (run(&echo, argv[1], strtol(argv[4], NULL, 10), strtol(argv[5], NULL, 10), senders,
                 seconds))
             status = EXIT_SUCCESS;

@@ -104,13 +104,17 @@ static void on_tick(void *ud)
     mt_timer_start(fleet->tick, TICK_MS, 0);
 }
 
-bool fleet_begin(struct fleet *fleet, size_t max, uint16_t rest_port, uint16_t ws_port,
-                 const char *ca_file, unsigned connects_per_second)
+bool fleet_begin(struct fleet *fleet, const char *cloud, size_t max, uint16_t rest_port,
+                 uint16_t ws_port, const char *ca_file, unsigned connects_per_second)
 {
     struct mt_ws_client_options options = {
         .ca_file = ca_file, .connects_per_second = connects_per_second, .https_proxy = ""};
 
-    *fleet = (struct fleet){.provider = mt_provider_find("easemob")};
+    *fleet = (struct fleet){.provider = mt_provider_find(cloud)};
+    if (!fleet->provider) {
+        (void)fprintf(stderr, "%s: there is no such cloud\n", cloud);
+        return false;
+    }
     snprintf(fleet->rest, sizeof fleet->rest, "http://127.0.0.1:%u", (unsigned)rest_port);
     snprintf(fleet->websocket, sizeof fleet->websocket, "%s://127.0.0.1:%u/websocket",
              ca_file ? "wss" : "ws", (unsigned)ws_port);
@@ -179,15 +183,25 @@ static bool add(struct fleet *fleet)
     char user[32];
 
     snprintf(user, sizeof user, "u%zu", fleet->members_n);
-    struct mt_secret *secret = mt_secret_new("secret", 6);
+    bool easemob = !strcmp(fleet->provider->name, "easemob");
+    const char *navigators[] = {fleet->rest, NULL};
+    char token[64];
+    snprintf(token, sizeof token, "sandbox-%s", user);
+    struct mt_secret *secret =
+        easemob ? mt_secret_new("secret", 6) : mt_secret_new(token, strlen(token));
     struct mt_account_config config = {.name = user,
-                                       .provider = "easemob",
-                                       .appkey = "sandbox#demo",
+                                       .provider = fleet->provider->name,
+                                       .appkey = easemob ? "sandbox#demo" : "sandbox",
                                        .user = user,
-                                       .password = secret,
-                                       .rest = fleet->rest,
-                                       .websocket = fleet->websocket,
                                        .rate_per_s = -1};
+    if (easemob) {
+        config.password = secret;
+        config.rest = fleet->rest;
+        config.websocket = fleet->websocket;
+    } else {
+        config.token = secret;
+        config.navigators = navigators;
+    }
     *member = (struct fleet_member){.fleet = fleet};
     enum mt_rc rc =
         fleet->provider->open(fleet->loop, fleet->http, &config, &member->account, &fleet->fault);

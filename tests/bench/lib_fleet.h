@@ -56,9 +56,9 @@ struct fleet {
     bool failed;
 };
 
-/* MT_OK, or prints why not. ca_file NULL: ws:// */
-bool fleet_begin(struct fleet *fleet, size_t max, uint16_t rest_port, uint16_t ws_port,
-                 const char *ca_file, unsigned connects_per_second);
+/* True, or prints why not. cloud: the provider's name. ca_file NULL: ws:// */
+bool fleet_begin(struct fleet *fleet, const char *cloud, size_t max, uint16_t rest_port,
+                 uint16_t ws_port, const char *ca_file, unsigned connects_per_second);
 void fleet_end(struct fleet *fleet);
 /* Opens n more accounts, "uN" who log in with a password, and puts them online. */
 bool fleet_add(struct fleet *fleet, size_t n);

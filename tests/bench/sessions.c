@@ -1,7 +1,7 @@
 /* What a live session costs, and what it takes to bring all of them back: thousands of accounts in
  * this process, a sandbox in another. Memory for each that is idle; then all are cut at once, and
  * come back at the pace of the client, while a timer of 10 ms looks at its own delay.
- * bench-sessions [plain|tls [SESSIONS [CONNECTS_PER_SECOND]]]. One line of JSON. */
+ * bench-sessions [plain|tls|rongcloud [SESSIONS [CONNECTS_PER_SECOND]]]. One line of JSON. */
 #include "lib_fleet.h"
 
 #include "base/clock.h"
@@ -120,8 +120,8 @@ int main(int argc, char **argv)
                             certs_path(&certs, CERT_GOOD, "key", key), port, &relay);
     }
     if (port && ws_port && per_second &&
-        fleet_begin(&fleet, WARM + n, port, ws_port, tls ? certs_ca(&certs, ca) : NULL,
-                    per_second)) {
+        fleet_begin(&fleet, strcmp(name, "rongcloud") ? "easemob" : name, WARM + n, port, ws_port,
+                    tls ? certs_ca(&certs, ca) : NULL, per_second)) {
         if (measure(&fleet, n, per_second, &figures)) {
             print(name, n, &figures);
             status = EXIT_SUCCESS;
