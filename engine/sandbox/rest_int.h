@@ -62,6 +62,10 @@ struct mt_json *mt_sb_body(struct mt_sb_call *call);
 
 /* --- handlers --- */
 void mt_sb_rest_token(struct mt_sb_call *call);
+/* The answer to whoever gets a user's token. */
+void mt_sb_write_token(struct mt_sb_call *call, const struct mt_sb_user *user, const char *token);
+void mt_sb_app_token(struct mt_sb_call *call, const struct mt_json *body); /* app_tokens.c */
+void mt_sb_app_inherit(struct mt_sb_call *call, const struct mt_json *body);
 void mt_sb_rest_expires(struct mt_sb_call *call);
 void mt_sb_rest_discovery(struct mt_sb_call *call);
 void mt_sb_rest_list_old(struct mt_sb_call *call);

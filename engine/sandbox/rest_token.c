@@ -49,7 +49,7 @@ enum mt_sb_auth mt_sb_authorise(struct mt_sandbox *sandbox, const char *token,
 {
     struct mt_sb_token_check check;
     mt_sb_tokens_check(&sandbox->tokens, token, mt_clock_wall_ms(), &check);
-    if (check.state == MT_SB_TOKEN_UNKNOWN)
+    if (check.state == MT_SB_TOKEN_UNKNOWN || check.app)
         return MT_SB_AUTH_BAD;
     if (check.state == MT_SB_TOKEN_EXPIRED)
         return MT_SB_AUTH_EXPIRED;
@@ -80,7 +80,7 @@ static bool password_fits(struct mt_sandbox *sandbox, struct mt_sb_user *user, c
     return user->password != NULL && strcmp(user->password, password) == 0;
 }
 
-static void write_token(struct mt_sb_call *call, const struct mt_sb_user *user, const char *token)
+void mt_sb_write_token(struct mt_sb_call *call, const struct mt_sb_user *user, const char *token)
 {
     char uuid[40];
     struct mt_jsonw *json = &call->json;
@@ -120,8 +120,17 @@ void mt_sb_rest_token(struct mt_sb_call *call)
     const char *grant = mt_json_str(mt_json_get(body, "grant_type"));
     const char *name = mt_json_str(mt_json_get(body, "username"));
     const char *password = mt_json_str(mt_json_get(body, "password"));
+    if (grant != NULL && strcmp(grant, "client_credentials") == 0) {
+        mt_sb_app_token(call, body);
+        goto out;
+    }
+    if (grant != NULL && strcmp(grant, "inherit") == 0) {
+        mt_sb_app_inherit(call, body);
+        goto out;
+    }
     if (grant == NULL || strcmp(grant, "password") != 0) {
-        mt_sb_reply_error(call, 400, "invalid_grant", "the sandbox knows the password grant only");
+        mt_sb_reply_error(call, 400, "invalid_grant",
+                          "the sandbox knows the grants password, client_credentials and inherit");
         goto out;
     }
     if (name == NULL || name[0] == '\0' || strlen(name) >= MT_SB_ID_MAX || password == NULL ||
@@ -143,7 +152,7 @@ void mt_sb_rest_token(struct mt_sb_call *call)
         mt_sb_reply_nomem(call);
         goto out;
     }
-    write_token(call, user, token);
+    mt_sb_write_token(call, user, token);
 out:
     mt_json_free(body);
 }

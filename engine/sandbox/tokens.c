@@ -58,11 +58,14 @@ void mt_sb_tokens_check(const struct mt_sb_tokens *tokens, const char *token, in
         bool over = known->expires_ms <= now_ms || known->serial <= tokens->cutoff;
         check->state = over ? MT_SB_TOKEN_EXPIRED : MT_SB_TOKEN_GOOD;
         check->user = known->user;
+        check->app = known->user == NULL;
         check->expires_ms = known->expires_ms;
         return;
     }
-    if (!mt_str_starts(token, MT_SB_TOKEN_PREFIX) || token[strlen(MT_SB_TOKEN_PREFIX)] == '\0')
+    if (!mt_str_starts(token, MT_SB_TOKEN_PREFIX) || token[strlen(MT_SB_TOKEN_PREFIX)] == '\0') {
+        mt_sb_dynamic_check(token, now_ms, check);
         return;
+    }
     check->state = tokens->plain_expired ? MT_SB_TOKEN_EXPIRED : MT_SB_TOKEN_GOOD;
     check->plain_user = token + strlen(MT_SB_TOKEN_PREFIX);
     check->expires_ms = now_ms + PLAIN_LIFE_MS;

@@ -56,6 +56,20 @@ static void sha256_running(void **state)
     mt_mem_seam_fail_at(0, 0);
 }
 
+static void sha1_of(void **state) /* FIPS 180-4's own examples */
+{
+    uint8_t digest[MT_SHA1_LEN];
+    char text[2 * MT_SHA1_LEN + 1];
+
+    (void)state;
+    mt_sha1_of("abc", 3, digest);
+    mt_hex(digest, sizeof digest, text);
+    assert_string_equal(text, "a9993e364706816aba3e25717850c26c9cd0d89d");
+    mt_sha1_of("", 0, digest);
+    mt_hex(digest, sizeof digest, text);
+    assert_string_equal(text, "da39a3ee5e6b4b0d3255bfef95601890afd80709");
+}
+
 static void hex(void **state)
 {
     (void)state;
@@ -79,10 +93,8 @@ static void crc32(void **state)
 int test_hash(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sha256_of),
-        cmocka_unit_test(sha256_running),
-        cmocka_unit_test(hex),
-        cmocka_unit_test(crc32),
+        cmocka_unit_test(sha256_of), cmocka_unit_test(sha256_running), cmocka_unit_test(sha1_of),
+        cmocka_unit_test(hex),       cmocka_unit_test(crc32),
     };
     return cmocka_run_group_tests_name("codec/hash", tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* The tests of the room easemob. */
 int test_account(void);
+int test_app(void);
 int test_decode(void);
 int test_faults(void);
 int test_files(void);
@@ -22,6 +23,7 @@ int main(void)
     failed += test_parse();
     failed += test_faults();
     failed += test_account();
+    failed += test_app();
     failed += test_verbs();
     failed += test_manage();
     failed += test_live_session();

@@ -102,6 +102,63 @@ static void test_strict_users(void **state)
                  "user not found");
 }
 
+/* base64 of "dt-" and JSON, signed with the sandbox's documented credentials by another program. */
+#define DYNAMIC_OVER                                                                               \
+    "ZHQteyJzaWduYXR1cmUiOiI3MzM2MTk1MmIzNTU0MmNlNjk3Njk3ODJkOTUxMTU1ODljM2Q3MmNjNjVi"             \
+    "NjBjOGE1ZDY2ZDRlZmZjNjdhZGNlIiwiYXBwa2V5Ijoic2FuZGJveCNkZW1vIiwidXNlcklkIjoiYW5u"             \
+    "IiwiY3VyVGltZSI6MTY4NjIwNzU1NywidHRsIjo2MDB9"
+#define DYNAMIC                                                                                    \
+    "ZHQteyJzaWduYXR1cmUiOiI0ODkxMWVjMjBlODRkYjJhOWFmM2ZkZTAyZDhkMzk5ZjBhMjY0MWE2OGM0"             \
+    "M2FlZGZlOTJkMGNiNDYxZWM4MzYwIiwiYXBwa2V5Ijoic2FuZGJveCNkZW1vIiwidXNlcklkIjoiYW5u"             \
+    "IiwiY3VyVGltZSI6MTcwMDAwMDAwMCwidHRsIjoyMDAwMDAwMDAwfQ=="
+#define FORGED                                                                                     \
+    "ZHQteyJzaWduYXR1cmUiOiJjYTY3MDdjMzI5MjBlMzMxMzMzYzM2YzhmNzQ3ZmMxMjc0YmIwYzI1NGIw"             \
+    "ZDc3YjQzZjg0YTM5ZTllOWMwM2MyIiwiYXBwa2V5Ijoic2FuZGJveCNkZW1vIiwidXNlcklkIjoiYW5u"             \
+    "IiwiY3VyVGltZSI6MTcwMDAwMDAwMCwidHRsIjoyMDAwMDAwMDAwfQ=="
+
+static void test_app_tokens(void **state)
+{
+    (void)state;
+    expect_error("POST", B "/token", NULL, "{\"grant_type\":\"client_credentials\"}", 400,
+                 "client_id and client_secret are needed");
+    expect_error("POST", B "/token", NULL,
+                 "{\"grant_type\":\"client_credentials\",\"client_id\":\"sandbox-client\","
+                 "\"client_secret\":\"another\"}",
+                 400, "client_id does not match");
+    struct answer answer =
+        ask(&SERVER, "POST", B "/token", NULL,
+            "{\"grant_type\":\"client_credentials\",\"client_id\":\"sandbox-client\","
+            "\"client_secret\":\"sandbox-client-secret\"}");
+    assert_int_equal(answer.status, 200);
+    assert_true(int_at(&answer, "expires_in") > 0);
+    char *app = mt_mem_strdup(str_at(&answer, "access_token"));
+    answer_free(&answer);
+    expect_error("POST", B "/token", NULL, "{\"grant_type\":\"inherit\",\"username\":\"ann\"}", 401,
+                 "Unable to authenticate due to corrupt access token");
+    expect_error("POST", B "/token", app, "{\"grant_type\":\"inherit\",\"username\":\"nobody\"}",
+                 404, "user not found");
+    expect_error("GET", B "/users/ann/user_channels", app, NULL, 401,
+                 "Unable to authenticate (OAuth)");
+    answer = ask(&SERVER, "POST", B "/token", app,
+                 "{\"grant_type\":\"inherit\",\"username\":\"newcomer\",\"autoCreateUser\":true}");
+    assert_int_equal(answer.status, 200);
+    assert_string_equal(str_at(&answer, "user.username"), "newcomer");
+    char *token = mt_mem_strdup(str_at(&answer, "access_token"));
+    answer_free(&answer);
+    answer = ask(&SERVER, "GET", B "/users/newcomer/user_channels", token, NULL);
+    assert_int_equal(answer.status, 200);
+    answer_free(&answer);
+    answer = ask(&SERVER, "GET", B "/users/ann/user_channels", DYNAMIC, NULL);
+    assert_int_equal(answer.status, 200);
+    answer_free(&answer);
+    expect_error("GET", B "/users/ann/user_channels", DYNAMIC_OVER, NULL, 401,
+                 "Unable to authenticate due to expired access token");
+    expect_error("GET", B "/users/ann/user_channels", FORGED, NULL, 401,
+                 "Unable to authenticate (OAuth)");
+    mt_mem_free(app);
+    mt_mem_free(token);
+}
+
 static void test_token_ends(void **state)
 {
     (void)state;
@@ -630,6 +687,7 @@ int test_rest(void)
         cmocka_unit_test_setup_teardown(test_ready_line, start, stop),
         cmocka_unit_test_setup_teardown(test_login, start, stop),
         cmocka_unit_test_setup_teardown(test_strict_users, start_strict, stop),
+        cmocka_unit_test_setup_teardown(test_app_tokens, start_strict, stop),
         cmocka_unit_test_setup_teardown(test_token_ends, start, stop),
         cmocka_unit_test_setup_teardown(test_discovery, start, stop),
         cmocka_unit_test_setup_teardown(test_old_list, start, stop),
