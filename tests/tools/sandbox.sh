@@ -1,5 +1,6 @@
-# Sourced by test scripts: start_sandbox OPTIONS… sets rest, websocket, owner and writes $work/moontide.lua with the
-# account "it"; everything is cleared away at the end.
+# Sourced by test scripts: start_sandbox OPTIONS… sets rest, websocket, navigator, owner and writes $work/moontide.lua with
+# the account "it" of the cloud $cloud (easemob, unless it is set before); everything is cleared away at the end.
+cloud=${cloud:-easemob}
 MOONTIDE=${MOONTIDE:-build/bin/moontide}
 case $MOONTIDE in /*) ;; *) MOONTIDE=$PWD/$MOONTIDE ;; esac
 work=$(mktemp -d "${TMPDIR:-/tmp}/moontide-test-XXXXXX")
@@ -22,6 +23,7 @@ start_sandbox() {
   rm "$work/pipe"
   rest=$(field rest)
   websocket=$(field websocket)
+  navigator=$(field navigator)
   owner=$(field owner)
   TEST_PASSWORD=secret
   XDG_STATE_HOME=$work/state
@@ -30,7 +32,12 @@ start_sandbox() {
   chmod 600 "$work/moontide.lua"
 }
 
-write_account() { # NAME USER SECRET [MORE]
+write_account() { # NAME USER SECRET [MORE]: a cloud that knows tokens only has one for every user
+  if [ "$cloud" = rongcloud ]; then
+    printf 'account "%s" { provider = "rongcloud", appkey = "sandbox", user = "%s", token = "sandbox-%s",\n  navigators = { "%s" } %s }\n' \
+      "$1" "$2" "$2" "$navigator" "${4:-}"
+    return
+  fi
   printf 'account "%s" { provider = "easemob", appkey = "sandbox#demo", user = "%s", %s,\n  rest = "%s", websocket = "%s" %s }\n' \
     "$1" "$2" "$3" "$rest" "$websocket" "${4:-}"
 }
