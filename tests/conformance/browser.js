@@ -13,7 +13,9 @@ class BrowserWebSocket {
     this.url = url;
     this.readyState = BrowserWebSocket.CONNECTING;
     this.binaryType = 'arraybuffer';
-    const socket = (this.socket = new WebSocketClient(url, protocols, { perMessageDeflate: false }));
+    // As in a browser, promises settle between two events: else a close can overtake what came just before it.
+    const options = { perMessageDeflate: false, allowSynchronousEvents: false };
+    const socket = (this.socket = new WebSocketClient(url, protocols, options));
     socket.binaryType = 'nodebuffer';
     socket.on('open', () => { this.readyState = BrowserWebSocket.OPEN; this.emit('open', {}); });
     socket.on('message', (data, binary) => {

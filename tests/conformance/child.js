@@ -41,4 +41,5 @@ exports.serve = calls => {
   process.on('disconnect', () => process.exit(0));
 };
 
-exports.tell = (name, event) => process.send({ name, event });
+// The parent may be gone already.
+exports.tell = (name, event) => process.send({ name, event }, () => {});
