@@ -207,11 +207,16 @@ end
 
 newaction {
   trigger = "install",
-  description = "install build/bin/moontide, the standard library and the scripts below --prefix",
+  description = "install build/bin/moontide, its manual page, the standard library and the scripts below --prefix",
   execute = function()
     local root = (_OPTIONS["destdir"] or "") .. _OPTIONS["prefix"]
     sh("install -d '" .. root .. "/bin' '" .. root .. "/share/moontide'")
     sh("install -m 755 build/bin/moontide '" .. root .. "/bin/'")
     sh("cp -R lua scripts '" .. root .. "/share/moontide/'")
+    for mode, file in pairs { man = "man/man1/moontide.1", bash = "bash-completion/completions/moontide" } do
+      local path = root .. "/share/" .. file
+      sh("install -d '" .. path:match("^(.*)/") .. "'")
+      sh("lua5.4 lua/api/tools/commands.lua build/bin/moontide " .. mode .. " >'" .. path .. "'")
+    end
   end,
 }
