@@ -17,7 +17,11 @@ struct mt_live_options {
     struct mt_ws_client *ws; /* shared by all accounts of the process */
     int64_t last_ms; /* until when an earlier process dealt with the events of this device; 0: not
                         known */
+    const char *position; /* what mt_provider_live.position said to an earlier process of this
+                             device; NULL: not known */
 };
+
+#define MT_LIVE_POSITION_MAX 128 /* with NUL */
 
 /* Events that came together, in the cloud's order. They and their strings live until done. */
 struct mt_event_batch {
@@ -137,6 +141,9 @@ struct mt_provider_live {
     void (*stop)(struct mt_provider_account *account);
     /* The batch was dealt with: the cloud may forget it. Its memory is gone. */
     void (*done)(struct mt_provider_account *account, struct mt_event_batch *batch);
+    /* Until where all events were dealt with, in the cloud's own words, for the next process; ""
+     * when there is nothing to say. Returns the length. NULL: the cloud itself remembers it. */
+    size_t (*position)(const struct mt_provider_account *account, char *out, size_t cap);
 
     /* Faults of sending and referring: the codes of easemob.md §3.5 as fault.code "send.blocked",
      * "send.muted", …, with the SDK's number as provider_code. A lost answer: MT_ERR_UNKNOWN

@@ -12,6 +12,7 @@
 #include "provider/live.h"
 #include "provider/provider.h"
 
+struct mt_app_ask;
 struct mt_http_call;
 struct mt_http_response;
 struct mt_rong_call;
@@ -50,7 +51,8 @@ struct mt_rong_navi {
 };
 
 enum mt_rong_stage {
-    MT_RONG_OFF, /* nobody needs it */
+    MT_RONG_OFF,   /* nobody needs it */
+    MT_RONG_TOKEN, /* the app's credentials make one */
     MT_RONG_NAVIGATING,
     MT_RONG_DIALING,
     MT_RONG_GREETING, /* open, its CONNACK is waited for */
@@ -62,9 +64,11 @@ struct mt_rong_link {
     enum mt_rong_stage stage;
     struct mt_http_call *http; /* of navigation */
     size_t navigator_at;
-    bool navigate;           /* what navigation said is not to be used again: a redirect */
-    struct mt_fault reason;  /* why the last navigator or address failed */
-    struct mt_fault refused; /* for good: the token and such; kind MT_OK: not */
+    struct mt_app_ask *asking; /* for a token */
+    bool renewed;              /* the token is a new one, which did not work yet */
+    bool navigate;             /* what navigation said is not to be used again: a redirect */
+    struct mt_fault reason;    /* why the last navigator or address failed */
+    struct mt_fault refused;   /* for good: the token and such; kind MT_OK: not */
     enum mt_rong_stage failed_in;
     size_t address_at;
     struct mt_ws_conn *conn;
@@ -75,7 +79,7 @@ struct mt_rong_link {
     int64_t ping_due_ms;    /* when the next ping is sent, or the one sent is missed */
     unsigned pings_n;       /* sent and not answered */
     int64_t beat_due_ms;
-    int64_t online_ms; /* since when */
+    int64_t online_ms;       /* since when */
     int64_t needed_ms;       /* when somebody last needed it */
     int64_t greeted_wall_ms; /* our clock at the greeting, and the cloud's */
     int64_t greeted_cloud_ms;
@@ -101,9 +105,10 @@ struct mt_provider_account {
     char device_id[23]; /* as the cloud hears it: always the same for a device of a user */
     char **navigators;
     size_t navigators_n;
-    struct mt_secret *token;  /* whole, with the hosts behind its '@' */
-    struct mt_secret *opaque; /* what stands before it */
-    int64_t timeout_ms;       /* as configured; 0: the default */
+    struct mt_provider_app *app; /* NULL, or what makes tokens */
+    struct mt_secret *token;     /* NULL: to be made; whole, with the hosts behind its '@' */
+    struct mt_secret *opaque;    /* what stands before it */
+    int64_t timeout_ms;          /* as configured; 0: the default */
     struct mt_rong_navi navi;
     struct mt_rong_link link;
     struct mt_rong_live *live; /* NULL: not live */
@@ -156,6 +161,15 @@ void mt_rong_again(struct mt_provider_call *call);
 void mt_rong_account_retain(struct mt_provider_account *account);
 void mt_rong_account_release(struct mt_provider_account *account);
 
+enum mt_rc mt_rong_set_token(struct mt_provider_account *account, const char *bytes,
+                             size_t len) MT_CHECKED;
+
+/* token.c: from the app's credentials; mt_rong_tokened follows. */
+void mt_rong_token_ask(struct mt_provider_account *account);
+/* The token was refused. True: another one can be had. */
+bool mt_rong_token_renew(struct mt_provider_account *account, const struct mt_fault *fault);
+void mt_rong_token_stop(struct mt_provider_account *account);
+
 /* navi.c: asks unless what it said is still of use (1.3), then calls mt_rong_navigated. */
 void mt_rong_navigate(struct mt_provider_account *account);
 void mt_rong_navi_stop(struct mt_provider_account *account);
@@ -168,6 +182,8 @@ void mt_rong_navi_free(struct mt_rong_navi *navi);
 /* link.c */
 bool mt_rong_ready(const struct mt_provider_account *account);
 void mt_rong_want(struct mt_provider_account *account);
+void mt_rong_tokened(struct mt_provider_account *account, enum mt_rc rc,
+                     const struct mt_fault *fault);
 void mt_rong_navigated(struct mt_provider_account *account, enum mt_rc rc,
                        const struct mt_fault *fault);
 /* The connection is of no use any more: made again after a rest if somebody needs it. */
@@ -181,6 +197,8 @@ void mt_rong_greeted(struct mt_provider_account *account, const struct mt_rong_f
 int64_t mt_rong_cloud_ms(const struct mt_provider_account *account);
 /* Nobody needs it any more. */
 void mt_rong_off(struct mt_provider_account *account);
+/* The session does not: closed unless calls do. */
+void mt_rong_off_live(struct mt_provider_account *account);
 /* The beat comes in so long at the latest. */
 void mt_rong_beat_in(struct mt_provider_account *account, int64_t ms);
 /* Whether an error is one that another attempt may cure. */
@@ -199,21 +217,15 @@ void mt_rong_echoes_free(struct mt_rong_link *link);
 
 /* ---------------------------------------------------------------- verbs */
 
-typedef void mt_rong_history_fn(void *ud, enum mt_rc rc, const struct mt_history_page *page,
-                                const struct mt_fault *fault);
-typedef void mt_rong_list_fn(void *ud, enum mt_rc rc, const struct mt_conversations_page *page,
-                             const struct mt_fault *fault);
-typedef void mt_rong_check_fn(void *ud, const struct mt_check *check);
-
 enum mt_rc mt_rong_login(struct mt_provider_account *account, mt_done_fn *done, void *ud,
                          struct mt_provider_call **out);
-enum mt_rc mt_rong_doctor(struct mt_provider_account *account, mt_rong_check_fn *each,
-                          mt_done_fn *done, void *ud, struct mt_provider_call **out);
-enum mt_rc mt_rong_history(struct mt_provider_account *account,
-                           const struct mt_history_query *query, mt_rong_history_fn *done, void *ud,
-                           struct mt_provider_call **out);
-enum mt_rc mt_rong_conversations(struct mt_provider_account *account,
-                                 const struct mt_conversations_query *query, mt_rong_list_fn *done,
-                                 void *ud, struct mt_provider_call **out);
+enum mt_rc mt_rong_doctor(struct mt_provider_account *account,
+                          void (*each)(void *ud, const struct mt_check *check), mt_done_fn *done,
+                          void *ud, struct mt_provider_call **out);
+enum mt_rc mt_rong_normalise(const struct mt_provider_account *account,
+                             struct mt_conversation_ref *ref, bool *changed,
+                             struct mt_fault *fault);
+struct mt_can_answer mt_rong_can(const struct mt_provider_account *account,
+                                 enum mt_capability capability);
 
 #endif

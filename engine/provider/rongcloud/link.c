@@ -80,6 +80,7 @@ static void drop(struct mt_provider_account *account)
     link->conn = NULL;
     mt_timer_stop(link->timer);
     mt_rong_navi_stop(account);
+    mt_rong_token_stop(account);
     if (conn != NULL)
         mt_ws_conn_cut(conn); /* closed comes, and finds that it is not ours any more */
 }
@@ -96,9 +97,18 @@ void mt_rong_off(struct mt_provider_account *account)
     mt_timer_stop(link->beat);
     link->beat_due_ms = 0;
     mt_rong_navi_stop(account);
+    mt_rong_token_stop(account);
     if (conn != NULL)
         mt_ws_conn_close(conn, 1000);
     mt_rong_echoes_free(link);
+}
+
+void mt_rong_off_live(struct mt_provider_account *account)
+{
+    if (!needed(account))
+        mt_rong_off(account);
+    else
+        account->link.needed_ms = mt_clock_mono_ms();
 }
 
 bool mt_rong_passing(const struct mt_fault *fault)
@@ -185,7 +195,10 @@ void mt_rong_refuse(struct mt_provider_account *account, enum mt_event_type type
 
 static void failed(struct mt_provider_account *account, const struct mt_fault *fault)
 {
-    if (mt_rong_passing(fault))
+    if (mt_rong_token_renew(account, fault)) { /* once more, with a new token */
+        drop(account);
+        enter(account);
+    } else if (mt_rong_passing(fault))
         mt_rong_lose(account, fault);
     else
         mt_rong_refuse(account, MT_EVENT_ERROR, fault);
@@ -371,10 +384,25 @@ void mt_rong_navigated(struct mt_provider_account *account, enum mt_rc rc,
     dial(account);
 }
 
-static void enter(struct mt_provider_account *account)
+void mt_rong_tokened(struct mt_provider_account *account, enum mt_rc rc,
+                     const struct mt_fault *fault)
 {
+    if (rc != MT_OK) {
+        failed(account, fault);
+        return;
+    }
     account->link.stage = MT_RONG_NAVIGATING;
     mt_rong_navigate(account);
+}
+
+static void enter(struct mt_provider_account *account)
+{
+    if (account->token == NULL) {
+        account->link.stage = MT_RONG_TOKEN;
+        mt_rong_token_ask(account);
+        return;
+    }
+    mt_rong_tokened(account, MT_OK, NULL);
 }
 
 /* ---------------------------------------------------------------- the greeting */
@@ -392,6 +420,7 @@ static void online(struct mt_provider_account *account, const struct mt_rong_fra
 
     link->stage = MT_RONG_ONLINE;
     link->attempts = 0;
+    link->renewed = false;
     link->last_id = frame->has & MT_RONG_HAS_FIRST_ID ? frame->first_id : 0;
     link->online_ms = link->needed_ms = mt_clock_mono_ms();
     link->greeted_wall_ms = mt_clock_wall_ms();

@@ -248,7 +248,10 @@ static void missed(struct mt_rong_call *call, bool lost)
                            life->account->name);
         fault.provider_code = CODE_TIMEOUT;
     }
-    mt_call_end(life, fault.kind, &fault);
+    if (life->cancelled)
+        mt_call_end(life, MT_ERR_CANCELLED, NULL);
+    else
+        call->answer(life, NULL, &fault);
 }
 
 void mt_rong_wire_lost(struct mt_provider_account *account)

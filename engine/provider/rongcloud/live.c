@@ -1,0 +1,285 @@
+/* The life of a live session: what it tells of the connection, and its batches. */
+#include "provider/rongcloud/live_int.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "loop/loop.h"
+#include "provider/session.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define AGAIN_MS   180000 /* all is pulled again so often (4.1) */
+#define SEEN_FIRST ((size_t)16)
+/* What comes while a user is away is kept for seven days; one to spare. */
+#define KEPT_MS ((int64_t)6 * 24 * 3600 * 1000)
+
+/* ---------------------------------------------------------------- what is known */
+
+bool mt_rong_live_seen(const struct mt_rong_live *live, const char *id)
+{
+    if (!mt_id_is(id))
+        return false;
+    for (size_t i = 0; i < live->seen_n; i++)
+        if (strcmp(live->seen[i], id) == 0)
+            return true;
+    return false;
+}
+
+/* Most sessions of a process hear little: the ring begins small. */
+static void seen_grow(struct mt_rong_live *live)
+{
+    size_t cap = live->seen_cap > 0 ? live->seen_cap * 2 : SEEN_FIRST;
+    char(*seen)[MT_ID_MAX] =
+        cap > MT_RONG_SEEN_MAX ? NULL : mt_mem_realloc(live->seen, cap * sizeof *seen);
+
+    if (seen == NULL)
+        return; /* the oldest is forgotten instead */
+    live->seen = seen;
+    live->seen_cap = cap;
+}
+
+void mt_rong_live_see(struct mt_rong_live *live, const char *id)
+{
+    if (!mt_id_is(id) || strlen(id) >= MT_ID_MAX)
+        return;
+    if (live->seen_n == live->seen_cap)
+        seen_grow(live);
+    if (live->seen_cap == 0)
+        return;
+    size_t at = live->seen_n < live->seen_cap ? live->seen_n++ : live->seen_at++ % live->seen_cap;
+    snprintf(live->seen[at], sizeof live->seen[at], "%s", id);
+}
+
+/* ---------------------------------------------------------------- batches */
+
+static void batch_free(struct mt_rong_batch *batch)
+{
+    mt_arena_free(batch->arena);
+    mt_mem_free(batch);
+}
+
+static void hand_out(struct mt_rong_live *live, struct mt_rong_batch *batch)
+{
+    struct mt_rong_batch **at = &live->batches;
+
+    batch->live = live;
+    while (*at != NULL)
+        at = &(*at)->next;
+    *at = batch;
+    live->batches_n++;
+    live->handlers.batch(live->ud, &batch->pub);
+}
+
+void mt_rong_live_hand_out(struct mt_rong_live *live, const struct mt_event *events, size_t n,
+                           struct mt_arena *arena, const struct mt_rong_position *after)
+{
+    struct mt_rong_batch *batch = live->stopped ? NULL : mt_mem_calloc(1, sizeof *batch);
+
+    if (batch == NULL) { /* not dealt with: it is pulled again by the next process */
+        mt_arena_free(arena);
+        return;
+    }
+    batch->pub.events = events;
+    batch->pub.n = n;
+    batch->arena = arena;
+    batch->after = *after;
+    for (size_t i = 0; i < n; i++)
+        mt_rong_live_see(live, events[i].message.id);
+    hand_out(live, batch);
+}
+
+void mt_rong_live_tell(struct mt_rong_live *live, enum mt_event_type type,
+                       const struct mt_value *data, const struct mt_fault *fault)
+{
+    struct mt_rong_batch *batch = live->stopped ? NULL : mt_mem_calloc(1, sizeof *batch);
+
+    if (batch == NULL || mt_session_event(type, data, fault, &batch->pub, &batch->arena) != MT_OK) {
+        mt_mem_free(batch);
+        return;
+    }
+    batch->after = live->read;
+    hand_out(live, batch);
+}
+
+void mt_rong_live_done(struct mt_provider_account *account, struct mt_event_batch *pub)
+{
+    struct mt_rong_batch *batch = (struct mt_rong_batch *)pub;
+    struct mt_rong_live *live = batch->live;
+
+    (void)account;
+    if (live == NULL) {
+        batch_free(batch);
+        return;
+    }
+    mt_arena_free(batch->arena);
+    batch->arena = NULL;
+    /* the position moves over what was dealt with without a hole */
+    while (live->batches != NULL && live->batches->arena == NULL) {
+        struct mt_rong_batch *first = live->batches;
+
+        live->batches = first->next;
+        live->batches_n--;
+        live->dealt = first->after;
+        batch_free(first);
+    }
+    if (live->wanted[MT_RONG_SYNC_INBOX])
+        mt_rong_sync(live, MT_RONG_SYNC_INBOX);
+}
+
+/* "1 INBOX OUTBOX BROADCAST" */
+size_t mt_rong_live_position(const struct mt_provider_account *account, char *out, size_t cap)
+{
+    const struct mt_rong_live *live = account->live;
+
+    if (live == NULL || live->dealt.inbox == 0)
+        return (size_t)snprintf(out, cap, "%s", "");
+    return (size_t)snprintf(out, cap, "1 %" PRId64 " %" PRId64 " %" PRId64, live->dealt.inbox,
+                            live->dealt.outbox, live->dealt.broadcast);
+}
+
+static void take_position(struct mt_rong_live *live, const char *text)
+{
+    struct mt_rong_position at = {.broadcast = 1}; /* the cloud counts from there (4.2) */
+
+    if (text != NULL && (sscanf(text, "1 %18" SCNd64 " %18" SCNd64 " %18" SCNd64, &at.inbox,
+                                &at.outbox, &at.broadcast) != 3 ||
+                         at.inbox < 0 || at.outbox < 0 || at.broadcast < 1))
+        at = (struct mt_rong_position){.broadcast = 1};
+    live->dealt = live->read = at;
+}
+
+/* ---------------------------------------------------------------- the connection */
+
+bool mt_rong_live_wants(const struct mt_provider_account *account)
+{
+    return account->live != NULL && !account->live->ended;
+}
+
+void mt_rong_live_online(struct mt_provider_account *account)
+{
+    struct mt_rong_live *live = account->live;
+    struct mt_field fields[2] = {{.key = "away_ms", .value = {.type = MT_VALUE_INT}},
+                                 {.key = "since", .value = {.type = MT_VALUE_INT}}};
+    struct mt_value data = {.type = MT_VALUE_MAP, .fields = fields, .fields_n = 0};
+
+    if (live == NULL || live->ended)
+        return;
+    if (live->lost_ms != 0) {
+        fields[0].value.i = mt_clock_wall_ms() - live->lost_ms;
+        fields[1].value.i = live->lost_ms + mt_rong_cloud_ms(account) - mt_clock_wall_ms();
+        data.fields_n = fields[0].value.i >= KEPT_MS ? 2 : 1;
+    }
+    live->announced = true;
+    mt_timer_start(live->timer, AGAIN_MS, AGAIN_MS);
+    mt_rong_live_tell(live, MT_EVENT_CONNECTED, &data, NULL);
+    if (account->live == live)
+        mt_rong_sync_all(live);
+}
+
+void mt_rong_live_offline(struct mt_provider_account *account, const struct mt_fault *fault)
+{
+    struct mt_rong_live *live = account->live;
+
+    if (live == NULL || live->ended || !live->announced)
+        return;
+    live->announced = false;
+    live->lost_ms = account->link.heard_wall_ms;
+    mt_timer_stop(live->timer);
+    mt_rong_live_tell(live, MT_EVENT_DISCONNECTED, NULL, fault);
+}
+
+void mt_rong_live_refused(struct mt_provider_account *account, enum mt_event_type type,
+                          const struct mt_fault *fault)
+{
+    struct mt_rong_live *live = account->live;
+    struct mt_field ended = {.key = "ended", .value = {.type = MT_VALUE_BOOL, .b = true}};
+    struct mt_value data = {.type = MT_VALUE_MAP, .fields = &ended, .fields_n = 1};
+
+    if (live == NULL || live->ended)
+        return;
+    live->ended = true;
+    mt_timer_stop(live->timer);
+    mt_rong_sync_stop(live);
+    mt_rong_live_tell(live, type, &data, fault);
+    if (account->live == live && live->handlers.ended != NULL)
+        live->handlers.ended(live->ud, fault);
+}
+
+static void on_again(void *ud)
+{
+    mt_rong_sync_all(ud);
+}
+
+/* ---------------------------------------------------------------- start and stop */
+
+static void live_free(void *ud)
+{
+    struct mt_rong_live *live = ud;
+    struct mt_provider_account *account = live->account;
+
+    mt_timer_free(live->timer);
+    mt_mem_free(live->seen);
+    mt_mem_free(live);
+    if (account != NULL)
+        mt_rong_account_release(account);
+}
+
+enum mt_rc mt_rong_live_start(struct mt_provider_account *account,
+                              const struct mt_live_options *options,
+                              const struct mt_live_handlers *handlers, void *ud,
+                              struct mt_fault *fault)
+{
+    struct mt_rong_live *live = NULL;
+
+    if (account->live != NULL)
+        return mt_fault_set(fault, MT_ERR_STATE, "live.started", "%s: the account is live already",
+                            account->name);
+    live = mt_mem_calloc(1, sizeof *live);
+    if (live == NULL || mt_timer_new(account->loop, on_again, live, &live->timer) != MT_OK) {
+        if (live != NULL)
+            live_free(live);
+        return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
+    }
+    live->account = account;
+    mt_rong_account_retain(account);
+    live->handlers = *handlers;
+    live->ud = ud;
+    live->lost_ms = options->last_ms;
+    take_position(live, options->position);
+    account->ws = options->ws;
+    account->live = live;
+    account->link.refused = (struct mt_fault){.kind = MT_OK}; /* this is worth an attempt */
+    if (account->link.stage == MT_RONG_ONLINE) /* it was made for a verb: as if it were new */
+        mt_rong_off(account);
+    mt_rong_want(account);
+    return MT_OK;
+}
+
+void mt_rong_live_stop(struct mt_provider_account *account)
+{
+    struct mt_rong_live *live = account->live;
+
+    if (live == NULL)
+        return;
+    account->live = NULL;
+    live->ended = live->stopped = true;
+    mt_rong_sync_stop(live);
+    mt_timer_stop(live->timer);
+    while (live->batches != NULL) {
+        struct mt_rong_batch *batch = live->batches;
+
+        live->batches = batch->next;
+        batch->live = NULL;
+        if (batch->arena == NULL)
+            batch_free(batch);
+    }
+    mt_rong_off_live(account);
+    /* not at once: a handler of ours may be what called this */
+    if (mt_loop_post(account->loop, live_free, live) != MT_OK)
+        mt_log(MT_LOG_WARN, "rongcloud", "%s: out of memory at the end of a session",
+               account->name);
+}
