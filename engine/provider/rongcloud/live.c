@@ -10,9 +10,14 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define AGAIN_MS   180000 /* all is pulled again so often (4.1) */
+#define AGAIN_MS 180000 /* all is pulled again so often (4.1) */
+/* In the mode in which messages come in pushes, they are pulled as well, but not each of them: so
+ * their place in the inbox is known, and nothing is told twice as long as their ids are. */
+#define SOON_MS    10000
+#define PUSHED_MAX (MT_RONG_SEEN_MAX / 2)
 #define SEEN_FIRST ((size_t)16)
 /* What comes while a user is away is kept for seven days; one to spare. */
 #define KEPT_MS ((int64_t)6 * 24 * 3600 * 1000)
@@ -74,22 +79,21 @@ static void hand_out(struct mt_rong_live *live, struct mt_rong_batch *batch)
     live->handlers.batch(live->ud, &batch->pub);
 }
 
-void mt_rong_live_hand_out(struct mt_rong_live *live, const struct mt_event *events, size_t n,
-                           struct mt_arena *arena, const struct mt_rong_position *after)
+bool mt_rong_live_hand_out(struct mt_rong_live *live, const struct mt_rong_events *events,
+                           const struct mt_rong_position *after)
 {
     struct mt_rong_batch *batch = live->stopped ? NULL : mt_mem_calloc(1, sizeof *batch);
 
-    if (batch == NULL) { /* not dealt with: it is pulled again by the next process */
-        mt_arena_free(arena);
-        return;
+    if (batch == NULL) {
+        mt_arena_free(events->arena);
+        return false;
     }
-    batch->pub.events = events;
-    batch->pub.n = n;
-    batch->arena = arena;
+    batch->pub.events = events->items;
+    batch->pub.n = events->n;
+    batch->arena = events->arena;
     batch->after = *after;
-    for (size_t i = 0; i < n; i++)
-        mt_rong_live_see(live, events[i].message.id);
     hand_out(live, batch);
+    return true;
 }
 
 void mt_rong_live_tell(struct mt_rong_live *live, enum mt_event_type type,
@@ -130,26 +134,54 @@ void mt_rong_live_done(struct mt_provider_account *account, struct mt_event_batc
         mt_rong_sync(live, MT_RONG_SYNC_INBOX);
 }
 
-/* "1 INBOX OUTBOX BROADCAST" */
-size_t mt_rong_live_position(const struct mt_provider_account *account, char *out, size_t cap)
+/* The numbers of a position, in the order in which they are written. */
+#define NUMBERS_N 7
+static void numbers(struct mt_rong_position *at, int64_t *out[NUMBERS_N])
 {
-    const struct mt_rong_live *live = account->live;
+    int64_t *all[NUMBERS_N] = {&at->inbox,  &at->outbox, &at->broadcast,    &at->edits,
+                               &at->events, &at->ultra,  &at->ultra_changes};
 
-    if (live == NULL || live->dealt.inbox == 0)
-        return (size_t)snprintf(out, cap, "%s", "");
-    return (size_t)snprintf(out, cap, "1 %" PRId64 " %" PRId64 " %" PRId64, live->dealt.inbox,
-                            live->dealt.outbox, live->dealt.broadcast);
+    memcpy(out, all, sizeof all);
 }
 
+/* "1" and the numbers. */
+size_t mt_rong_live_position(const struct mt_provider_account *account, char *out, size_t cap)
+{
+    struct mt_rong_position at = {.inbox = 0};
+    int64_t *all[NUMBERS_N];
+    size_t len = 0;
+
+    if (cap > 0)
+        out[0] = '\0';
+    if (account->live != NULL)
+        at = account->live->dealt;
+    if (at.inbox == 0)
+        return 0;
+    numbers(&at, all);
+    len = (size_t)snprintf(out, cap, "1");
+    for (size_t i = 0; i < NUMBERS_N && len < cap; i++)
+        len += (size_t)snprintf(out + len, cap - len, " %" PRId64, *all[i]);
+    return len < cap ? len : 0;
+}
+
+/* Nothing of it is taken unless all of it can be read. */
 static void take_position(struct mt_rong_live *live, const char *text)
 {
     struct mt_rong_position at = {.broadcast = 1}; /* the cloud counts from there (4.2) */
+    struct mt_rong_position read = at;
+    int64_t *all[NUMBERS_N];
+    bool good = text != NULL && strncmp(text, "1 ", 2) == 0;
+    const char *p = good ? text + 1 : "";
 
-    if (text != NULL && (sscanf(text, "1 %18" SCNd64 " %18" SCNd64 " %18" SCNd64, &at.inbox,
-                                &at.outbox, &at.broadcast) != 3 ||
-                         at.inbox < 0 || at.outbox < 0 || at.broadcast < 1))
-        at = (struct mt_rong_position){.broadcast = 1};
-    live->dealt = live->read = at;
+    numbers(&read, all);
+    for (size_t i = 0; good && i < NUMBERS_N; i++) {
+        char *end = NULL;
+
+        *all[i] = strtoll(p, &end, 10);
+        good = end != p && *all[i] >= 0 && *all[i] < INT64_MAX;
+        p = end;
+    }
+    live->dealt = live->read = good && *p == '\0' ? read : at;
 }
 
 /* ---------------------------------------------------------------- the connection */
@@ -209,9 +241,22 @@ void mt_rong_live_refused(struct mt_provider_account *account, enum mt_event_typ
         live->handlers.ended(live->ud, fault);
 }
 
+void mt_rong_live_pushed(struct mt_rong_live *live)
+{
+    if (++live->pushed_n == PUSHED_MAX)
+        mt_rong_sync(live, MT_RONG_SYNC_INBOX);
+    else if (live->pushed_n == 1)
+        mt_timer_start(live->timer, SOON_MS, AGAIN_MS);
+}
+
 static void on_again(void *ud)
 {
-    mt_rong_sync_all(ud);
+    struct mt_rong_live *live = ud;
+
+    if (live->pushed_n > 0)
+        mt_rong_sync(live, MT_RONG_SYNC_INBOX);
+    else
+        mt_rong_sync_all(live);
 }
 
 /* ---------------------------------------------------------------- start and stop */

@@ -7,16 +7,18 @@
 #define MT_RONGCLOUD_LIVE_INT_H
 
 #include "provider/rongcloud/account_int.h"
-#include "provider/rongcloud/map_int.h"
+#include "provider/rongcloud/event_int.h"
 
 #define MT_RONG_SEEN_MAX    1024 /* ids of messages that were told, to know repeats */
 #define MT_RONG_BATCHES_MAX 64   /* in the caller's hands; nothing is pulled while there are more */
 
 struct mt_rong_sync_call;
 
-/* How far the user's boxes were read (4.2): the cloud's times, in milliseconds. */
+/* How far was read what the cloud keeps for the user: its own times, in milliseconds. */
 struct mt_rong_position {
-    int64_t inbox, outbox, broadcast;
+    int64_t inbox, outbox, broadcast; /* of messages (4.2) */
+    int64_t edits, events;
+    int64_t ultra, ultra_changes; /* of ultra groups (5.4) */
 };
 
 struct mt_rong_batch {
@@ -32,6 +34,9 @@ enum mt_rong_sync {
     MT_RONG_SYNC_INBOX,
     MT_RONG_SYNC_SETTINGS,
     MT_RONG_SYNC_EDITS,
+    MT_RONG_SYNC_EVENTS,
+    MT_RONG_SYNC_ULTRA,         /* messages of ultra groups, where they are on */
+    MT_RONG_SYNC_ULTRA_CHANGES, /* and what became of them */
     MT_RONG_SYNCS_N,
 };
 
@@ -49,8 +54,8 @@ struct mt_rong_live {
     struct mt_rong_sync_call *syncs[MT_RONG_SYNCS_N]; /* on their way */
     bool wanted[MT_RONG_SYNCS_N];                     /* once more, when that is back */
     int64_t settings_version; /* 0: not pulled yet, and then nothing in it is news */
-    int64_t edits_ms;
-    struct mt_timer *timer;  /* pulls again, even if nothing was said */
+    struct mt_timer *timer;   /* pulls again, even if nothing was said */
+    unsigned pushed_n; /* messages that came in pushes since the last pull; it comes soon then */
     char (*seen)[MT_ID_MAX]; /* a ring that grows to MT_RONG_SEEN_MAX */
     size_t seen_at, seen_n, seen_cap;
 };
@@ -85,9 +90,10 @@ void mt_rong_live_done(struct mt_provider_account *account, struct mt_event_batc
 size_t mt_rong_live_position(const struct mt_provider_account *account, char *out, size_t cap);
 
 /* live.c, for the other files. */
-/* Takes the arena over, in which events lie. after: until where it reads. */
-void mt_rong_live_hand_out(struct mt_rong_live *live, const struct mt_event *events, size_t n,
-                           struct mt_arena *arena, const struct mt_rong_position *after);
+/* Takes the arena over, in which the events lie; false: it could not, and frees it. after: until
+ * where it reads. */
+bool mt_rong_live_hand_out(struct mt_rong_live *live, const struct mt_rong_events *events,
+                           const struct mt_rong_position *after);
 /* One event about the session itself. */
 void mt_rong_live_tell(struct mt_rong_live *live, enum mt_event_type type,
                        const struct mt_value *data, const struct mt_fault *fault);
@@ -95,16 +101,12 @@ void mt_rong_live_tell(struct mt_rong_live *live, enum mt_event_type type,
  * and "" are never known. */
 bool mt_rong_live_seen(const struct mt_rong_live *live, const char *id);
 void mt_rong_live_see(struct mt_rong_live *live, const char *id);
+/* The inbox is pulled soon: a message came without. */
+void mt_rong_live_pushed(struct mt_rong_live *live);
 
 /* sync.c */
 void mt_rong_sync_all(struct mt_rong_live *live);
 void mt_rong_sync(struct mt_rong_live *live, enum mt_rong_sync what);
 void mt_rong_sync_stop(struct mt_rong_live *live);
-/* Messages as events, those that are known left out; NULL when memory is short. */
-struct mt_event *mt_rong_sync_events(struct mt_rong_live *live, const struct mt_message *messages,
-                                     size_t n, struct mt_arena *arena, size_t *events_n);
-
-/* event.c: what a decoded message tells a live session. False: nothing. */
-bool mt_rong_event_of(const struct mt_message *message, struct mt_event *out);
 
 #endif

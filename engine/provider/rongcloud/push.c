@@ -17,38 +17,61 @@ static bool is_topic(const struct mt_rong_frame *frame, const char *topic)
            memcmp(frame->topic.s, topic, frame->topic.len) == 0;
 }
 
-/* A message that came outside of a pull: told now, and its place in the boxes is read later. */
+/* A message that came outside of a pull: told now, and its place in the boxes is read later. Takes
+ * the arena over, in which raw lies. */
 static void tell_message(struct mt_rong_live *live, const uint8_t *raw, size_t len,
-                         struct mt_arena *arena, bool status_only)
+                         struct mt_arena *arena)
 {
     struct mt_rong_decoder decoder = {.user = live->account->user,
                                       .scratch = mt_arena_new(MT_RONG_SCRATCH_MAX)};
-    struct mt_message *message = mt_arena_calloc(arena, 1, sizeof *message);
-    struct mt_event *events = NULL;
-    size_t n = 0;
+    struct mt_message message;
+    struct mt_rong_events events;
 
-    if (decoder.scratch != NULL && message != NULL &&
-        mt_rong_decode(&decoder, raw, len, arena, message) == MT_OK &&
-        (!status_only || mt_rong_is_status(message)))
-        events = mt_rong_sync_events(live, message, 1, arena, &n);
-    mt_arena_free(decoder.scratch);
-    if (n > 0)
-        mt_rong_live_hand_out(live, events, n, arena, &live->read);
-    else
+    mt_rong_events_init(&events, live->account->user, arena);
+    if (decoder.scratch != NULL && mt_rong_decode(&decoder, raw, len, arena, &message) == MT_OK &&
+        !mt_rong_live_seen(live, message.id) &&
+        mt_rong_events_message(&events, &message) == MT_OK && events.n > 0) {
+        mt_rong_live_see(live, message.id);
+        (void)mt_rong_live_hand_out(live, &events, &live->read);
+    } else {
         mt_arena_free(arena);
+    }
+    mt_arena_free(decoder.scratch);
+}
+
+/* Status messages are in no box: they come in the push alone (4.2). */
+static bool is_status(const uint8_t *raw, size_t len, struct mt_arena *arena)
+{
+    static const char *const names[] = {"RC:TypSts", "RC:InterceptMsg", "RC:RL"};
+    enum { STATUS_BIT = 64 };
+    ProtobufCAllocator allocator = mt_rong_allocator(arena);
+    const Rongcloud__DownStreamMessage *m =
+        rongcloud__down_stream_message__unpack(&allocator, len, raw);
+
+    if (m == NULL)
+        return false;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(m->classname, names[i]) == 0)
+            return true;
+    return m->has_extstatus && (m->extstatus & STATUS_BIT) != 0;
 }
 
 static void on_message(struct mt_rong_live *live, const struct mt_rong_frame *frame)
 {
-    struct mt_arena *arena = mt_arena_new(frame->payload_len * 16 + ARENA_EXTRA);
-    uint8_t *raw = arena != NULL ? mt_arena_alloc(arena, frame->payload_len + 1) : NULL;
+    bool direct = live->account->navi.direct;
+    size_t len = frame->payload_len;
+    struct mt_arena *arena = mt_arena_new(len * 16 + ARENA_EXTRA);
+    uint8_t *raw = arena != NULL ? mt_arena_alloc(arena, len + 1) : NULL;
 
-    if (raw != NULL) {
-        memcpy(raw, frame->payload, frame->payload_len);
-        tell_message(live, raw, frame->payload_len, arena, !live->account->navi.direct);
-    } else {
-        mt_arena_free(arena);
+    if (raw != NULL)
+        memcpy(raw, frame->payload, len);
+    if (raw != NULL && (direct || is_status(raw, len, arena))) {
+        if (direct)
+            mt_rong_live_pushed(live);
+        tell_message(live, raw, len, arena);
+        return;
     }
+    mt_arena_free(arena);
     mt_rong_sync(live, MT_RONG_SYNC_INBOX);
 }
 
@@ -77,14 +100,20 @@ static void on_notice(struct mt_rong_live *live, const struct mt_rong_frame *fra
 
 static void on_command(struct mt_rong_live *live, const struct mt_rong_frame *frame)
 {
-    enum { SETTINGS = 3, EDITS = 12 };
+    static const struct {
+        int32_t type;
+        enum mt_rong_sync what;
+    } commands[] = {{3, MT_RONG_SYNC_SETTINGS},
+                    {6, MT_RONG_SYNC_ULTRA},
+                    {7, MT_RONG_SYNC_ULTRA_CHANGES},
+                    {11, MT_RONG_SYNC_EVENTS},
+                    {12, MT_RONG_SYNC_EDITS}};
     int64_t time_ms = 0;
     int32_t type = notice_type(frame, &time_ms);
 
-    if (type == SETTINGS)
-        mt_rong_sync(live, MT_RONG_SYNC_SETTINGS);
-    else if (type == EDITS)
-        mt_rong_sync(live, MT_RONG_SYNC_EDITS);
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (commands[i].type == type)
+            mt_rong_sync(live, commands[i].what);
 }
 
 void mt_rong_live_push(struct mt_provider_account *account, const struct mt_rong_frame *frame)
@@ -101,12 +130,20 @@ void mt_rong_live_push(struct mt_provider_account *account, const struct mt_rong
         on_command(live, frame);
 }
 
+/* The topics on which a device says until where it has read. */
+static bool is_read_time(const char *topic)
+{
+    return strcmp(topic, "updRTime") == 0 || strcmp(topic, "updUgRTime") == 0 ||
+           strcmp(topic, "updRRTime") == 0;
+}
+
 void mt_rong_live_echo(struct mt_provider_account *account, const struct mt_rong_echo *echo,
                        int64_t time_ms, const char *uid)
 {
     struct mt_rong_live *live = account->live;
     struct mt_rong_decoder decoder = {.user = account->user};
     struct mt_arena *arena = NULL;
+    struct mt_rong_events events;
     const uint8_t *raw = NULL;
     size_t len = 0;
 
@@ -114,10 +151,16 @@ void mt_rong_live_echo(struct mt_provider_account *account, const struct mt_rong
         return;
     arena = mt_arena_new(echo->len * 16 + ARENA_EXTRA);
     decoder.scratch = mt_arena_new(MT_RONG_SCRATCH_MAX);
-    if (arena != NULL && decoder.scratch != NULL &&
-        mt_rong_echo_raw(&decoder, echo->topic, echo->target, echo->payload, echo->len, uid,
-                         time_ms, arena, &raw, &len) == MT_OK)
-        tell_message(live, raw, len, arena, false);
+    mt_rong_events_init(&events, account->user, arena);
+    if (arena == NULL || decoder.scratch == NULL)
+        mt_arena_free(arena);
+    else if (is_read_time(echo->topic) &&
+             mt_rong_events_read_time(&events, echo->payload, echo->len) == MT_OK && events.n > 0)
+        (void)mt_rong_live_hand_out(live, &events, &live->read);
+    else if (!is_read_time(echo->topic) &&
+             mt_rong_echo_raw(&decoder, echo->topic, echo->target, echo->payload, echo->len, uid,
+                              time_ms, arena, &raw, &len) == MT_OK)
+        tell_message(live, raw, len, arena);
     else
         mt_arena_free(arena);
     mt_arena_free(decoder.scratch);

@@ -6,7 +6,6 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "provider/rongcloud/page_int.h"
 
 #include <string.h>
 
@@ -68,213 +67,249 @@ static void ask_edits(struct mt_provider_call *call, const struct mt_rong_live *
     int32_t types[] = {1};
 
     input.has_pullversion = true;
-    input.pullversion = live->edits_ms;
+    input.pullversion = live->read.edits;
     input.has_compress = input.compress = true;
     input.modifytype = types;
     input.n_modifytype = 1;
     ask(call, "pullModifyMsg", &input.base);
 }
 
+static void ask_changes(struct mt_provider_call *call, const char *topic, int64_t since)
+{
+    Rongcloud__QueryMsgChange input = RONGCLOUD__QUERY_MSG_CHANGE__INIT;
+
+    input.synctime = since;
+    ask(call, topic, &input.base);
+}
+
+static void ask_ultra(struct mt_provider_call *call, const struct mt_rong_live *live)
+{
+    Rongcloud__UltraGrpPullMsg input = RONGCLOUD__ULTRA_GRP_PULL_MSG__INIT;
+
+    input.synctime = live->read.ultra;
+    input.has_compressioenabled = input.compressioenabled = true;
+    ask(call, "pullUgMsg", &input.base);
+}
+
 static void step(struct mt_provider_call *call)
 {
     struct mt_rong_live *live = of(call)->live;
 
-    if (live == NULL)
+    if (live == NULL) {
         mt_call_end(call, MT_ERR_CANCELLED, NULL);
-    else if (of(call)->what == MT_RONG_SYNC_INBOX)
+        return;
+    }
+    switch (of(call)->what) {
+    case MT_RONG_SYNC_INBOX:
+        live->pushed_n = 0;
         ask_inbox(call, live);
-    else if (of(call)->what == MT_RONG_SYNC_SETTINGS)
+        break;
+    case MT_RONG_SYNC_SETTINGS:
         ask_settings(call, live);
-    else
+        break;
+    case MT_RONG_SYNC_EDITS:
         ask_edits(call, live);
+        break;
+    case MT_RONG_SYNC_EVENTS:
+        ask_changes(call, "pullEventChange", live->read.events);
+        break;
+    case MT_RONG_SYNC_ULTRA:
+        ask_ultra(call, live);
+        break;
+    case MT_RONG_SYNC_ULTRA_CHANGES:
+        ask_changes(call, "qryMsgChange", live->read.ultra_changes);
+        break;
+    case MT_RONG_SYNCS_N:
+        break;
+    }
 }
 
 /* ---------------------------------------------------------------- answers */
 
-struct mt_event *mt_rong_sync_events(struct mt_rong_live *live, const struct mt_message *messages,
-                                     size_t n, struct mt_arena *arena, size_t *events_n)
-{
-    struct mt_event *events = mt_arena_calloc(arena, n > 0 ? n : 1, sizeof *events);
-
-    *events_n = 0;
-    for (size_t i = 0; events != NULL && i < n; i++) {
-        struct mt_event *event = &events[*events_n];
-
-        if (mt_rong_live_seen(live, messages[i].id) || !mt_rong_event_of(&messages[i], event))
-            continue;
-        event->data.type = event->data.type == MT_VALUE_NULL ? MT_VALUE_MAP : event->data.type;
-        ++*events_n;
-    }
-    return events;
-}
+/* What an answer says: events, until where it reads, and whether there is more. */
+struct taking {
+    struct mt_rong_live *live;
+    const struct mt_rong_answer *answer;
+    const struct mt_rong_decoder *decoder;
+    struct mt_rong_events events;
+    struct mt_rong_position after;
+    const struct mt_rong_messages *messages; /* that are known from now on; may be NULL */
+    bool more;
+    struct mt_fault *fault;
+};
 
 static int64_t later(int64_t a, int64_t b)
 {
     return a > b ? a : b;
 }
 
-static bool moved(const struct mt_rong_position *from, const struct mt_rong_position *to)
+/* Those that are not known; repeats: even those that are. */
+static enum mt_rc add_messages(struct taking *t, const struct mt_rong_messages *messages,
+                               bool repeats)
 {
-    return to->inbox > from->inbox || to->outbox > from->outbox || to->broadcast > from->broadcast;
+    enum mt_rc rc = MT_OK;
+
+    for (size_t i = 0; rc == MT_OK && i < messages->n; i++)
+        if (repeats || !mt_rong_live_seen(t->live, messages->items[i].id))
+            rc = mt_rong_events_message(&t->events, &messages->items[i]);
+    return rc == MT_OK ? MT_OK
+                       : mt_fault_set(t->fault, rc, "live.memory",
+                                      "there is no room for %zu messages", messages->n);
 }
 
-/* Where the boxes were read until, by an answer (4.2). Never back: the SDK throws then. */
-static struct mt_rong_position position_after(const struct mt_rong_live *live,
-                                              const struct mt_rong_pull_out *pull)
+/* Where the boxes were read until (4.2). Never back: the SDK throws then. */
+static enum mt_rc take_inbox(struct taking *t, struct mt_rong_pull_out *pull, bool ultra)
 {
-    struct mt_rong_position after = live->read;
+    const struct mt_rong_answer *answer = t->answer;
+    struct mt_rong_position *at = &t->after;
+    enum mt_rc rc = mt_rong_pull_parse(t->decoder, answer->payload, answer->len, t->events.arena,
+                                       pull, t->fault);
 
-    after.inbox = later(after.inbox, pull->sync_ms);
-    after.broadcast = later(after.broadcast, pull->broadcast_ms);
-    for (size_t i = 0; i < pull->messages.n; i++)
-        if (pull->messages.items[i].sent)
-            after.outbox = later(after.outbox, pull->messages.items[i].time_ms);
-    return after;
-}
-
-/* What lies before the position that an earlier batch reads until was dealt with only when that
- * batch was: an empty pull moves it when nothing is out. */
-static void nothing_new(struct mt_rong_live *live)
-{
-    if (live->batches == NULL)
-        live->dealt = live->read;
-}
-
-static bool take_inbox(struct mt_rong_sync_call *sync, const struct mt_rong_answer *answer,
-                       struct mt_arena *arena, const struct mt_rong_decoder *decoder,
-                       struct mt_fault *fault)
-{
-    struct mt_rong_live *live = sync->live;
-    struct mt_rong_pull_out pull = {.finished = false};
-    struct mt_event *events = NULL;
-    size_t n = 0;
-
-    if (mt_rong_pull_parse(decoder, answer->payload, answer->len, arena, &pull, fault) != MT_OK)
-        return false;
-    struct mt_rong_position after = position_after(live, &pull);
-    events = mt_rong_sync_events(live, pull.messages.items, pull.messages.n, arena, &n);
-    if (events == NULL) {
-        (void)mt_fault_set(fault, MT_ERR_NOMEM, "live.memory", "out of memory for %zu events",
-                           pull.messages.n);
-        return false;
+    if (rc != MT_OK)
+        return rc;
+    if (ultra) {
+        at->ultra = later(at->ultra, pull->sync_ms);
+    } else {
+        at->inbox = later(at->inbox, pull->sync_ms);
+        at->broadcast = later(at->broadcast, pull->broadcast_ms);
+        for (size_t i = 0; i < pull->messages.n; i++)
+            if (pull->messages.items[i].sent)
+                at->outbox = later(at->outbox, pull->messages.items[i].time_ms);
     }
-    sync->more = !pull.finished && moved(&live->read, &after);
-    if (!pull.finished && !sync->more)
-        mt_log(MT_LOG_WARN, "rongcloud", "%s: the cloud says that there is more, and gives nothing",
-               live->account->name);
-    if (live->edits_ms == 0 && pull.messages.n > 0) /* as the SDK does (4.1) */
-        live->edits_ms = pull.messages.items[0].time_ms;
-    live->read = after;
-    if (n == 0) {
-        nothing_new(live);
-        return false;
-    }
-    mt_rong_live_hand_out(live, events, n, arena, &after);
-    return true;
+    t->more = !pull->finished;
+    t->messages = &pull->messages;
+    return add_messages(t, &pull->messages, false);
 }
 
-static bool take_edits(struct mt_rong_sync_call *sync, const struct mt_rong_answer *answer,
-                       struct mt_arena *arena, const struct mt_rong_decoder *decoder,
-                       struct mt_fault *fault)
+static enum mt_rc take_edits(struct taking *t, struct mt_rong_edits_out *edits)
 {
-    struct mt_rong_live *live = sync->live;
-    struct mt_rong_edits_out edits = {.finished = false};
-    struct mt_event *events = NULL;
-    size_t n = 0;
+    enum mt_rc rc = mt_rong_edits_parse(t->decoder, t->answer->payload, t->answer->len,
+                                        t->events.arena, edits, t->fault);
 
-    if (mt_rong_edits_parse(decoder, answer->payload, answer->len, arena, &edits, fault) != MT_OK)
-        return false;
-    events = mt_rong_sync_events(live, edits.messages.items, edits.messages.n, arena, &n);
-    sync->more = !edits.finished && edits.next_ms > live->edits_ms;
-    live->edits_ms = later(live->edits_ms, edits.next_ms);
-    if (events == NULL || n == 0)
-        return false;
-    mt_rong_live_hand_out(live, events, n, arena, &live->read);
-    return true;
-}
-
-/* One change of a conversation that was made elsewhere. */
-static bool setting(const struct mt_rong_state *state, struct mt_arena *arena, struct mt_event *out)
-{
-    struct mt_field *fields = mt_arena_calloc(arena, 2, sizeof *fields);
-    const char *change = state->top ? "pinned" : "unpinned";
-
-    if (fields == NULL || state->ref.target[0] == '\0' || (!state->has_top && !state->has_level))
-        return false;
-    if (!state->has_top)
-        change = "level";
-    fields[0].key = "change";
-    fields[0].value = (struct mt_value){.type = MT_VALUE_STR, .s = change, .len = strlen(change)};
-    fields[1].key = "level";
-    fields[1].value = (struct mt_value){.type = MT_VALUE_INT, .i = state->level};
-    out->type = MT_EVENT_CONVERSATION;
-    out->has_conversation = true;
-    out->conversation = state->ref;
-    out->data = (struct mt_value){
-        .type = MT_VALUE_MAP, .fields = fields, .fields_n = state->has_level ? 2 : 1};
-    return true;
+    if (rc != MT_OK)
+        return rc;
+    t->after.edits = later(t->after.edits, edits->next_ms);
+    t->more = !edits->finished;
+    return add_messages(t, &edits->messages, true);
 }
 
 /* The first answer says how everything stands, the later ones what changed. */
-static bool take_settings(struct mt_rong_sync_call *sync, const struct mt_rong_answer *answer,
-                          struct mt_arena *arena, struct mt_fault *fault)
+static enum mt_rc take_settings(struct taking *t)
 {
-    struct mt_rong_live *live = sync->live;
     struct mt_rong_states_out states = {.n = 0};
-    bool first = live->settings_version == 0;
-    struct mt_event *events = NULL;
-    size_t n = 0;
+    int64_t before = t->live->settings_version;
+    enum mt_rc rc = mt_rong_states_parse(t->answer->payload, t->answer->len, t->events.arena,
+                                         &states, t->fault);
 
-    if (mt_rong_states_parse(answer->payload, answer->len, arena, &states, fault) != MT_OK)
-        return false;
-    int64_t before = live->settings_version;
-    live->settings_version = later(before > 0 ? before : 1, states.version);
-    if (first || states.n == 0)
-        return false;
-    events = mt_arena_calloc(arena, states.n, sizeof *events);
-    for (size_t i = 0; events != NULL && i < states.n; i++) {
-        live->settings_version = later(live->settings_version, states.items[i].time_ms);
-        if (states.items[i].time_ms > before && setting(&states.items[i], arena, &events[n]))
-            n++;
-    }
-    if (n == 0)
-        return false;
-    mt_rong_live_hand_out(live, events, n, arena, &live->read);
-    return true;
+    if (rc != MT_OK)
+        return rc;
+    t->live->settings_version = later(before > 0 ? before : 1, states.version);
+    for (size_t i = 0; i < states.n; i++)
+        t->live->settings_version = later(t->live->settings_version, states.items[i].time_ms);
+    rc = before > 0 ? mt_rong_events_states(&t->events, &states) : MT_OK;
+    return rc == MT_OK
+               ? MT_OK
+               : mt_fault_set(t->fault, rc, "live.memory", "there is no room for the settings");
 }
 
-/* True: the arena belongs to a batch now. */
-static bool take(struct mt_rong_sync_call *sync, const struct mt_rong_answer *answer,
-                 struct mt_arena *arena, struct mt_fault *fault)
+static enum mt_rc take_changes(struct taking *t, bool ultra)
 {
-    struct mt_rong_decoder decoder = {.user = sync->live->account->user,
-                                      .scratch = mt_arena_new(MT_RONG_SCRATCH_MAX)};
-    bool taken = false;
+    struct mt_rong_changes_out changes = {.sync_ms = 0};
+    int64_t *at = ultra ? &t->after.ultra_changes : &t->after.events;
+    enum mt_rc rc = (ultra ? mt_rong_events_ultra_changes : mt_rong_events_changes)(
+        &t->events, t->answer->payload, t->answer->len, &changes, t->fault);
 
-    if (decoder.scratch == NULL)
+    if (rc != MT_OK)
+        return rc;
+    *at = later(*at, changes.sync_ms);
+    t->more = changes.more;
+    return MT_OK;
+}
+
+/* What lies before the position was dealt with when the batches that are out are; else it moves
+ * with them. Takes the arena over. */
+static enum mt_rc tell(struct taking *t)
+{
+    struct mt_rong_live *live = t->live;
+
+    if (t->events.n == 0) {
+        mt_arena_free(t->events.arena);
+        live->read = t->after;
+        if (live->batches == NULL)
+            live->dealt = live->read;
+        return MT_OK;
+    }
+    for (size_t i = 0; t->messages != NULL && i < t->messages->n; i++)
+        mt_rong_live_see(live, t->messages->items[i].id);
+    live->read = t->after;
+    if (mt_rong_live_hand_out(live, &t->events, &t->after))
+        return MT_OK;
+    live->read = live->dealt; /* all that nobody has dealt with comes again */
+    return mt_fault_set(t->fault, MT_ERR_NOMEM, "memory", "out of memory");
+}
+
+static enum mt_rc take_one(struct taking *t, enum mt_rong_sync what)
+{
+    struct mt_rong_pull_out pull = {.finished = false};
+    struct mt_rong_edits_out edits = {.finished = false};
+    enum mt_rc rc = MT_OK;
+
+    switch (what) {
+    case MT_RONG_SYNC_INBOX:
+    case MT_RONG_SYNC_ULTRA:
+        rc = take_inbox(t, &pull, what == MT_RONG_SYNC_ULTRA);
+        break;
+    case MT_RONG_SYNC_EDITS:
+        rc = take_edits(t, &edits);
+        break;
+    case MT_RONG_SYNC_SETTINGS:
+        rc = take_settings(t);
+        break;
+    case MT_RONG_SYNC_EVENTS:
+    case MT_RONG_SYNC_ULTRA_CHANGES:
+        rc = take_changes(t, what == MT_RONG_SYNC_ULTRA_CHANGES);
+        break;
+    case MT_RONG_SYNCS_N:
+        break;
+    }
+    if (rc != MT_OK) {
+        mt_arena_free(t->events.arena);
+        return rc;
+    }
+    t->more = t->more && memcmp(&t->after, &t->live->read, sizeof t->after) != 0;
+    return tell(t);
+}
+
+static void take(struct mt_rong_sync_call *sync, const struct mt_rong_answer *answer,
+                 struct mt_fault *fault)
+{
+    struct mt_rong_live *live = sync->live;
+    struct mt_rong_decoder decoder = {.user = live->account->user,
+                                      .scratch = mt_arena_new(MT_RONG_SCRATCH_MAX)};
+    struct mt_arena *arena = mt_arena_new(MT_RONG_PAGE_ARENA_MAX);
+    struct taking t = {
+        .live = live, .answer = answer, .decoder = &decoder, .after = live->read, .fault = fault};
+
+    mt_rong_events_init(&t.events, live->account->user, arena);
+    if (decoder.scratch != NULL && arena != NULL) {
+        fault->kind = take_one(&t, sync->what);
+        sync->more = t.more;
+    } else {
+        mt_arena_free(arena);
         (void)mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
-    else if (sync->what == MT_RONG_SYNC_INBOX)
-        taken = take_inbox(sync, answer, arena, &decoder, fault);
-    else if (sync->what == MT_RONG_SYNC_EDITS)
-        taken = take_edits(sync, answer, arena, &decoder, fault);
-    else
-        taken = take_settings(sync, answer, arena, fault);
+    }
     mt_arena_free(decoder.scratch);
-    return taken;
 }
 
 static void answered(struct mt_provider_call *call, const struct mt_rong_answer *answer,
                      const struct mt_fault *fault)
 {
-    struct mt_arena *arena = fault == NULL ? mt_arena_new(MT_RONG_PAGE_ARENA_MAX) : NULL;
     struct mt_fault own = {.kind = MT_OK};
 
     if (fault != NULL)
         own = *fault;
-    else if (arena == NULL)
-        (void)mt_fault_set(&own, MT_ERR_NOMEM, "memory", "out of memory");
-    else if (of(call)->live == NULL || !take(of(call), answer, arena, &own))
-        mt_arena_free(arena);
+    else if (of(call)->live != NULL)
+        take(of(call), answer, &own);
     mt_call_end(call, own.kind, &own);
 }
 
@@ -322,11 +357,21 @@ void mt_rong_sync(struct mt_rong_live *live, enum mt_rong_sync what)
 
 void mt_rong_sync_all(struct mt_rong_live *live)
 {
-    if (live->edits_ms == 0)
-        live->edits_ms = mt_rong_cloud_ms(live->account);
+    struct mt_rong_position *at = &live->read;
+    int64_t now = mt_rong_cloud_ms(live->account);
+
+    if (at->edits == 0) /* as the SDK does: what was edited before is read as it is (4.1) */
+        at->edits = now;
     mt_rong_sync(live, MT_RONG_SYNC_INBOX);
     mt_rong_sync(live, MT_RONG_SYNC_SETTINGS);
     mt_rong_sync(live, MT_RONG_SYNC_EDITS);
+    mt_rong_sync(live, MT_RONG_SYNC_EVENTS);
+    if (!live->account->navi.ultra)
+        return;
+    if (at->ultra_changes == 0)
+        at->ultra_changes = now;
+    mt_rong_sync(live, MT_RONG_SYNC_ULTRA);
+    mt_rong_sync(live, MT_RONG_SYNC_ULTRA_CHANGES);
 }
 
 void mt_rong_sync_stop(struct mt_rong_live *live)
