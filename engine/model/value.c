@@ -191,3 +191,46 @@ enum mt_rc mt_value_from_json(const struct mt_json *node, struct mt_arena *arena
     }
     return MT_OK;
 }
+
+static enum mt_rc copy_list(const struct mt_value *value, struct mt_arena *arena,
+                            struct mt_value *out)
+{
+    struct mt_value *items = mt_arena_calloc(arena, value->items_n + 1, sizeof *items);
+    enum mt_rc rc = items ? MT_OK : MT_ERR_NOMEM;
+
+    for (size_t i = 0; !rc && i < value->items_n; i++)
+        rc = mt_value_copy(&value->items[i], arena, &items[i]);
+    out->items = items;
+    return rc;
+}
+
+static enum mt_rc copy_map(const struct mt_value *value, struct mt_arena *arena,
+                           struct mt_value *out)
+{
+    struct mt_field *fields = mt_arena_calloc(arena, value->fields_n + 1, sizeof *fields);
+    enum mt_rc rc = fields ? MT_OK : MT_ERR_NOMEM;
+
+    for (size_t i = 0; !rc && i < value->fields_n; i++) {
+        fields[i].key = mt_arena_strdup(arena, value->fields[i].key);
+        rc = fields[i].key ? mt_value_copy(&value->fields[i].value, arena, &fields[i].value)
+                           : MT_ERR_NOMEM;
+    }
+    out->fields = fields;
+    return rc;
+}
+
+enum mt_rc mt_value_copy(const struct mt_value *value, struct mt_arena *arena, struct mt_value *out)
+{
+    *out = *value;
+    switch (value->type) {
+    case MT_VALUE_STR:
+        out->s = mt_arena_strndup(arena, value->s ? value->s : "", value->s ? value->len : 0);
+        return out->s ? MT_OK : MT_ERR_NOMEM;
+    case MT_VALUE_LIST:
+        return copy_list(value, arena, out);
+    case MT_VALUE_MAP:
+        return copy_map(value, arena, out);
+    default:
+        return MT_OK;
+    }
+}

@@ -62,5 +62,8 @@ enum mt_rc mt_value_write(const struct mt_value *value, struct mt_buf *out);
  */
 enum mt_rc mt_value_from_json(const struct mt_json *node, struct mt_arena *arena,
                               struct mt_value *out) MT_CHECKED;
+/* All of it, keys included, into the arena. */
+enum mt_rc mt_value_copy(const struct mt_value *value, struct mt_arena *arena,
+                         struct mt_value *out) MT_CHECKED;
 
 #endif

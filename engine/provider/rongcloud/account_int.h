@@ -113,6 +113,7 @@ struct mt_provider_account {
     struct mt_rong_link link;
     struct mt_rong_live *live; /* NULL: not live */
     struct mt_call_list calls; /* each of them a struct mt_rong_call */
+    uint64_t sends_n;          /* so far: a part of the ids that they get here (4.4) */
 };
 
 /* ---------------------------------------------------------------- calls and requests */

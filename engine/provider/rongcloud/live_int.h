@@ -79,6 +79,9 @@ struct mt_rong_echo {
 void mt_rong_live_push(struct mt_provider_account *account, const struct mt_rong_frame *frame);
 void mt_rong_live_echo(struct mt_provider_account *account, const struct mt_rong_echo *echo,
                        int64_t time_ms, const char *uid);
+/* What this session has sent: when it stands in the outbox that is pulled later, it is no news. id:
+ * of a recall, "Cmd:" and what was recalled (4.2, 4.6). */
+void mt_rong_live_sent(struct mt_provider_account *account, const char *id, int64_t time_ms);
 
 /* live.c, of the table in provider/live.h */
 enum mt_rc mt_rong_live_start(struct mt_provider_account *account,

@@ -295,6 +295,21 @@ static enum mt_rc edit(const struct mt_rong_sender *sender, const struct mt_refe
     return rc;
 }
 
+/* ---------------------------------------------------------------- chat rooms */
+
+/* As the SDK enters a room that is there already: one that is not is no reason to make it. */
+static enum mt_rc room(const struct mt_reference *r, const char *topic, struct mt_rong_packet *out,
+                       struct mt_fault *fault)
+{
+    Rongcloud__ChrmInput m = RONGCLOUD__CHRM_INPUT__INIT;
+
+    if (r->conversation.kind != MT_CONVERSATION_ROOM)
+        return bad(out, fault, "room.kind", "only chat rooms are entered and left");
+    query(out, topic, r->conversation.target);
+    m.nothing = 1;
+    return mt_rong_packet_end(out, &m.base, fault);
+}
+
 enum mt_rc mt_rong_reference_pack(const struct mt_rong_sender *sender,
                                   const struct mt_reference *reference, struct mt_rong_packet *out,
                                   struct mt_fault *fault)
@@ -312,9 +327,10 @@ enum mt_rc mt_rong_reference_pack(const struct mt_rong_sender *sender,
         memset(out, 0, sizeof *out);
         return mt_fault_set(fault, MT_ERR_UNSUPPORTED, "receipt.delivered",
                             "RongCloud's web protocol has no receipts of delivery");
-    default:
-        memset(out, 0, sizeof *out);
-        return mt_fault_set(fault, MT_ERR_UNSUPPORTED, "room.unsupported",
-                            "entering and leaving chat rooms is not known of RongCloud");
+    case MT_REFER_JOIN:
+        return room(reference, "joinChrmR", out, fault);
+    case MT_REFER_LEAVE:
+        return room(reference, "exitChrm", out, fault);
     }
+    return bad(out, fault, "reference.kind", "there is no such reference");
 }
