@@ -7,6 +7,7 @@
 #include "codec/hash.h"
 #include "provider/rongcloud/app_int.h"
 #include "provider/rongcloud/live_int.h"
+#include "provider/rongcloud/send_int.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -231,6 +232,9 @@ static const struct mt_provider_live live_verbs = {
     .stop = mt_rong_live_stop,
     .done = mt_rong_live_done,
     .position = mt_rong_live_position,
+    .send = mt_rong_send,
+    .refer = mt_rong_refer,
+    .readers = mt_rong_readers,
 };
 
 const struct mt_provider mt_provider_rongcloud = {
