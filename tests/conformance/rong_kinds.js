@@ -2,7 +2,8 @@
 // Every kind of message that RongCloud's SDK can send: class of the SDK or the app's own object name, content, the object
 // name on the wire, and how moontide shows it: kind, text, body, ext.
 const AT = 'http://127.0.0.1:9/';
-const USER = { id: 'bob', name: 'Bob', portraitUri: `${AT}bob.png`, extra: 'u' };
+// The SDK writes the picture under both of its names.
+const USER = { id: 'bob', name: 'Bob', portraitUri: `${AT}bob.png`, portrait: `${AT}bob.png`, extra: 'u' };
 const at = name => ({ url: AT + name, remote_path: AT + name });
 const thumbnail_base64 = 'aGVsbG8=';
 const GIFT = { name: 'rose', price: 2, deep: { list: [1, 'two', null, true, 1.5] } };

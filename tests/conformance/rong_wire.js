@@ -67,11 +67,12 @@ async function frames(ready, user) {
     .map(entry => parse(entry.hex)).filter(frame => frame.topic);
 }
 
-/** What was asked over HTTP, and the addresses of WebSockets. */
-async function requests(ready) {
-  return (await log(ready)).filter(entry => entry.method);
-}
+/** What was asked over HTTP. */
+const requests = async ready => (await log(ready)).filter(entry => entry.method);
+
+/** The WebSockets that were opened. */
+const opened = async ready => (await log(ready)).filter(entry => entry.channel === 'rongcloud' && entry.dir === 'open');
 
 const reset = ready => fetch(`${ready.rongcloud.navigator}/sandbox/reset-log`, { method: 'POST' });
 
-module.exports = { flat, frames, requests, reset };
+module.exports = { flat, frames, requests, opened, reset };

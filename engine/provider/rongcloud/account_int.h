@@ -107,7 +107,7 @@ struct mt_provider_account {
     size_t navigators_n;
     struct mt_provider_app *app; /* NULL, or what makes tokens */
     struct mt_secret *token;     /* NULL: to be made; whole, with the hosts behind its '@' */
-    struct mt_secret *opaque;    /* what stands before it */
+    struct mt_secret *opaque;    /* without them: to its '@' if it has one (1.4) */
     int64_t timeout_ms;          /* as configured; 0: the default */
     struct mt_rong_navi navi;
     struct mt_rong_link link;

@@ -235,7 +235,7 @@ void mt_rong_redirect(struct mt_provider_account *account)
 
 /* ---------------------------------------------------------------- making it */
 
-/* In the SDK's order (2.1). The token's hosts stay away, its '@' does not (1.4). */
+/* In the SDK's order (2.1). */
 static enum mt_rc make_url(const struct mt_provider_account *account, struct mt_buf *out)
 {
     const struct mt_rong_navi *navi = &account->navi;
@@ -245,7 +245,7 @@ static enum mt_rc make_url(const struct mt_provider_account *account, struct mt_
     (void)mt_buf_append_str(out, "&token=");
     (void)mt_http_escape(out, mt_secret_bytes(account->opaque));
     (void)mt_buf_appendf(out,
-                         "%%40&sdkVer=" MT_RONG_SDK_VERSION "&pid=&deviceId=%s"
+                         "&sdkVer=" MT_RONG_SDK_VERSION "&pid=&deviceId=%s"
                          "&apiVer=browser%%7CChrome%%7C120.0.0.0&protocolVer=%u",
                          account->device_id, navi->version);
     return out->failed;

@@ -12,7 +12,8 @@ enum mt_rc mt_rong_set_token(struct mt_provider_account *account, const char *by
 {
     const char *hosts = memchr(bytes, '@', len);
     struct mt_secret *token = mt_secret_new(bytes, len);
-    struct mt_secret *opaque = mt_secret_new(bytes, hosts != NULL ? (size_t)(hosts - bytes) : len);
+    struct mt_secret *opaque =
+        mt_secret_new(bytes, hosts != NULL ? (size_t)(hosts - bytes) + 1 : len);
 
     if (token == NULL || opaque == NULL) {
         mt_secret_free(token);
