@@ -1,6 +1,7 @@
 /* Accounts are opened when a script first names them. */
 #include "app/accounts_int.h"
 
+#include "base/arena.h"
 #include "base/fs.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define NAMES_MAX        ((size_t)32 << 20)
 #define PASSING_PLATFORM 76 /* a bot has 77, or what its account says */
 
 struct open_account {
@@ -25,11 +27,19 @@ struct mt_accounts {
     char path[4096];
     bool named;
     bool passing;
-    const char *const *only; /* NULL: all of the configuration */
+    struct mt_account_choice only; /* its names are known when the configuration is */
+    struct mt_arena *names;        /* of only */
     struct mt_config *config;
     struct mt_http *http;
     struct mt_ws_client *ws;
     struct mt_map *open;
+    struct mt_map *apps;
+};
+
+/* The credentials that accounts share. */
+struct open_app {
+    const struct mt_provider *provider;
+    struct mt_provider_app *app; /* NULL: it has changed, and is opened anew when asked for */
 };
 
 struct mt_accounts *mt_accounts_new(struct mt_loop *loop, const char *path, const char *const *only)
@@ -40,11 +50,13 @@ struct mt_accounts *mt_accounts_new(struct mt_loop *loop, const char *path, cons
         return NULL;
     accounts->loop = loop;
     accounts->named = path != NULL;
-    accounts->only = only && only[0] ? only : NULL;
+    accounts->only.wanted = only && only[0] ? only : NULL;
     snprintf(accounts->path, sizeof accounts->path, "%s", path ? path : "moontide.lua");
     accounts->open = mt_map_new();
-    if (!accounts->open) {
-        mt_mem_free(accounts);
+    accounts->apps = mt_map_new();
+    accounts->names = mt_arena_new(NAMES_MAX);
+    if (!accounts->open || !accounts->apps || !accounts->names) {
+        mt_accounts_free(accounts);
         return NULL;
     }
     return accounts;
@@ -62,15 +74,26 @@ static void close_account(void *value)
     mt_mem_free(open);
 }
 
+static void close_app(void *value)
+{
+    struct open_app *open = value;
+
+    if (open->app)
+        open->provider->app_close(open->app);
+    mt_mem_free(open);
+}
+
 void mt_accounts_free(struct mt_accounts *accounts)
 {
     if (!accounts)
         return;
     mt_map_free(accounts->open, close_account);
+    mt_map_free(accounts->apps, close_app);
     mt_ws_client_free(accounts->ws);
     if (accounts->http)
         mt_http_free(accounts->http);
     mt_config_free(accounts->config);
+    mt_arena_free(accounts->names);
     mt_mem_free(accounts);
 }
 
@@ -107,41 +130,77 @@ static enum mt_rc websockets(void *ud, struct mt_ws_client **out, struct mt_faul
     return mt_accounts_websockets(ud, out, fault);
 }
 
+static enum mt_rc no_memory(struct mt_fault *fault)
+{
+    return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
+}
+
+/* The app's credentials, opened when the first of its accounts is. */
+static enum mt_rc open_app(struct mt_accounts *accounts, const struct mt_provider *provider,
+                           const struct mt_app_config *config, struct mt_provider_app **out,
+                           struct mt_fault *fault)
+{
+    struct open_app *open = mt_map_get(accounts->apps, config->name);
+
+    if (!provider->app_open)
+        return mt_fault_set(fault, MT_ERR_UNSUPPORTED, "config.app",
+                            "app '%s': %s accounts cannot be opened with an app's credentials",
+                            config->name, provider->name);
+    if (!open) {
+        open = mt_mem_calloc(1, sizeof *open);
+        if (!open || mt_map_put(accounts->apps, config->name, open)) {
+            mt_mem_free(open);
+            return no_memory(fault);
+        }
+    }
+    open->provider = provider;
+    if (!open->app) {
+        enum mt_rc rc =
+            provider->app_open(accounts->loop, accounts->http, config, &open->app, fault);
+        if (rc)
+            return rc;
+    }
+    *out = open->app;
+    return MT_OK;
+}
+
 static enum mt_rc open_one(struct mt_accounts *accounts, const char *name,
                            struct open_account **out, struct mt_fault *fault)
 {
-    const struct mt_account_config *config = NULL;
+    struct mt_account_view view;
     struct open_account *open = NULL;
-    enum mt_rc rc = mt_config_account(accounts->config, name, &config, fault);
+    struct mt_http *http = NULL;
+    enum mt_rc rc = mt_config_account(accounts->config, name, &view, fault);
 
     if (rc)
         return rc;
-    const struct mt_provider *provider = mt_provider_find(config->provider);
+    struct mt_account_config *own = &view.account;
+    const struct mt_provider *provider = mt_provider_find(own->provider);
     if (!provider)
         return mt_fault_set(fault, MT_ERR_INVALID, "config.provider",
                             "account '%s': there is no provider '%s'; this version has: %s", name,
-                            config->provider, mt_provider_names());
-    struct mt_http *http = NULL;
+                            own->provider, mt_provider_names());
     rc = mt_accounts_http(accounts, &http, fault);
+    if (!rc && view.app)
+        rc = open_app(accounts, provider, view.app, &own->app, fault);
     if (rc)
         return rc;
     open = mt_mem_calloc(1, sizeof *open);
     if (!open)
-        return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
+        return no_memory(fault);
     open->provider = provider;
-    struct mt_account_config own = *config;
     char device[64];
     if (accounts->passing) { /* several at once are as many devices, of a platform of their own */
         snprintf(device, sizeof device, "moontide-command-%d", (int)getpid());
-        own.device = device;
-        own.platform = PASSING_PLATFORM;
+        own->device = device;
+        own->platform = PASSING_PLATFORM;
     }
-    own.websockets = websockets;
-    own.websockets_ud = accounts;
-    rc = provider->open(accounts->loop, http, &own, &open->account, fault);
+    own->websockets = websockets;
+    own->websockets_ud = accounts;
+    rc = provider->open(accounts->loop, http, own, &open->account, fault);
     if (!rc && mt_map_put(accounts->open, name, open)) {
         provider->close(open->account);
-        rc = mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
+        rc = no_memory(fault);
     }
     if (rc) {
         mt_mem_free(open);
@@ -173,19 +232,30 @@ enum mt_rc mt_accounts_websockets(struct mt_accounts *accounts, struct mt_ws_cli
     return rc;
 }
 
-static const char *name_of(const struct mt_accounts *accounts, const char *const *only, size_t i)
+/* What the names and patterns of -a mean. */
+static enum mt_rc look_up(struct mt_accounts *accounts, struct mt_fault *fault)
 {
-    if (!only)
+    enum mt_rc rc = load(accounts, fault);
+
+    if (rc || !accounts->only.wanted || accounts->only.names)
+        return rc;
+    rc = mt_config_select(accounts->config, accounts->only.wanted, accounts->names,
+                          &accounts->only.names, &accounts->only.names_n, fault);
+    if (rc)
+        accounts->only.names = NULL;
+    return rc;
+}
+
+static const char *name_of(const struct mt_accounts *accounts, const struct mt_account_choice *only,
+                           size_t i)
+{
+    if (!only->wanted)
         return mt_config_account_name(accounts->config, i);
-    for (size_t k = 0; k < i; k++) {
-        if (!only[k])
-            return NULL;
-    }
-    return only[i];
+    return i < only->names_n ? only->names[i] : NULL;
 }
 
 /* The account that a script means: one that it may use, or the only one. */
-static enum mt_rc choose(const struct mt_accounts *accounts, const char *const *only,
+static enum mt_rc choose(const struct mt_accounts *accounts, const struct mt_account_choice *only,
                          const char **name, struct mt_fault *fault)
 {
     const char *first = name_of(accounts, only, 0);
@@ -201,33 +271,20 @@ static enum mt_rc choose(const struct mt_accounts *accounts, const char *const *
                             second);
     if (!*name)
         *name = first;
-    for (size_t i = 0; only; i++) {
-        if (!only[i])
-            return mt_fault_set(fault, MT_ERR_DENIED, "account.not_named",
-                                "the account '%s' was not named with -a or in the job's accounts",
-                                *name);
-        if (!strcmp(only[i], *name))
-            return MT_OK;
-    }
+    if (only->wanted && !mt_config_wanted(only->wanted, *name))
+        return mt_fault_set(fault, MT_ERR_DENIED, "account.not_named",
+                            "the account '%s' was not named with -a or in the job's accounts",
+                            *name);
     return MT_OK;
 }
 
-enum mt_rc mt_accounts_get(struct mt_accounts *accounts, const char **name,
-                           const struct mt_provider **provider,
-                           struct mt_provider_account **account, struct mt_fault *fault)
+static enum mt_rc get(struct mt_accounts *accounts, const struct mt_account_choice *only,
+                      const char **name, const struct mt_provider **provider,
+                      struct mt_provider_account **account, struct mt_fault *fault)
 {
-    return mt_accounts_get_of(accounts, accounts->only, name, provider, account, fault);
-}
-
-enum mt_rc mt_accounts_get_of(struct mt_accounts *accounts, const char *const *only,
-                              const char **name, const struct mt_provider **provider,
-                              struct mt_provider_account **account, struct mt_fault *fault)
-{
-    enum mt_rc rc = load(accounts, fault);
     struct open_account *open = NULL;
+    enum mt_rc rc = choose(accounts, only, name, fault);
 
-    if (!rc)
-        rc = choose(accounts, only, name, fault);
     if (rc)
         return rc;
     open = mt_map_get(accounts->open, *name);
@@ -240,15 +297,40 @@ enum mt_rc mt_accounts_get_of(struct mt_accounts *accounts, const char *const *o
     return MT_OK;
 }
 
-enum mt_rc mt_accounts_name(struct mt_accounts *accounts, size_t i, const char **name,
-                            struct mt_fault *fault)
+enum mt_rc mt_accounts_get(struct mt_accounts *accounts, const char **name,
+                           const struct mt_provider **provider,
+                           struct mt_provider_account **account, struct mt_fault *fault)
+{
+    enum mt_rc rc = look_up(accounts, fault);
+
+    return rc ? rc : get(accounts, &accounts->only, name, provider, account, fault);
+}
+
+enum mt_rc mt_accounts_get_of(struct mt_accounts *accounts, const struct mt_account_choice *only,
+                              const char **name, const struct mt_provider **provider,
+                              struct mt_provider_account **account, struct mt_fault *fault)
 {
     enum mt_rc rc = load(accounts, fault);
 
+    return rc ? rc : get(accounts, only, name, provider, account, fault);
+}
+
+enum mt_rc mt_accounts_name(struct mt_accounts *accounts, size_t i, const char **name,
+                            struct mt_fault *fault)
+{
+    enum mt_rc rc = look_up(accounts, fault);
+
     if (rc)
         return rc;
-    *name = name_of(accounts, accounts->only, i);
+    *name = name_of(accounts, &accounts->only, i);
     return MT_OK;
+}
+
+enum mt_rc mt_accounts_chosen(struct mt_accounts *accounts, const struct mt_account_choice **out,
+                              struct mt_fault *fault)
+{
+    *out = &accounts->only;
+    return look_up(accounts, fault);
 }
 
 /* ---------------------------------------------------------------- a configuration that changes */
@@ -270,13 +352,27 @@ struct changed {
 
 static bool note_changed(void *ud, const char *key, void *value)
 {
-    const struct mt_account_config *config = NULL;
+    struct mt_account_view view;
     struct changed *changed = ud;
 
     (void)value;
     if (!mt_config_account_same(changed->before, changed->after, key) &&
-        !mt_config_account(changed->after, key, &config, NULL))
+        !mt_config_account(changed->after, key, &view, NULL))
         changed->names[changed->n++] = key;
+    return true;
+}
+
+/* Accounts that are open keep the credentials that they have. */
+static bool drop_changed(void *ud, const char *key, void *value)
+{
+    const struct changed *changed = ud;
+    struct open_app *open = value;
+
+    if (open->app && !mt_config_app_same(mt_config_app(changed->before, key),
+                                         mt_config_app(changed->after, key))) {
+        open->provider->app_close(open->app);
+        open->app = NULL;
+    }
     return true;
 }
 
@@ -296,6 +392,7 @@ enum mt_rc mt_accounts_reload(struct mt_accounts *accounts, const char ***out,
         return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
     }
     mt_map_each(accounts->open, note_changed, &changed);
+    mt_map_each(accounts->apps, drop_changed, &changed);
     mt_config_free(accounts->config);
     accounts->config = config;
     *out = changed.names;

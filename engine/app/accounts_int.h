@@ -8,9 +8,16 @@ struct mt_accounts;
 struct mt_config;
 struct mt_http;
 
+/* What a script may use: names and patterns as they were given, and the accounts that they mean. */
+struct mt_account_choice {
+    const char *const *wanted; /* NULL-terminated; NULL: all */
+    const char *const *names;  /* NULL-terminated */
+    size_t names_n;
+};
+
 /* path: the file that was named with -c, or NULL for ./moontide.lua, then the user's. only: the
- * names given with -a, NULL-terminated, beside which no account may be used; NULL: all. Must
- * outlive the accounts. Loads nothing yet. */
+ * names and patterns given with -a, NULL-terminated, beside which no account may be used; NULL:
+ * all. Must outlive the accounts. Loads nothing yet. */
 struct mt_accounts *mt_accounts_new(struct mt_loop *loop, const char *path,
                                     const char *const *only);
 /* For a command that is soon over: its accounts log in under a device of their own, so that it ends
@@ -27,9 +34,9 @@ void mt_accounts_free(struct mt_accounts *accounts);
 enum mt_rc mt_accounts_get(struct mt_accounts *accounts, const char **name,
                            const struct mt_provider **provider,
                            struct mt_provider_account **account, struct mt_fault *fault) MT_CHECKED;
-/* The same for one of several scripts, which may use only these (NULL: all), instead of those of
+/* The same for one of several scripts, which may use only these, instead of those of
  * mt_accounts_new. */
-enum mt_rc mt_accounts_get_of(struct mt_accounts *accounts, const char *const *only,
+enum mt_rc mt_accounts_get_of(struct mt_accounts *accounts, const struct mt_account_choice *only,
                               const char **name, const struct mt_provider **provider,
                               struct mt_provider_account **account,
                               struct mt_fault *fault) MT_CHECKED;
@@ -57,5 +64,8 @@ enum mt_rc mt_accounts_websockets(struct mt_accounts *accounts, struct mt_ws_cli
 void mt_accounts_state(struct mt_accounts *accounts, char *out, size_t cap);
 enum mt_rc mt_accounts_name(struct mt_accounts *accounts, size_t i, const char **name,
                             struct mt_fault *fault) MT_CHECKED;
+/* The accounts that -a means. */
+enum mt_rc mt_accounts_chosen(struct mt_accounts *accounts, const struct mt_account_choice **out,
+                              struct mt_fault *fault) MT_CHECKED;
 
 #endif

@@ -179,6 +179,23 @@ static void tell(const struct run *run, const struct mt_run_options *options)
         fprintf(stderr, "%s: %s [%s]\n", options->command, run->fault.message, run->fault.code);
 }
 
+/* Patterns of -a are known only by the configuration; names need it later. */
+static enum mt_rc mean_accounts(struct run *run, const struct mt_run_options *options,
+                                struct mt_script_options *script)
+{
+    const struct mt_account_choice *choice = NULL;
+    bool pattern = false;
+
+    for (size_t i = 0; options->accounts && options->accounts[i]; i++)
+        pattern = pattern || strchr(options->accounts[i], '*');
+    if (!pattern)
+        return MT_OK;
+    enum mt_rc rc = mt_accounts_chosen(run->accounts, &choice, &run->fault);
+    if (!rc)
+        script->accounts = choice->names;
+    return rc;
+}
+
 static int run_script(struct run *run, const struct mt_script_host *host,
                       const struct mt_run_options *options)
 {
@@ -198,6 +215,8 @@ static int run_script(struct run *run, const struct mt_script_host *host,
     if (mt_signal_new(run->loop, SIGINT, interrupted, run, &on_int) ||
         mt_signal_new(run->loop, SIGTERM, interrupted, run, &on_term))
         run->failed = mt_fault_set(&run->fault, MT_ERR_NOMEM, "memory", "out of memory") != MT_OK;
+    else if (mean_accounts(run, options, &script))
+        run->failed = true;
     else if (mt_script_start(host, &script, ended, run, &run->script, &run->fault))
         run->failed = true;
     else

@@ -2,10 +2,10 @@
 #ifndef MT_APP_SERVE_INT_H
 #define MT_APP_SERVE_INT_H
 
+#include "app/accounts_int.h"
 #include "script/config.h"
 #include "script/script.h"
 
-struct mt_accounts;
 struct mt_arena;
 struct mt_notify;
 struct mt_timer;
@@ -17,7 +17,8 @@ struct mt_serve;
 struct mt_job_def {
     struct mt_arena *arena;
     struct mt_job_config config;
-    const char *label; /* of the script, in messages */
+    struct mt_account_choice accounts; /* of config.accounts */
+    const char *label;                 /* of the script, in messages */
     const char *text;
     size_t text_len;
 };

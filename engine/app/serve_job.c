@@ -63,6 +63,7 @@ static enum mt_rc def_fill(struct mt_job_def *def, const struct mt_job_config *f
     def->config.name = copy(arena, from->name, &failed);
     def->config.script = copy(arena, from->script, &failed);
     def->config.accounts = copy_list(arena, from->accounts, &failed);
+    def->accounts.wanted = def->config.accounts;
     def->config.args = copy_list(arena, from->args, &failed);
     def->config.grant = from->grant;
     def->config.apply = from->apply;
@@ -73,10 +74,23 @@ static enum mt_rc def_fill(struct mt_job_def *def, const struct mt_job_config *f
     return MT_OK;
 }
 
+/* Every account that the job names must be one that can be opened. */
+static enum mt_rc def_accounts(struct mt_job_def *def, const struct mt_config *config,
+                               const struct mt_job_config *from, struct mt_fault *fault)
+{
+    struct mt_account_choice *choice = &def->accounts;
+    struct mt_account_view view;
+    enum mt_rc rc = mt_config_select(config, from->accounts, def->arena, &choice->names,
+                                     &choice->names_n, fault);
+
+    for (size_t i = 0; !rc && i < choice->names_n; i++)
+        rc = mt_config_account(config, choice->names[i], &view, fault);
+    return rc;
+}
+
 enum mt_rc mt_job_def_new(const struct mt_config *config, const struct mt_job_config *from,
                           struct mt_job_def **out, struct mt_fault *fault)
 {
-    const struct mt_account_config *account = NULL;
     struct mt_job_def *def = NULL;
     enum mt_rc rc = MT_OK;
 
@@ -86,16 +100,16 @@ enum mt_rc mt_job_def_new(const struct mt_config *config, const struct mt_job_co
             fault, MT_ERR_INVALID, "config.cron",
             "this version runs no job at a time of its own: take cron away, and use "
             "moontide.every in the script");
-    for (size_t i = 0; !rc && from->accounts[i]; i++)
-        rc = mt_config_account(config, from->accounts[i], &account, fault);
-    if (rc)
-        return rc;
     def = mt_mem_calloc(1, sizeof *def);
     if (!def)
         return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
     def->arena = mt_arena_new(ARENA_MAX);
-    rc = def->arena ? def_fill(def, from, fault)
-                    : mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
+    if (!def->arena)
+        rc = mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
+    if (!rc)
+        rc = def_accounts(def, config, from, fault);
+    if (!rc)
+        rc = def_fill(def, from, fault);
     if (rc)
         mt_job_def_free(def);
     else
@@ -134,17 +148,14 @@ bool mt_job_def_same(const struct mt_job_def *a, const struct mt_job_def *b)
     return a->text_len == b->text_len && !memcmp(a->text, b->text, a->text_len) &&
            !strcmp(a->config.script, b->config.script) &&
            same_list(a->config.accounts, b->config.accounts) &&
+           same_list(a->accounts.names, b->accounts.names) &&
            same_list(a->config.args, b->config.args) &&
            same_grant(&a->config.grant, &b->config.grant) && a->config.apply == b->config.apply;
 }
 
 bool mt_job_def_uses(const struct mt_job_def *def, const char *account)
 {
-    for (size_t i = 0; def->config.accounts[i]; i++) {
-        if (!strcmp(def->config.accounts[i], account))
-            return true;
-    }
-    return false;
+    return mt_config_wanted(def->config.accounts, account);
 }
 
 /* ---------------------------------------------------------------- what a script asks the host for
@@ -154,22 +165,16 @@ static enum mt_rc resolve(void *ud, const char **name, const struct mt_provider 
                           struct mt_provider_account **account, struct mt_fault *fault)
 {
     struct mt_job *job = ud;
-    return mt_accounts_get_of(job->serve->accounts, job->def->config.accounts, name, provider,
-                              account, fault);
+    return mt_accounts_get_of(job->serve->accounts, &job->def->accounts, name, provider, account,
+                              fault);
 }
 
 static enum mt_rc account_name(void *ud, size_t i, const char **name, struct mt_fault *fault)
 {
-    const struct mt_job *job = ud;
+    const struct mt_account_choice *accounts = &((const struct mt_job *)ud)->def->accounts;
 
     (void)fault;
-    for (size_t k = 0; k < i; k++) {
-        if (!job->def->config.accounts[k]) {
-            *name = NULL;
-            return MT_OK;
-        }
-    }
-    *name = job->def->config.accounts[i];
+    *name = i < accounts->names_n ? accounts->names[i] : NULL;
     return MT_OK;
 }
 
@@ -259,7 +264,7 @@ static void script_options(const struct mt_job_def *def, struct mt_script_option
     options->text = def->text;
     options->text_len = def->text_len;
     options->args = def->config.args;
-    options->accounts = def->config.accounts;
+    options->accounts = def->accounts.names;
     options->command = def->label;
     options->grant = &def->config.grant;
     options->apply = def->config.apply;

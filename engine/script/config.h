@@ -1,11 +1,12 @@
-/* The configuration: a Lua file evaluated in a bare environment that knows account, job, env and
- * file, and nothing else. Bounded in size, time and memory. */
+/* The configuration: a Lua file evaluated in a bare environment that knows account, app,
+ * accounts, job, env and file, and nothing else. Bounded in size, time and memory. */
 #ifndef MT_SCRIPT_CONFIG_H
 #define MT_SCRIPT_CONFIG_H
 
 #include "provider/provider.h"
 #include "script/grant.h"
 
+struct mt_arena;
 struct mt_config;
 
 /* Reads path. Faults: NOT_FOUND / DENIED for the file, INVALID "config.syntax",
@@ -18,26 +19,47 @@ enum mt_rc mt_config_parse(const char *text, size_t len, const char *name, uint3
                            struct mt_config **out, struct mt_fault *fault) MT_CHECKED;
 void mt_config_free(struct mt_config *config);
 
-/* The account as providers take it; lives as long as the configuration. NOT_FOUND
- * "config.no_account" names the nearest account and the file; INVALID "config.no_secret" when its
- * environment variable is not set. */
+/* Longest name of an account, with NUL: an app's, '/' and a user. */
+#define MT_ACCOUNT_NAME_MAX 256
+
+/* An account as providers take it. What it points to lives as long as the configuration and this;
+ * not to be copied. */
+struct mt_account_view {
+    struct mt_account_config account; /* without app: that is opened by whoever opens the account */
+    const struct mt_app_config *app;  /* NULL, or where the user's tokens come from */
+    char name[MT_ACCOUNT_NAME_MAX];
+};
+
+/* Accounts that were declared, and those of an app's users: "APP/USER", for a user that is listed,
+ * or for any if the app says any_user. NOT_FOUND "config.no_account" names the nearest account and
+ * the file; INVALID "config.no_secret" when its environment variable is not set. */
 enum mt_rc mt_config_account(const struct mt_config *config, const char *name,
-                             const struct mt_account_config **out,
-                             struct mt_fault *fault) MT_CHECKED;
+                             struct mt_account_view *out, struct mt_fault *fault) MT_CHECKED;
 size_t mt_config_accounts_n(const struct mt_config *config);
 const char *mt_config_account_name(const struct mt_config *config, size_t i);
+/* Names and patterns, in which * stands for anything: whether they mean that account. */
+bool mt_config_wanted(const char *const *wanted, const char *name);
+/* The names that they mean, each once and NULL-terminated, in the arena. A name stands for itself
+ * whether there is such an account or not; a pattern that means none is NOT_FOUND
+ * "config.no_account". */
+enum mt_rc mt_config_select(const struct mt_config *config, const char *const *wanted,
+                            struct mt_arena *arena, const char *const **out, size_t *n,
+                            struct mt_fault *fault) MT_CHECKED;
 const char *mt_config_path(const struct mt_config *config);
-/* Whether an account means the same in both: address, user, secrets. */
+/* NULL: there is none with its secret at hand. */
+const struct mt_app_config *mt_config_app(const struct mt_config *config, const char *name);
+bool mt_config_app_same(const struct mt_app_config *a, const struct mt_app_config *b);
+/* Whether an account means the same in both: address, user, secrets, app. */
 bool mt_config_account_same(const struct mt_config *a, const struct mt_config *b, const char *name);
 
 /* What `moontide serve` runs. Lists end with NULL. */
 struct mt_job_config {
     const char *name;
-    const char *script; /* a path; a relative one is below the configuration's folder */
-    const char *const *accounts;
-    const char *const *args; /* as words of a command line: --older_than 90d */
-    struct mt_grant grant;   /* without one it may read */
-    const char *cron;        /* NULL: it runs from the start on */
+    const char *script;          /* a path; a relative one is below the configuration's folder */
+    const char *const *accounts; /* names and patterns */
+    const char *const *args;     /* as words of a command line: --older_than 90d */
+    struct mt_grant grant;       /* without one it may read */
+    const char *cron;            /* NULL: it runs from the start on */
     const char *timezone;
     const char *missed;
     bool apply;

@@ -212,7 +212,7 @@ void mt_page_release(struct mt_page *page);
 struct mt_lua_account {
     const struct mt_provider *provider;
     struct mt_provider_account *account;
-    char name[129];
+    char name[256]; /* MT_ACCOUNT_NAME_MAX */
 };
 MT_RAISES struct mt_lua_account *mt_lua_account_check(lua_State *L, int index);
 struct mt_lua_conversation {

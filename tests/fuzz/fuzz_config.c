@@ -1,6 +1,7 @@
 /* The configuration: any text declares accounts or is refused with a reason. The first byte of an
  * input is the file's permission bits, so that the rule for literal secrets is reached both ways.
  */
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/secret.h"
@@ -36,12 +37,16 @@ static int64_t hurried_us(void *ud)
 }
 
 /* What a provider may rely on. */
-static void check_account(const struct mt_account_config *account, const char *name)
+static void check_account(const struct mt_account_view *view, const char *name)
 {
+    const struct mt_account_config *account = &view->account;
+
     check(!strcmp(account->name, name));
     check(account->provider && *account->provider);
     check(account->appkey && *account->appkey);
-    check(account->token || account->password);
+    check(account->token || account->password || view->app);
+    check(!view->app || (view->app->secret && view->app->appkey && view->app->name &&
+                         !strcmp(account->user, name + strlen(view->app->name) + 1)));
     check(account->rate_per_s >= -1 && account->rate_per_s <= 100000);
     for (size_t i = 0; account->discovery && account->discovery[i]; i++)
         check(i < 8);
@@ -67,9 +72,31 @@ static void check_jobs(const struct mt_config *config)
     check(!mt_config_job(config, n));
 }
 
+/* Every name is meant by *, and by the pattern that it is itself. */
+static void check_selection(const struct mt_config *config, size_t n)
+{
+    const char *const all[] = {"*", NULL};
+    const char *const *names = NULL;
+    struct mt_arena *arena = mt_arena_new((size_t)32 << 20);
+    struct mt_fault fault = {0};
+    size_t found = 0;
+
+    check(arena != NULL);
+    enum mt_rc rc = mt_config_select(config, all, arena, &names, &found, &fault);
+    check(n ? !rc : rc == MT_ERR_NOT_FOUND);
+    check(found <= n);
+    for (size_t i = 0; i < found; i++) {
+        const char *const one[] = {names[i], NULL};
+        check(mt_config_wanted(all, names[i]) && mt_config_wanted(one, names[i]));
+        check(mt_config_account_same(config, config, names[i]) ||
+              mt_config_account(config, names[i], &(struct mt_account_view){0}, NULL));
+    }
+    mt_arena_free(arena);
+}
+
 static void look(const struct mt_config *config)
 {
-    const struct mt_account_config *account = NULL;
+    struct mt_account_view account;
     struct mt_fault fault = {0};
     size_t n = mt_config_accounts_n(config);
 
@@ -79,10 +106,11 @@ static void look(const struct mt_config *config)
         enum mt_rc rc = mt_config_account(config, name, &account, &fault);
         check(!rc || (rc == MT_ERR_INVALID && fault.message[0]));
         if (!rc)
-            check_account(account, name);
+            check_account(&account, name);
     }
     check(!mt_config_account_name(config, n));
     check_jobs(config);
+    check_selection(config, n);
     enum mt_rc rc = mt_config_account(config, "no account has \001 this name", &account, &fault);
     check(rc == MT_ERR_NOT_FOUND && fault.message[0]);
 }
