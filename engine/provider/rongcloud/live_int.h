@@ -79,9 +79,6 @@ struct mt_rong_echo {
 void mt_rong_live_push(struct mt_provider_account *account, const struct mt_rong_frame *frame);
 void mt_rong_live_echo(struct mt_provider_account *account, const struct mt_rong_echo *echo,
                        int64_t time_ms, const char *uid);
-/* What this session has sent: when it stands in the outbox that is pulled later, it is no news. id:
- * of a recall, "Cmd:" and what was recalled (4.2, 4.6). */
-void mt_rong_live_sent(struct mt_provider_account *account, const char *id, int64_t time_ms);
 
 /* live.c, of the table in provider/live.h */
 enum mt_rc mt_rong_live_start(struct mt_provider_account *account,
@@ -104,6 +101,9 @@ void mt_rong_live_tell(struct mt_rong_live *live, enum mt_event_type type,
  * and "" are never known. */
 bool mt_rong_live_seen(const struct mt_rong_live *live, const char *id);
 void mt_rong_live_see(struct mt_rong_live *live, const char *id);
+/* What this client has sent stands in the outbox that is pulled later, and is no news then. A
+ * recall is known by what it recalled, too (4.2, 4.6): MT_RONG_RECALLED in front of that id. */
+#define MT_RONG_RECALLED "Cmd:"
 /* The inbox is pulled soon: a message came without. */
 void mt_rong_live_pushed(struct mt_rong_live *live);
 

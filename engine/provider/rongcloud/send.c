@@ -13,7 +13,6 @@
 #include <string.h>
 
 #define ARENA_MAX ((size_t)8 * 1024 * 1024)
-#define RECALL    "Cmd:" /* in front of the id of what was recalled (4.6) */
 
 struct send_call {
     struct mt_rong_call base; /* first */
@@ -129,18 +128,19 @@ static void step(struct mt_provider_call *life)
 /* ---------------------------------------------------------------- answers */
 
 /* The session hears of what its own user sends from other devices alone (4.2). */
-static void remember(const struct send_call *call)
+static void remember(const struct send_call *call, const char *id)
 {
     const struct mt_reference *r = call->refers ? &call->reference : NULL;
-    struct mt_provider_account *account = call->base.life.account;
-    char recalled[sizeof RECALL + MT_ID_MAX];
+    struct mt_rong_live *live = call->base.life.account->live;
+    char recalled[sizeof MT_RONG_RECALLED + MT_ID_MAX];
 
-    if (r != NULL && r->type == MT_REFER_RECALL && r->conversation.kind != MT_CONVERSATION_ULTRA) {
-        snprintf(recalled, sizeof recalled, RECALL "%s", r->message.id);
-        mt_rong_live_sent(account, recalled, call->result.time_ms);
-    } else if (mt_id_is(call->id)) {
-        mt_rong_live_sent(account, call->id, call->result.time_ms);
-    }
+    if (live == NULL)
+        return;
+    mt_rong_live_see(live, id);
+    if (r == NULL || r->type != MT_REFER_RECALL)
+        return;
+    snprintf(recalled, sizeof recalled, MT_RONG_RECALLED "%s", r->message.id);
+    mt_rong_live_see(live, recalled);
 }
 
 /* When the cloud took an edit, if its answer says so. */
@@ -180,12 +180,9 @@ static void answered(struct mt_provider_call *life, const struct mt_rong_answer 
         mt_call_end(life, fault->kind, fault);
         return;
     }
-    if (!call->asking) {
+    remember(call, answer->uid);
+    if (!call->asking)
         take(call, answer);
-        remember(call);
-    } else if (mt_id_is(answer->uid)) {
-        mt_rong_live_sent(life->account, answer->uid, answer->time_ms);
-    }
     if (wants_to_ask(call)) {
         call->asking = true;
         step(life);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define PACKED_MAX 256
@@ -143,6 +144,18 @@ static int64_t later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+static bool is_known(const struct mt_rong_live *live, const struct mt_message *m)
+{
+    char id[sizeof MT_RONG_RECALLED + MT_ID_MAX];
+
+    if (mt_rong_live_seen(live, m->id))
+        return true;
+    if (m->type != MT_TYPE_RECALL || !m->sent || !mt_id_is(m->target_id))
+        return false;
+    snprintf(id, sizeof id, MT_RONG_RECALLED "%s", m->target_id);
+    return mt_rong_live_seen(live, id);
+}
+
 /* Those that are not known; repeats: even those that are. */
 static enum mt_rc add_messages(struct taking *t, const struct mt_rong_messages *messages,
                                bool repeats)
@@ -150,7 +163,7 @@ static enum mt_rc add_messages(struct taking *t, const struct mt_rong_messages *
     enum mt_rc rc = MT_OK;
 
     for (size_t i = 0; rc == MT_OK && i < messages->n; i++)
-        if (repeats || !mt_rong_live_seen(t->live, messages->items[i].id))
+        if (repeats || !is_known(t->live, &messages->items[i]))
             rc = mt_rong_events_message(&t->events, &messages->items[i]);
     return rc == MT_OK ? MT_OK
                        : mt_fault_set(t->fault, rc, "live.memory",
