@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/mem.h"
+#include "provider/query.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -116,40 +117,13 @@ void mt_reader_free(struct mt_reader *reader)
     mt_reader_release(reader);
 }
 
-static bool copy_str(struct mt_arena *arena, const char **s)
-{
-    if (*s == NULL)
-        return true;
-    *s = mt_arena_strdup(arena, *s);
-    return *s != NULL;
-}
-
 static bool copy_query(struct mt_reader *reader)
 {
-    struct mt_history_query *q = &reader->query;
-    const char **kinds = NULL;
-    size_t n = 0;
+    struct mt_history_query given = reader->query;
 
-    if (q->limit == 0)
-        q->limit = DEFAULT_LIMIT;
-    if (q->cursor != NULL && q->cursor[0] == '\0')
-        q->cursor = NULL;
-    if (!copy_str(reader->strings, &q->cursor) || !copy_str(reader->strings, &q->from))
-        return false;
-    if (q->kinds == NULL)
-        return true;
-    while (q->kinds[n] != NULL)
-        n++;
-    kinds = mt_arena_calloc(reader->strings, n + 1, sizeof *kinds);
-    if (kinds == NULL)
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        kinds[i] = q->kinds[i];
-        if (!copy_str(reader->strings, &kinds[i]))
-            return false;
-    }
-    q->kinds = kinds;
-    return true;
+    if (given.limit == 0)
+        given.limit = DEFAULT_LIMIT;
+    return mt_history_query_copy(&given, reader->strings, &reader->query) == MT_OK;
 }
 
 static bool can_cut(const struct mt_reader *reader)

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/mem.h"
+#include "provider/query.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -115,38 +116,11 @@ static void history_release(struct mt_provider_call *base)
     mt_arena_free(call->strings);
 }
 
-static bool copy_str(struct mt_arena *arena, const char **s)
-{
-    if (*s == NULL)
-        return true;
-    *s = mt_arena_strdup(arena, *s);
-    return *s != NULL;
-}
-
 static enum mt_rc copy_query(struct history_call *call, const struct mt_history_query *query)
 {
-    size_t n = 0;
-    const char **kinds = NULL;
-
-    call->query = *query;
     call->strings = mt_arena_new((size_t)64 * 1024);
-    if (call->strings == NULL || !copy_str(call->strings, &call->query.cursor) ||
-        !copy_str(call->strings, &call->query.from))
-        return MT_ERR_NOMEM;
-    if (query->kinds == NULL)
-        return MT_OK;
-    while (query->kinds[n] != NULL)
-        n++;
-    kinds = mt_arena_calloc(call->strings, n + 1, sizeof *kinds);
-    if (kinds == NULL)
-        return MT_ERR_NOMEM;
-    for (size_t i = 0; i < n; i++) {
-        kinds[i] = query->kinds[i];
-        if (!copy_str(call->strings, &kinds[i]))
-            return MT_ERR_NOMEM;
-    }
-    call->query.kinds = n == 0 ? NULL : kinds;
-    return MT_OK;
+    return call->strings == NULL ? MT_ERR_NOMEM
+                                 : mt_history_query_copy(query, call->strings, &call->query);
 }
 
 enum mt_rc mt_em_history(struct mt_provider_account *account, const struct mt_history_query *query,

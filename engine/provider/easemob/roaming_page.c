@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "codec/base64.h"
 #include "codec/json.h"
+#include "provider/query.h"
 
 #include <string.h>
 #include <strings.h>
@@ -84,16 +85,6 @@ static void fill_times(struct reading *r)
     }
 }
 
-static bool kind_wanted(const struct mt_history_query *query, const struct mt_message *m)
-{
-    if (query->kinds == NULL || m->type != MT_TYPE_MESSAGE)
-        return true;
-    for (const char *const *kind = query->kinds; *kind != NULL; kind++)
-        if (strcmp(*kind, m->kind_name) == 0)
-            return true;
-    return false;
-}
-
 static bool wanted(struct reading *r, const struct mt_message *m)
 {
     const struct mt_history_query *q = r->query;
@@ -110,7 +101,7 @@ static bool wanted(struct reading *r, const struct mt_message *m)
     }
     if (q->from != NULL && strcasecmp(q->from, m->from) != 0)
         return false;
-    return kind_wanted(q, m);
+    return mt_history_query_kind(q, m);
 }
 
 static void filter(struct reading *r, struct mt_em_bounds *bounds, int64_t sent_start)

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "codec/hash.h"
 #include "provider/rongcloud/app_int.h"
+#include "provider/rongcloud/list_int.h"
 #include "provider/rongcloud/live_int.h"
 #include "provider/rongcloud/send_int.h"
 
@@ -246,9 +247,12 @@ const struct mt_provider mt_provider_rongcloud = {
     .close = account_close,
     .login = mt_rong_login,
     .doctor = mt_rong_doctor,
+    .history = mt_rong_history,
+    .cursor_after = mt_rong_cursor_after,
     .cancel = mt_call_cancel,
     .user = account_user,
     .appkey = account_appkey,
     .normalise = mt_rong_normalise,
     .can = mt_rong_can,
+    .decode = mt_rong_decode_raw,
 };
