@@ -103,6 +103,65 @@ void mt_conversation_ref_format(const struct mt_conversation_ref *ref,
              ref->target, ref->channel[0] ? "/" : "", ref->channel);
 }
 
+static const char *const notification_names[MT_NOTIFICATIONS_N] = {
+    [MT_NOTIFY_DEFAULT] = "default",           [MT_NOTIFY_ALL] = "all",
+    [MT_NOTIFY_MENTIONS] = "mentions",         [MT_NOTIFY_MENTIONS_ME] = "mentions_me",
+    [MT_NOTIFY_MENTIONS_ALL] = "mentions_all", [MT_NOTIFY_NONE] = "none",
+};
+
+const char *mt_notification_name(enum mt_notification level)
+{
+    return (size_t)level < MT_NOTIFICATIONS_N ? notification_names[level] : NULL;
+}
+
+enum mt_notification mt_notification_find(const char *name)
+{
+    for (int i = MT_NOTIFY_DEFAULT; i < MT_NOTIFICATIONS_N; i++)
+        if (strcmp(notification_names[i], name) == 0)
+            return (enum mt_notification)i;
+    return MT_NOTIFY_UNKNOWN;
+}
+
+static void write_mentions(struct mt_jsonw *w, const struct mt_mentions *mentions)
+{
+    if (!mentions->known)
+        return;
+    mt_jsonw_key(w, "mentions");
+    mt_jsonw_i64(w, mentions->n);
+    mt_jsonw_key(w, "mentions_me");
+    mt_jsonw_i64(w, mentions->me);
+    if (!mentions->any)
+        return;
+    mt_jsonw_key(w, "mentioned");
+    mt_jsonw_object(w);
+    mt_jsonw_key(w, "all");
+    mt_jsonw_bool(w, mentions->all);
+    mt_jsonw_key(w, "users");
+    mt_jsonw_array(w);
+    for (size_t i = 0; mentions->users && mentions->users[i]; i++)
+        mt_jsonw_str(w, mentions->users[i]);
+    mt_jsonw_array_end(w);
+    mt_jsonw_object_end(w);
+}
+
+/* What not every cloud says. */
+static void write_settings(struct mt_jsonw *w, const struct mt_conversation *c)
+{
+    write_mentions(w, &c->mentions);
+    if (mt_notification_name(c->notification)) {
+        mt_jsonw_key(w, "notification");
+        mt_jsonw_str(w, mt_notification_name(c->notification));
+    }
+    if (c->last_unread_ms > 0) {
+        mt_jsonw_key(w, "last_unread_time");
+        mt_jsonw_i64(w, c->last_unread_ms);
+    }
+    if (c->hidden) {
+        mt_jsonw_key(w, "hidden");
+        mt_jsonw_bool(w, true);
+    }
+}
+
 enum mt_rc mt_conversation_write(const struct mt_conversation *c, bool with_raw, struct mt_buf *out)
 {
     char id[MT_CONVERSATION_ID_MAX];
@@ -139,6 +198,7 @@ enum mt_rc mt_conversation_write(const struct mt_conversation *c, bool with_raw,
     } else {
         mt_jsonw_null(&w);
     }
+    write_settings(&w, c);
     mt_jsonw_object_end(&w);
     return out->failed;
 }

@@ -4,6 +4,7 @@
 
 #include "base/rc.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,30 @@ enum mt_rc mt_conversation_ref_parse(const char *text, struct mt_conversation_re
 void mt_conversation_ref_format(const struct mt_conversation_ref *ref,
                                 char out[MT_CONVERSATION_ID_MAX]);
 
+/* Of what in a conversation the user is told. */
+enum mt_notification {
+    MT_NOTIFY_UNKNOWN, /* the list does not say */
+    MT_NOTIFY_DEFAULT, /* as the kind of conversation, the group or the app has it */
+    MT_NOTIFY_ALL,
+    MT_NOTIFY_MENTIONS,     /* of messages that mention the user, by name or with all */
+    MT_NOTIFY_MENTIONS_ME,  /* by name */
+    MT_NOTIFY_MENTIONS_ALL, /* with all */
+    MT_NOTIFY_NONE,
+    MT_NOTIFICATIONS_N
+};
+const char *mt_notification_name(enum mt_notification level); /* "default", …; NULL of UNKNOWN */
+/* MT_NOTIFY_UNKNOWN when there is none of that name. */
+enum mt_notification mt_notification_find(const char *name);
+
+/* What of the unread messages mentions somebody. */
+struct mt_mentions {
+    bool known;    /* the list says; otherwise the rest is zero */
+    int64_t n, me; /* unread messages that mention the user, by name or with all; by name */
+    bool any;      /* an unread message mentions somebody, the user or others */
+    bool all;      /* the first that does says all */
+    const char *const *users; /* NULL-terminated: whom the first names; NULL: nobody */
+};
+
 struct mt_conversation {
     struct mt_conversation_ref ref;
     int64_t unread; /* -1 if the list does not say */
@@ -44,10 +69,15 @@ struct mt_conversation {
     const int *marks;  /* mark numbers */
     size_t marks_n;
     const struct mt_message *last; /* NULL if the list does not say */
+    struct mt_mentions mentions;
+    enum mt_notification notification;
+    int64_t last_unread_ms; /* when the newest unread message came; 0: none, or not known */
+    bool hidden;            /* removed from the list, and nothing new has come since */
 };
 
 /* {"id":"single:user1","kind":"single","unread":3|null,"pinned":false[,"pinned_time":ms],"marks":[1],
- *  "last":{message}|null} */
+ *  "last":{message}|null[,"mentions":2,"mentions_me":1[,"mentioned":{"all":false,"users":["a"]}]]
+ *  [,"notification":"none"][,"last_unread_time":ms][,"hidden":true]} */
 enum mt_rc mt_conversation_write(const struct mt_conversation *c, bool with_raw,
                                  struct mt_buf *out);
 

@@ -17,6 +17,8 @@ static const struct {
     [MT_CAPABILITY_CONVERSATIONS_MARKS] = {"conversations.marks", "the list of those with a mark"},
     [MT_CAPABILITY_CONVERSATIONS_LAST] = {"conversations.last",
                                           "the list holds the latest message of each"},
+    [MT_CAPABILITY_CONVERSATIONS_ORDER] = {"conversations.order",
+                                           "the list from its oldest end, or from a time on"},
     [MT_CAPABILITY_SYSTEM] = {"system", "conversations with the system (system:ID)"},
     [MT_CAPABILITY_ROOMS] = {"rooms", "chat rooms are entered and left (room:ID)"},
     [MT_CAPABILITY_ULTRA] = {"ultra", "ultra groups and their channels (ultra:ID/CHANNEL)"},
@@ -38,6 +40,8 @@ static const struct {
     [MT_CAPABILITY_DELETE_ALL] = {"delete.all", "everything of the account at once"},
     [MT_CAPABILITY_PIN] = {"pin", "conversations are pinned to the top"},
     [MT_CAPABILITY_MARK] = {"mark", "conversations get the app's marks 0 to 19"},
+    [MT_CAPABILITY_NOTIFICATION] = {"notification",
+                                    "of which messages of a conversation the user is told"},
 };
 
 const char *mt_capability_name(enum mt_capability capability)

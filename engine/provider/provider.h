@@ -72,8 +72,15 @@ struct mt_conversations_query {
     const char *cursor; /* NULL or "": from the start */
     int limit;          /* 0: the form's largest page */
     bool pinned_only;
-    bool with_empty; /* also conversations whose messages have all expired */
-    int mark;        /* -1: any; else only those with this mark */
+    bool with_empty;   /* also conversations whose messages have all expired */
+    int mark;          /* -1: any; else only those with this mark */
+    bool oldest_first; /* from the other end; where the cloud has it (conversations.order) */
+    int64_t start_ms;  /* likewise: only those whose latest message is older (oldest_first: newer);
+                          0:  all */
+    bool fresh;        /* asks the cloud even where events keep the list up to date */
+    const struct mt_conversation_ref *only; /* only these, also such as stand in no list where the
+                                               cloud says something of them; NULL: all */
+    size_t only_n;
 };
 
 struct mt_conversations_page {

@@ -95,6 +95,39 @@ struct mt_page *mt_page_of_messages(const struct mt_message *items, size_t n)
     return NULL;
 }
 
+static bool copy_conversation(struct mt_arena *arena, const struct mt_conversation *from,
+                              struct mt_conversation *to)
+{
+    bool ok = true;
+
+    *to = *from;
+    if (from->marks_n) {
+        int *marks = mt_arena_calloc(arena, from->marks_n, sizeof *marks);
+        if (!marks)
+            return false;
+        memcpy(marks, from->marks, from->marks_n * sizeof *marks);
+        to->marks = marks;
+    }
+    if (from->last) {
+        struct mt_message *last = mt_arena_alloc(arena, sizeof *last);
+        if (!last)
+            return false;
+        copy_message(arena, from->last, last, &ok);
+        to->last = last;
+    }
+    if (from->mentions.users) {
+        size_t n = 0;
+        while (from->mentions.users[n])
+            n++;
+        const char **users = mt_arena_calloc(arena, n + 1, sizeof *users);
+        for (size_t i = 0; users && i < n; i++)
+            users[i] = copy_str(arena, from->mentions.users[i], &ok);
+        to->mentions.users = users;
+        ok = ok && users;
+    }
+    return ok;
+}
+
 struct mt_page *mt_page_of_conversations(const struct mt_conversation *items, size_t n)
 {
     struct mt_page *page = page_new(n);
@@ -104,24 +137,8 @@ struct mt_page *mt_page_of_conversations(const struct mt_conversation *items, si
         return NULL;
     page->conversations = mt_arena_calloc(page->arena, n ? n : 1, sizeof *page->conversations);
     ok = page->conversations;
-    for (size_t i = 0; ok && i < n; i++) {
-        struct mt_conversation *to = &page->conversations[i];
-        *to = items[i];
-        if (items[i].marks_n) {
-            int *marks = mt_arena_calloc(page->arena, items[i].marks_n, sizeof *marks);
-            ok = marks;
-            if (ok)
-                memcpy(marks, items[i].marks, items[i].marks_n * sizeof *marks);
-            to->marks = marks;
-        }
-        if (ok && items[i].last) {
-            struct mt_message *last = mt_arena_alloc(page->arena, sizeof *last);
-            ok = last;
-            if (ok)
-                copy_message(page->arena, items[i].last, last, &ok);
-            to->last = last;
-        }
-    }
+    for (size_t i = 0; ok && i < n; i++)
+        ok = copy_conversation(page->arena, &items[i], &page->conversations[i]);
     if (ok)
         return page;
     mt_page_release(page);

@@ -25,6 +25,7 @@ static const struct mt_can_answer table[MT_CAPABILITIES_N] = {
     [MT_CAPABILITY_CONVERSATIONS_PINNED] = DEPENDS("the newest of the three lists has it"),
     [MT_CAPABILITY_CONVERSATIONS_MARKS] = DEPENDS("the newest of the three lists has it"),
     [MT_CAPABILITY_CONVERSATIONS_LAST] = YES,
+    [MT_CAPABILITY_CONVERSATIONS_ORDER] = NO("Easemob gives its list from the newest end only"),
     [MT_CAPABILITY_SYSTEM] = NO("Easemob has no system conversations"),
     [MT_CAPABILITY_ROOMS] = YES,
     [MT_CAPABILITY_ULTRA] = NO("Easemob has no ultra groups"),
@@ -47,6 +48,7 @@ static const struct mt_can_answer table[MT_CAPABILITIES_N] = {
     [MT_CAPABILITY_DELETE_ALL] = YES,
     [MT_CAPABILITY_PIN] = YES,
     [MT_CAPABILITY_MARK] = YES,
+    [MT_CAPABILITY_NOTIFICATION] = NO("Easemob's push settings are not offered yet"),
 };
 
 struct mt_can_answer mt_em_can(const struct mt_provider_account *account,

@@ -29,7 +29,9 @@ struct list_call {
     bool fixed; /* the form was asked for, or follows from the query: no falling back */
     enum mt_em_form form;
     struct mt_em_listing *listing;
-    const char *asked; /* the cloud's cursor, or the page number */
+    const char *asked;                      /* the cloud's cursor, or the page number */
+    const struct mt_conversation_ref *only; /* in the arena */
+    size_t only_n;
     struct mt_arena *arena;
     struct mt_fault refusal; /* of the first form that was not offered */
     struct mt_conversations_page page;
@@ -147,6 +149,26 @@ static void add_warning(struct list_call *call)
     }
 }
 
+/* The cloud's list cannot be asked for some of it. */
+static void take_only(struct list_call *call)
+{
+    struct mt_conversations_page *page = &call->page;
+    struct mt_conversation *items = mt_arena_calloc(call->arena, page->n + 1, sizeof *items);
+    size_t kept = 0;
+
+    for (size_t i = 0; items != NULL && i < page->n; i++)
+        for (size_t k = 0; k < call->only_n; k++)
+            if (call->only[k].kind == page->items[i].ref.kind &&
+                strcmp(call->only[k].target, page->items[i].ref.target) == 0) {
+                items[kept++] = page->items[i];
+                break;
+            }
+    if (items == NULL)
+        return; /* then all of them: who asked takes what he wants */
+    page->items = items;
+    page->n = kept;
+}
+
 static enum mt_rc take_page(struct list_call *call, const struct mt_http_response *response,
                             struct mt_fault *fault)
 {
@@ -180,6 +202,8 @@ static enum mt_rc take_page(struct list_call *call, const struct mt_http_respons
     call->page.n = channels.n;
     call->page.form = form_names[call->form];
     add_warning(call);
+    if (call->only_n > 0)
+        take_only(call);
     return MT_OK;
 }
 
@@ -254,6 +278,9 @@ static enum mt_rc choose_form(struct list_call *call, const struct mt_conversati
         return mt_fault_set(fault, MT_ERR_INVALID, "conversations.limit",
                             "a page of the conversation list holds 1 to %d conversations",
                             MT_EM_LIST_MAX);
+    if (query->oldest_first || query->start_ms != 0)
+        return mt_fault_set(fault, MT_ERR_UNSUPPORTED, "unsupported",
+                            "Easemob gives its conversation list from the newest end only");
     if (query->mark > 19)
         return mt_fault_set(fault, MT_ERR_INVALID, "conversations.mark",
                             "marks are numbered 0 to 19");
@@ -297,7 +324,19 @@ mt_em_conversations(struct mt_provider_account *account, const struct mt_convers
         mt_mem_free(call);
         return MT_ERR_NOMEM;
     }
-    rc = choose_form(call, query, &fault);
+    if (query->only_n > 0) {
+        struct mt_conversation_ref *only =
+            mt_arena_calloc(call->arena, query->only_n, sizeof *only);
+
+        if (only == NULL)
+            rc = mt_fault_set(&fault, MT_ERR_NOMEM, "memory", "out of memory");
+        else
+            memcpy(only, query->only, query->only_n * sizeof *only);
+        call->only = only;
+        call->only_n = only != NULL ? query->only_n : 0;
+    }
+    if (rc == MT_OK)
+        rc = choose_form(call, query, &fault);
     rc = rc == MT_OK ? mt_call_start(&account->calls, &call->base.life)
                      : mt_call_fail(&account->calls, &call->base.life, rc, &fault);
     if (rc == MT_OK && out != NULL)

@@ -8,6 +8,7 @@
 #include "provider/rongcloud/app_int.h"
 #include "provider/rongcloud/list_int.h"
 #include "provider/rongcloud/live_int.h"
+#include "provider/rongcloud/model_int.h"
 #include "provider/rongcloud/send_int.h"
 
 #include <stdio.h>
@@ -133,6 +134,7 @@ void mt_rong_account_release(struct mt_provider_account *account)
     if (--account->refs > 0)
         return;
     mt_rong_link_deinit(account);
+    mt_rong_models_free(account);
     mt_secret_free(account->token);
     mt_secret_free(account->opaque);
     if (account->app != NULL)

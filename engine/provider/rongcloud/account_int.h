@@ -19,6 +19,7 @@ struct mt_rong_call;
 struct mt_rong_echo;
 struct mt_rong_frame;
 struct mt_rong_live;
+struct mt_rong_model;
 struct mt_timer;
 struct mt_ws_conn;
 
@@ -111,9 +112,11 @@ struct mt_provider_account {
     int64_t timeout_ms;          /* as configured; 0: the default */
     struct mt_rong_navi navi;
     struct mt_rong_link link;
-    struct mt_rong_live *live; /* NULL: not live */
-    struct mt_call_list calls; /* each of them a struct mt_rong_call */
-    uint64_t sends_n;          /* so far: a part of the ids that they get here (4.4) */
+    struct mt_rong_live *live;     /* NULL: not live */
+    struct mt_rong_model *model;   /* of its conversations (model_int.h); NULL: nothing is known */
+    struct mt_rong_model *priming; /* one that takes its place soon; NULL: none */
+    struct mt_call_list calls;     /* each of them a struct mt_rong_call */
+    uint64_t sends_n;              /* so far: a part of the ids that they get here (4.4) */
 };
 
 /* ---------------------------------------------------------------- calls and requests */

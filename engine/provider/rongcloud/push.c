@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "provider/rongcloud/frame_int.h"
+#include "provider/rongcloud/model_int.h"
 
 #include <string.h>
 
@@ -32,6 +33,7 @@ static void tell_message(struct mt_rong_live *live, const uint8_t *raw, size_t l
         !mt_rong_live_seen(live, message.id) &&
         mt_rong_events_message(&events, &message) == MT_OK && events.n > 0) {
         mt_rong_live_see(live, message.id);
+        mt_rong_model_take(live->account, &message);
         (void)mt_rong_live_hand_out(live, &events, &live->read);
     } else {
         mt_arena_free(arena);
@@ -155,13 +157,16 @@ void mt_rong_live_echo(struct mt_provider_account *account, const struct mt_rong
     if (arena == NULL || decoder.scratch == NULL)
         mt_arena_free(arena);
     else if (is_read_time(echo->topic) &&
-             mt_rong_events_read_time(&events, echo->payload, echo->len) == MT_OK && events.n > 0)
+             mt_rong_events_read_time(&events, echo->payload, echo->len) == MT_OK && events.n > 0) {
+        mt_rong_model_take_read(account, &events.items[0].conversation,
+                                events.items[0].message.time_ms);
         (void)mt_rong_live_hand_out(live, &events, &live->read);
-    else if (!is_read_time(echo->topic) &&
-             mt_rong_echo_raw(&decoder, echo->topic, echo->target, echo->payload, echo->len, uid,
-                              time_ms, arena, &raw, &len) == MT_OK)
+    } else if (!is_read_time(echo->topic) &&
+               mt_rong_echo_raw(&decoder, echo->topic, echo->target, echo->payload, echo->len, uid,
+                                time_ms, arena, &raw, &len) == MT_OK) {
         tell_message(live, raw, len, arena);
-    else
+    } else {
         mt_arena_free(arena);
+    }
     mt_arena_free(decoder.scratch);
 }

@@ -2,6 +2,7 @@
  * for conversations, what was edited (rongcloud.md 4.1, 4.2). One of each is on its way at a time;
  * notices that come meanwhile make one more. */
 #include "provider/rongcloud/live_int.h"
+#include "provider/rongcloud/model_int.h"
 
 #include "base/arena.h"
 #include "base/log.h"
@@ -189,6 +190,8 @@ static enum mt_rc take_inbox(struct taking *t, struct mt_rong_pull_out *pull, bo
             if (pull->messages.items[i].sent)
                 at->outbox = later(at->outbox, pull->messages.items[i].time_ms);
     }
+    for (size_t i = 0; i < pull->messages.n; i++) /* what is known changes nothing there */
+        mt_rong_model_take(t->live->account, &pull->messages.items[i]);
     t->more = !pull->finished;
     t->messages = &pull->messages;
     return add_messages(t, &pull->messages, false);
@@ -219,6 +222,7 @@ static enum mt_rc take_settings(struct taking *t)
     t->live->settings_version = later(before > 0 ? before : 1, states.version);
     for (size_t i = 0; i < states.n; i++)
         t->live->settings_version = later(t->live->settings_version, states.items[i].time_ms);
+    mt_rong_model_take_states(t->live->account, &states);
     rc = before > 0 ? mt_rong_events_states(&t->events, &states) : MT_OK;
     return rc == MT_OK
                ? MT_OK

@@ -129,7 +129,26 @@ static void writes_a_line(void **state)
         "\"conversation\":\"single:bob\",\"from\":\"u\",\"to\":\"bob\",\"direction\":\"received\","
         "\"time\":0,\"at\":\"1970-01-01T00:00:00.000Z\",\"kind\":\"text\",\"text\":\"hi\","
         "\"body\":{},\"ext\":{},\"raw\":\"cg==\"}}");
+    mt_buf_reset(&b);
+    const char *const users[] = {"a", "b", NULL};
+    c = (struct mt_conversation){
+        .ref = {.target = "bob"},
+        .mentions = {.known = true, .n = 2, .me = 1, .any = true, .users = users},
+        .notification = MT_NOTIFY_NONE,
+        .last_unread_ms = 7,
+        .hidden = true};
+    assert_int_equal(mt_conversation_write(&c, false, &b), MT_OK);
+    assert_string_equal(b.data, "{\"id\":\"single:bob\",\"kind\":\"single\",\"unread\":0,"
+                                "\"pinned\":false,\"marks\":[],\"last\":null,\"mentions\":2,"
+                                "\"mentions_me\":1,\"mentioned\":{\"all\":false,\"users\":[\"a\","
+                                "\"b\"]},\"notification\":\"none\",\"last_unread_time\":7,"
+                                "\"hidden\":true}");
     mt_buf_deinit(&b);
+    for (int level = MT_NOTIFY_DEFAULT; level < MT_NOTIFICATIONS_N; level++)
+        assert_int_equal(mt_notification_find(mt_notification_name((enum mt_notification)level)),
+                         level);
+    assert_null(mt_notification_name(MT_NOTIFY_UNKNOWN));
+    assert_int_equal(mt_notification_find("noone"), MT_NOTIFY_UNKNOWN);
     assert_string_equal(mt_conversation_kind_name(MT_CONVERSATION_ULTRA), "ultra");
     assert_string_equal(mt_conversation_kind_name((enum mt_conversation_kind)99), "unknown");
 }
