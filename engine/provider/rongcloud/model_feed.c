@@ -2,6 +2,7 @@
 #include "provider/rongcloud/account_int.h"
 #include "provider/rongcloud/model_int.h"
 
+#include "base/arena.h"
 #include "base/log.h"
 
 /* What navigation says of counting (1.2). */
@@ -55,15 +56,30 @@ void mt_rong_model_take(struct mt_provider_account *account, const struct mt_mes
     }
 }
 
-void mt_rong_model_take_sent(struct mt_provider_account *account, const struct mt_message *m)
+#define SENT_EXTRA ((size_t)1024 * 1024)
+
+void mt_rong_model_take_sent(struct mt_provider_account *account, const char *topic,
+                             const char *target, const void *payload, size_t len, const char *id,
+                             int64_t time_ms)
 {
+    struct mt_rong_decoder decoder = {.user = account->user,
+                                      .scratch = mt_arena_new(MT_RONG_SCRATCH_MAX)};
+    struct mt_arena *arena = mt_arena_new(len * 16 + SENT_EXTRA);
     struct mt_rong_model *models[2];
     size_t n = models_of(account, models);
+    struct mt_message m;
+    const uint8_t *raw = NULL;
+    size_t raw_len = 0;
+    bool good = decoder.scratch != NULL && arena != NULL &&
+                mt_rong_echo_raw(&decoder, topic, target, payload, len, id, time_ms, arena, &raw,
+                                 &raw_len) == MT_OK &&
+                mt_rong_decode(&decoder, raw, raw_len, arena, &m) == MT_OK;
 
-    for (size_t k = 0; k < n; k++) {
-        if (mt_rong_model_sent(models[k], m) != MT_OK)
+    for (size_t k = 0; k < n; k++)
+        if (!good || mt_rong_model_sent(models[k], &m) != MT_OK)
             spoil(account, models[k]);
-    }
+    mt_arena_free(decoder.scratch);
+    mt_arena_free(arena);
 }
 
 void mt_rong_model_take_states(struct mt_provider_account *account,

@@ -134,7 +134,10 @@ void mt_rong_entry_forget_counts(struct mt_rong_entry *entry, int64_t until_ms);
  * that change them. A lack of memory makes the model be filled anew. */
 struct mt_rong_model *mt_rong_model_of(struct mt_provider_account *account); /* NULL: no memory */
 void mt_rong_model_take(struct mt_provider_account *account, const struct mt_message *m);
-void mt_rong_model_take_sent(struct mt_provider_account *account, const struct mt_message *m);
+/* What this device sent: the request, and the id and time that the cloud answered. */
+void mt_rong_model_take_sent(struct mt_provider_account *account, const char *topic,
+                             const char *target, const void *payload, size_t len, const char *id,
+                             int64_t time_ms);
 void mt_rong_model_take_states(struct mt_provider_account *account,
                                const struct mt_rong_states_out *states);
 /* pages of pullSe; first: from here on what is not named is not unread. */

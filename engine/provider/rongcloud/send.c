@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "provider/rongcloud/live_int.h"
 #include "provider/rongcloud/map_int.h"
+#include "provider/rongcloud/model_int.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -171,6 +172,29 @@ static bool wants_to_ask(const struct send_call *call)
            call->base.life.account->navi.receipts == 0 && mt_id_is(call->id);
 }
 
+/* What it changes in the counts and the list that are kept here. */
+static void tell_model(const struct send_call *call)
+{
+    struct mt_provider_account *account = call->base.life.account;
+    const struct mt_reference *r = &call->reference;
+    struct mt_rong_packet packet;
+
+    if (call->refers && r->type == MT_REFER_CONVERSATION) {
+        mt_rong_model_take_read(account, &r->conversation,
+                                call->result.time_ms > 0 ? call->result.time_ms
+                                                         : mt_rong_cloud_ms(account));
+        return;
+    }
+    if (call->refers || call->message.online_only || !mt_id_is(call->id) ||
+        account->model == NULL || !account->model->keeps_last)
+        return;
+    if (pack(call, &packet, NULL) == MT_OK)
+        mt_rong_model_take_sent(account, packet.request.topic, packet.request.target,
+                                packet.request.payload, packet.request.len, call->id,
+                                call->result.time_ms);
+    mt_rong_packet_deinit(&packet);
+}
+
 static void answered(struct mt_provider_call *life, const struct mt_rong_answer *answer,
                      const struct mt_fault *fault)
 {
@@ -181,8 +205,10 @@ static void answered(struct mt_provider_call *life, const struct mt_rong_answer 
         return;
     }
     remember(call, answer->uid);
-    if (!call->asking)
+    if (!call->asking) {
         take(call, answer);
+        tell_model(call);
+    }
     if (wants_to_ask(call)) {
         call->asking = true;
         step(life);
