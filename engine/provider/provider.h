@@ -188,7 +188,8 @@ struct mt_provider {
                          struct mt_arena *arena, struct mt_message *out);
 };
 
-/* NULL if there is no such provider; names: the list for an error text ("easemob"). */
+/* NULL if there is no such provider; names: the list for an error text ("easemob,
+ * rongcloud"). */
 const struct mt_provider *mt_provider_find(const char *name);
 const char *mt_provider_names(void);
 

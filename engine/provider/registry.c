@@ -5,8 +5,9 @@
 #include <string.h>
 
 extern const struct mt_provider mt_provider_easemob;
+extern const struct mt_provider mt_provider_rongcloud;
 
-static const struct mt_provider *const providers[] = {&mt_provider_easemob};
+static const struct mt_provider *const providers[] = {&mt_provider_easemob, &mt_provider_rongcloud};
 
 const struct mt_provider *mt_provider_find(const char *name)
 {
@@ -18,5 +19,5 @@ const struct mt_provider *mt_provider_find(const char *name)
 
 const char *mt_provider_names(void)
 {
-    return "easemob";
+    return "easemob, rongcloud";
 }
