@@ -70,6 +70,7 @@ struct mt_rong_link {
     bool navigate;             /* what navigation said is not to be used again: a redirect */
     struct mt_fault reason;    /* why the last navigator or address failed */
     struct mt_fault refused;   /* for good: the token and such; kind MT_OK: not */
+    int64_t refused_until_ms;
     enum mt_rong_stage failed_in;
     size_t address_at;
     struct mt_ws_conn *conn;
@@ -184,6 +185,8 @@ enum mt_rc mt_rong_navi_parse(const char *text, size_t len, bool plain, struct m
 void mt_rong_navi_free(struct mt_rong_navi *navi);
 
 /* link.c */
+/* The cloud refused this account, and is not asked again yet. */
+bool mt_rong_refused(const struct mt_provider_account *account, struct mt_fault *fault);
 bool mt_rong_ready(const struct mt_provider_account *account);
 void mt_rong_want(struct mt_provider_account *account);
 void mt_rong_tokened(struct mt_provider_account *account, enum mt_rc rc,

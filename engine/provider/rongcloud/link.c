@@ -18,10 +18,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DIAL_MS       5000  /* to reach open (2.3) */
-#define GREETING_MS   10000 /* from there to the CONNACK; the SDK has no bound */
-#define IDLE_MS       15000 /* without a live session it is closed when not needed for so long */
-#define CALLS_MS      1000  /* how often the deadlines of calls are looked at */
+#define DIAL_MS     5000  /* to reach open (2.3) */
+#define GREETING_MS 10000 /* from there to the CONNACK; the SDK has no bound */
+#define IDLE_MS     15000 /* without a live session it is closed when not needed for so long */
+#define REFUSED_MS                                                                                 \
+    60000 /* so long nobody is asked again who refused for another reason than the                 \
+           * token, which stays as it is */
+#define CALLS_MS      1000 /* how often the deadlines of calls are looked at */
 #define URL_MAX       ((size_t)2048)
 #define PATIENCE      5
 #define REDIRECTS_MAX 5
@@ -44,7 +47,11 @@ static struct mt_rong_call *call_of(struct mt_provider_call *life)
 
 static bool needed(const struct mt_provider_account *account)
 {
-    return !account->closed && (mt_rong_live_wants(account) || account->calls.first != NULL);
+    const struct mt_provider_call *call = account->calls.first;
+
+    while (call != NULL && call->cancelled)
+        call = call->next;
+    return !account->closed && (mt_rong_live_wants(account) || call != NULL);
 }
 
 bool mt_rong_ready(const struct mt_provider_account *account)
@@ -52,14 +59,19 @@ bool mt_rong_ready(const struct mt_provider_account *account)
     return account->link.stage == MT_RONG_ONLINE;
 }
 
+bool mt_rong_refused(const struct mt_provider_account *account, struct mt_fault *fault)
+{
+    *fault = account->link.refused;
+    return fault->kind != MT_OK && mt_clock_mono_ms() < account->link.refused_until_ms;
+}
+
 void mt_rong_want(struct mt_provider_account *account)
 {
     struct mt_rong_link *link = &account->link;
+    struct mt_fault fault;
 
     link->needed_ms = mt_clock_mono_ms();
-    if (link->refused.kind != MT_OK) {
-        struct mt_fault fault = link->refused;
-
+    if (mt_rong_refused(account, &fault)) {
         mt_call_wake(&account->calls, fault.kind, &fault);
         return;
     }
@@ -183,8 +195,11 @@ void mt_rong_refuse(struct mt_provider_account *account, enum mt_event_type type
     link->failed_in = link->stage;
     drop(account);
     mt_rong_off(account);
-    if (copy.kind == MT_ERR_AUTH) /* to ask again and again gets an account blocked */
+    if (type != MT_EVENT_KICKED) { /* to ask again and again gets an account blocked */
         link->refused = copy;
+        link->refused_until_ms =
+            copy.kind == MT_ERR_AUTH ? INT64_MAX : mt_clock_mono_ms() + REFUSED_MS;
+    }
     mt_rong_live_refused(account, type, &copy);
     mt_rong_wire_lost(account);
     mt_call_wake(&account->calls, copy.kind, &copy);

@@ -208,11 +208,11 @@ void mt_rong_again(struct mt_provider_call *life)
 {
     struct mt_provider_account *account = life->account;
     struct mt_rong_link *link = &account->link;
-    struct mt_fault fault = link->refused;
+    struct mt_fault fault;
 
     if (link->stage == MT_RONG_ONLINE) {
         life->step(life);
-    } else if (fault.kind != MT_OK) {
+    } else if (mt_rong_refused(account, &fault)) {
         mt_call_end_soon(life, fault.kind, &fault);
     } else {
         mt_call_wait(life);
