@@ -196,14 +196,15 @@ void mt_rong_live_online(struct mt_provider_account *account)
     struct mt_rong_live *live = account->live;
     struct mt_field fields[2] = {{.key = "away_ms", .value = {.type = MT_VALUE_INT}},
                                  {.key = "since", .value = {.type = MT_VALUE_INT}}};
-    struct mt_value data = {.type = MT_VALUE_MAP, .fields = fields, .fields_n = 0};
+    struct mt_value data = {.type = MT_VALUE_MAP, .fields = fields, .fields_n = 1};
 
     if (live == NULL || live->ended)
         return;
     if (live->lost_ms != 0) {
         fields[0].value.i = mt_clock_wall_ms() - live->lost_ms;
         fields[1].value.i = live->lost_ms + mt_rong_cloud_ms(account) - mt_clock_wall_ms();
-        data.fields_n = fields[0].value.i >= KEPT_MS ? 2 : 1;
+        if (fields[0].value.i >= KEPT_MS)
+            data.fields_n = 2;
     }
     live->announced = true;
     mt_timer_start(live->timer, AGAIN_MS, AGAIN_MS);
