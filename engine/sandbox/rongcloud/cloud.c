@@ -24,7 +24,7 @@ enum mt_rc mt_sr_cloud_new(struct mt_loop *loop, const char *spec, const struct 
     if (rc != MT_OK || cloud->tokens.map == NULL || cloud->files == NULL)
         rc = mt_fault_set(fault, MT_ERR_NOMEM, "memory", "memory is short");
     else
-        rc = mt_sr_options_parse(&cloud->options, spec == NULL ? "" : spec, fault);
+        rc = mt_sr_cloud_configure(cloud, spec == NULL ? "" : spec, fault);
     if (rc != MT_OK) {
         mt_sr_cloud_free(cloud);
         return rc;
@@ -67,7 +67,11 @@ enum mt_rc mt_sr_cloud_address(struct mt_sr_cloud *cloud, const char *address)
 enum mt_rc mt_sr_cloud_configure(struct mt_sr_cloud *cloud, const char *spec,
                                  struct mt_fault *fault)
 {
-    return mt_sr_options_parse(&cloud->options, spec, fault);
+    enum mt_rc rc = mt_sr_options_parse(&cloud->options, spec, fault);
+    if (rc == MT_OK)
+        cloud->store.named_default =
+            cloud->options.ultra_driven > 0 && (cloud->options.ultra_driven & 2) != 0;
+    return rc;
 }
 
 const char *mt_sr_cloud_spec(const struct mt_sr_cloud *cloud)

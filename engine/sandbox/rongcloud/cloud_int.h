@@ -23,6 +23,8 @@ enum mt_sr_status {
     MT_SR_TOO_LARGE = 20115,
     MT_SR_TOO_FREQUENT = 20604,
     MT_SR_UNSUPPORTED = 20606,
+    MT_SR_NO_EXPANSION = 22201,
+    MT_SR_NOT_EXPANDABLE = 22202,
     MT_SR_NOT_IN_GROUP = 22406,
     MT_SR_MUTED = 22408,
     MT_SR_NOT_IN_ROOM = 23406,
@@ -32,6 +34,9 @@ enum mt_sr_status {
     MT_SR_SERVER = 25104,
     MT_SR_NOT_OWN = 25107,
     MT_SR_PARAMETER = 26010,
+    MT_SR_RECEIPT_NOT_OWN = 26320,
+    MT_SR_RECEIPT_NEEDLESS = 26321,
+    MT_SR_RECEIPT_NO_MESSAGE = 26322,
     MT_SR_ROAMING_OFF = 33007,
 };
 
@@ -113,6 +118,8 @@ void mt_sr_session_kick(struct mt_sr_session *session, int status);
 /* A NotifyMsg on s_ntf or s_cmd to the user's sessions, but for one. */
 void mt_sr_push_notify(struct mt_sr_user *user, const struct mt_sr_session *but, const char *topic,
                        int type, int64_t time_ms);
+/* A NotifyMsg on s_cmd to one session. */
+void mt_sr_push_command(struct mt_sr_session *session, int type, int64_t time_ms);
 /* Tells everybody in the message's thread but its author. */
 void mt_sr_push_message(struct mt_sr_cloud *cloud, const struct mt_sr_message *message);
 /* A message that is not kept, to those who are there now: a packed DownStreamMessage. */
@@ -137,6 +144,20 @@ void mt_sr_answer_inner(struct mt_sr_ask *ask, bool asked, uint32_t flag, uint32
  * ask->uid; false: ask->status says why not (send.c). */
 bool mt_sr_accept(struct mt_sr_ask *ask, struct mt_sr_view *view,
                   const Rongcloud__UpStreamMessage *up, uint32_t more_flags);
+/* An RC:MsgExMsg changes the expansion of the message that it names, before it is handed on
+ * (edit.c). */
+void mt_sr_expand_by(struct mt_sr_ask *ask, const struct mt_sr_view *view,
+                     const Rongcloud__UpStreamMessage *up);
+/* Something happened to a message that clients learn by asking; type 0: an edit for pullModifyMsg,
+ * else a MsgChange's of an ultra group. Tells those who are there (changes.c). */
+enum mt_rc mt_sr_change_add(struct mt_sr_cloud *cloud, const struct mt_sr_message *message,
+                            int type, const struct mt_sr_user *by) MT_CHECKED;
+/* A packed EventChange for pullEventChange (changes.c). */
+enum mt_rc mt_sr_event_add(struct mt_sr_user *user, int64_t ts_ms,
+                           const struct mt_buf *packed) MT_CHECKED;
+/* A page of history (history.c). */
+void mt_sr_history(struct mt_sr_ask *ask, Rongcloud__HistoryMsgInput *in, int type,
+                   const char *target);
 /* The user has read up to then; other sessions hear of it (changes.c). */
 void mt_sr_view_read(struct mt_sr_cloud *cloud, struct mt_sr_view *view, int64_t upto_ms,
                      const struct mt_sr_session *by);
@@ -169,6 +190,29 @@ enum mt_rc mt_sr_level_set(struct mt_sr_user *user, int type, int level) MT_CHEC
     X(remove)                                                                                      \
     X(recall)                                                                                      \
     X(pull_events)                                                                                 \
+    X(pull_ultra_list)                                                                             \
+    X(pull_ultra)                                                                                  \
+    X(pull_changes)                                                                                \
+    X(read_time)                                                                                   \
+    X(pull_unread)                                                                                 \
+    X(modify)                                                                                      \
+    X(expand)                                                                                      \
+    X(group_read)                                                                                  \
+    X(group_readers)                                                                               \
+    X(read_state)                                                                                  \
+    X(read_query)                                                                                  \
+    X(read_counts)                                                                                 \
+    X(receipt)                                                                                     \
+    X(receipt_counts)                                                                              \
+    X(receipt_users)                                                                               \
+    X(upload_token)                                                                                \
+    X(download_url)                                                                                \
+    X(quiet)                                                                                       \
+    X(room_join)                                                                                   \
+    X(room_leave)                                                                                  \
+    X(room_send)                                                                                   \
+    X(room_pull)                                                                                   \
+    X(room_history)                                                                                \
     X(pull_edits)
 #define MT_SR_DECLARE(name) void mt_sr_do_##name(struct mt_sr_ask *ask);
 MT_SR_HANDLERS(MT_SR_DECLARE)
@@ -184,12 +228,17 @@ struct mt_sr_receipt {
     size_t n;
     size_t cap;
 };
+enum {
+    MT_SR_CHANGE_EDIT = 0,
+    MT_SR_CHANGE_EXPANSION = 1,
+    MT_SR_CHANGE_ULTRA_EDIT = 2,
+    MT_SR_CHANGE_RECALL = 3
+};
 struct mt_sr_change {
     int64_t ts_ms;
     uint32_t seq; /* the message */
     int32_t type; /* as in MsgChange; 0: an edit for pullModifyMsg */
-    uint32_t operator_index;
-    bool is_admin;
+    uint32_t by;  /* user index */
 };
 
 #endif

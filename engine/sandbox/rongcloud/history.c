@@ -97,15 +97,16 @@ static void answer(struct mt_sr_ask *ask, const struct mt_sr_view *view, const s
     mt_sr_answer_inner(ask, in->has_compressioenabled && in->compressioenabled, 6, 7);
 }
 
-static void history(struct mt_sr_ask *ask, Rongcloud__HistoryMsgInput *in, int type)
+void mt_sr_history(struct mt_sr_ask *ask, Rongcloud__HistoryMsgInput *in, int type,
+                   const char *target)
 {
     struct page page = {.n = 0};
     int64_t count = in->has_count ? in->count : 20;
     struct mt_sr_view *view =
-        mt_sr_view_find(&ask->cloud->store, ask->user, type, in->targetid, in->buschannel);
+        mt_sr_view_find(&ask->cloud->store, ask->user, type, target, in->buschannel);
     if (ask->cloud->options.no_roaming > 0)
         ask->status = MT_SR_ROAMING_OFF;
-    else if (count < 1 || count > PAGE_MAX || in->targetid == NULL)
+    else if (count < 1 || count > PAGE_MAX || target == NULL)
         ask->status = MT_SR_PARAMETER;
     else if (type == MT_SR_GROUP && ask->cloud->hooks.strict && (view == NULL || !view->member))
         ask->status = MT_SR_NOT_IN_GROUP;
@@ -134,7 +135,7 @@ void mt_sr_do_history(struct mt_sr_ask *ask)
         ask->status = MT_SR_PARAMETER;
         return;
     }
-    history(ask, in, mt_sr_topic_type(ask->topic));
+    mt_sr_history(ask, in, mt_sr_topic_type(ask->topic), in->targetid);
     rongcloud__history_msg_input__free_unpacked(in, NULL);
 }
 

@@ -89,8 +89,9 @@ void mt_sr_relation_write(const struct mt_sr_cloud *cloud, const struct mt_sr_vi
     }
     mt_sr_pb_i64(out, 4, view->read_ms);
     mt_sr_pb_u64(out, 5, unread.n);
-    if (view->thread->channel[0] != '\0')
-        mt_sr_pb_str(out, 6, view->thread->channel);
+    const char *channel = mt_sr_thread_channel(&cloud->store, view->thread);
+    if (channel[0] != '\0')
+        mt_sr_pb_str(out, 6, channel);
     if (last != NULL)
         mt_sr_pb_i64(out, 7, last->ts_ms);
     mt_sr_pb_u64(out, 8, unread.mentions);
@@ -213,4 +214,42 @@ void mt_sr_do_remove(struct mt_sr_ask *ask)
     }
     if (in != NULL)
         rongcloud__relation_del_batch_req__free_unpacked(in, NULL);
+}
+
+/* Channels of ultra groups, by the time of their newest message, from the oldest on. */
+void mt_sr_do_pull_ultra_list(struct mt_sr_ask *ask)
+{
+    struct mt_buf *out = &ask->cloud->inner;
+    Rongcloud__UltraGrpPullSes *in = rongcloud__ultra_grp_pull_ses__unpack(NULL, ask->len, ask->p);
+    struct row *rows = mt_mem_calloc(ask->user->view_n + 1, sizeof *rows);
+    size_t n = 0;
+    size_t done = 0;
+    if (in == NULL || rows == NULL) {
+        ask->status = in == NULL ? MT_SR_PARAMETER : MT_SR_SERVER;
+        goto out;
+    }
+    for (size_t i = 0; i < ask->user->view_n; i++) {
+        const struct mt_sr_view *view = ask->user->views[i];
+        struct row row = {.view = view, .last = mt_sr_view_last(&ask->cloud->store, view)};
+        if (view->thread->type == MT_SR_ULTRA && view->member && row.last != NULL &&
+            row.last->ts_ms > in->synctime && row.last->ts_ms > view->hidden_ms)
+            rows[n++] = row;
+    }
+    if (n != 0)
+        qsort(rows, n, sizeof *rows, newest_first);
+    mt_buf_reset(out);
+    /* a page does not end between two of the same time */
+    int64_t last_ms = in->synctime;
+    while (done < n && (done < BATCH_MAX || rows[n - 1 - done].last->ts_ms == last_ms)) {
+        last_ms = rows[n - 1 - done].last->ts_ms;
+        put(ask, &rows[n - 1 - done++]);
+    }
+    mt_sr_pb_u64(out, 2, done == n);
+    mt_sr_pb_i64(out, 3, last_ms);
+    if (out->failed == MT_OK)
+        (void)mt_buf_append(ask->out, out->data, out->len);
+out:
+    mt_mem_free(rows);
+    if (in != NULL)
+        rongcloud__ultra_grp_pull_ses__free_unpacked(in, NULL);
 }

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "codec/json.h"
+#include "sandbox/rongcloud/file_int.h"
 #include "sandbox/rongcloud/query_int.h"
 #include "ws/server.h"
 
@@ -72,6 +73,7 @@ static void write_navi(struct mt_sr_cloud *cloud, const struct mt_sr_user *user)
     flag(&json, "grpMsgLimit", 100);
     flag(&json, "kvStorage", 0);
     flag(&json, "logSwitch", 0);
+    mt_sr_file_navi(cloud, &json);
     flag(&json, "openAnti", options->open_anti);
     flag(&json, "openHistoryMsg", options->open_history_msg);
     flag(&json, "sesDriven", options->ses_driven);
@@ -171,14 +173,15 @@ bool mt_sr_request(struct mt_sr_cloud *cloud, const struct mt_ws_request *reques
 {
     static const char *const headers[] = {"Access-Control-Allow-Origin: *", NULL};
     struct mt_sr_pick pick = {0};
-    if (strcmp(request->path, "/v2/navi.json") != 0)
-        return false;
+    bool navi = strcmp(request->path, "/v2/navi.json") == 0;
     *answer = (struct mt_ws_answer){.status = 200, .headers = headers};
     mt_buf_reset(&cloud->answer);
+    if (!navi && !mt_sr_file_request(cloud, request, answer))
+        return false;
     cloud->hooks.pick(cloud->hooks.ud, request->path, &pick);
-    if (strcmp(request->method, "POST") != 0)
+    if (navi && strcmp(request->method, "POST") != 0)
         say(cloud, answer, 405, 405);
-    else
+    else if (navi)
         navigate(cloud, request, answer);
     spoil(cloud, &pick, answer);
     answer->body = cloud->answer.data == NULL ? "" : cloud->answer.data;

@@ -37,12 +37,21 @@ void mt_sr_push_notify(struct mt_sr_user *user, const struct mt_sr_session *but,
     }
 }
 
+void mt_sr_push_command(struct mt_sr_session *session, int type, int64_t time_ms)
+{
+    notify(session, "s_cmd", type, time_ms, NULL);
+}
+
 static void tell(struct mt_sr_session *session, const struct mt_sr_view *view,
                  const struct mt_sr_message *message)
 {
     struct mt_sr_cloud *cloud = session->cloud;
     if (view->thread->type == MT_SR_ULTRA) {
         notify(session, "s_cmd", 6, message->ts_ms, NULL);
+        return;
+    }
+    if (view->thread->type == MT_SR_ROOM) {
+        notify(session, "s_ntf", 2, message->ts_ms, view->target);
         return;
     }
     if (cloud->options.open_history_msg != 0) {

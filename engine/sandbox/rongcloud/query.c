@@ -10,7 +10,7 @@ static int digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static bool decode(const char *p, size_t len, char *out, size_t cap)
+bool mt_sr_query_decode(const char *p, size_t len, char *out, size_t cap)
 {
     size_t n = 0;
     for (size_t i = 0; i < len; i++) {
@@ -37,7 +37,7 @@ bool mt_sr_query_get_nth(const char *query, const char *key, size_t nth, char *o
     for (const char *at = query; at != NULL && *at != '\0';) {
         size_t len = strcspn(at, "&");
         if (len > key_len && strncmp(at, key, key_len) == 0 && at[key_len] == '=' && nth-- == 0)
-            return decode(at + key_len + 1, len - key_len - 1, out, cap);
+            return mt_sr_query_decode(at + key_len + 1, len - key_len - 1, out, cap);
         at += len + (at[len] == '&' ? 1 : 0);
     }
     return false;

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Percent-decodes len bytes. False: they do not fit, or are broken. */
+bool mt_sr_query_decode(const char *p, size_t len, char *out, size_t cap);
 /* The first value of that key, decoded. False: it is not there, does not fit, or is broken. */
 bool mt_sr_query_get(const char *query, const char *key, char *out, size_t cap);
 /* The n-th (from 0). */

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "codec/json.h"
 
-#include <string.h>
+#include <stdio.h>
 
 /* What a history that knows of recalls shows in the message's place. */
 static enum mt_rc put_notice(struct mt_sr_ask *ask, struct mt_sr_message *message,
@@ -57,6 +57,16 @@ static void recall(struct mt_sr_ask *ask, const Rongcloud__UpStreamMessage *up,
         ask->status = MT_SR_CANNOT_RECALL;
     if (ask->status != 0)
         return;
+    if (type == MT_SR_ULTRA) {
+        message->flags |= MT_SR_RECALLED;
+        ask->ts_ms = mt_clock_wall_ms();
+        (void)snprintf(ask->uid, sizeof ask->uid, "Cmd:%s",
+                       mt_json_str(mt_json_get(content, "messageUId")));
+        if (mt_sr_change_add(cloud, message, MT_SR_CHANGE_RECALL, ask->user) != MT_OK)
+            ask->status = MT_SR_SERVER;
+        mt_sr_push_echo(ask, true);
+        return;
+    }
     if (cloud->options.recall_refactor > 0) {
         if (put_notice(ask, message, content) != MT_OK) {
             ask->status = MT_SR_SERVER;

@@ -19,14 +19,23 @@ static bool blocks(const struct mt_sr_user *user, const struct mt_sr_user *other
     return false;
 }
 
+/* Into a channel by way of its group. */
+static struct mt_sr_view *join(struct mt_sr_store *store, struct mt_sr_user *user,
+                               struct mt_sr_thread *thread)
+{
+    if (thread->group != NULL && mt_sr_view_make(store, user, thread->group) == NULL)
+        return NULL;
+    return mt_sr_view_make(store, user, thread);
+}
+
 /* The view of the sender on the conversation, or the status that says why there is none. */
-static struct mt_sr_view *address(struct mt_sr_ask *ask, int type)
+static struct mt_sr_view *address(struct mt_sr_ask *ask, int type, const char *channel)
 {
     struct mt_sr_store *store = &ask->cloud->store;
     ask->status = MT_SR_PARAMETER;
     if (!mt_sr_id_fits(ask->target))
         return NULL;
-    if (type != MT_SR_GROUP) {
+    if (type != MT_SR_GROUP && type != MT_SR_ULTRA) {
         struct mt_sr_user *peer = mt_sr_user_make(store, ask->target);
         struct mt_sr_thread *thread =
             peer == NULL ? NULL
@@ -40,13 +49,13 @@ static struct mt_sr_view *address(struct mt_sr_ask *ask, int type)
     }
     bool strict = ask->cloud->hooks.strict;
     struct mt_sr_thread *thread =
-        mt_sr_thread_group(store, MT_SR_GROUP, ask->target, NULL, !strict);
+        mt_sr_thread_group(store, (enum mt_sr_type)type, ask->target, channel, !strict);
     struct mt_sr_view *view = thread == NULL ? NULL : mt_sr_view_of(store, ask->user, thread);
     if (view == NULL && thread != NULL && !strict)
-        view = mt_sr_view_make(store, ask->user, thread);
+        view = join(store, ask->user, thread);
     ask->status = 0;
     if (view == NULL || !view->member)
-        ask->status = MT_SR_NOT_IN_GROUP;
+        ask->status = type == MT_SR_ULTRA ? MT_SR_NOT_IN_ULTRA : MT_SR_NOT_IN_GROUP;
     else if (view->muted || thread->muted)
         ask->status = MT_SR_MUTED;
     return ask->status == 0 ? view : NULL;
@@ -210,9 +219,11 @@ void mt_sr_do_send(struct mt_sr_ask *ask)
     if (ask->status == 0 && fits(ask, up))
         view = type == MT_SR_SYSTEM
                    ? mt_sr_view_find(&ask->cloud->store, ask->user, type, up->systemid, NULL)
-                   : address(ask, type);
+                   : address(ask, type, up->buschannel);
     if (ask->status == 0 && view == NULL)
         ask->status = MT_SR_PARAMETER;
+    if (ask->status == 0)
+        mt_sr_expand_by(ask, view, up);
     if (ask->status == 0 && mt_sr_accept(ask, view, up, 0))
         note_read(ask, view, up);
     rongcloud__up_stream_message__free_unpacked(up, NULL);
@@ -227,7 +238,7 @@ void mt_sr_do_send_status(struct mt_sr_ask *ask)
     ask->silent = true;
     if (up == NULL)
         return;
-    struct mt_sr_view *view = address(ask, type);
+    struct mt_sr_view *view = address(ask, type, NULL);
     if (view != NULL) {
         mt_buf_reset(body);
         mt_sr_pb_str(body, 1, ask->user->name);

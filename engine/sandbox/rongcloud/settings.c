@@ -70,8 +70,9 @@ void mt_sr_do_pull_states(struct mt_sr_ask *ask)
         mt_sr_pb_i64(out, 3, newest(view));
         write_item(out, 1, &view->silent);
         write_item(out, 2, &view->top);
-        if (view->thread->channel[0] != '\0')
-            mt_sr_pb_str(out, 5, view->thread->channel);
+        const char *channel = mt_sr_thread_channel(&ask->cloud->store, view->thread);
+        if (channel[0] != '\0')
+            mt_sr_pb_str(out, 5, channel);
         mt_sr_pb_end(out, at);
     }
     rongcloud__session_req__free_unpacked(in, NULL);

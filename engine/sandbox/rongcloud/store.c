@@ -155,7 +155,8 @@ struct mt_sr_thread *mt_sr_thread_group(struct mt_sr_store *store, enum mt_sr_ty
                                         const char *id, const char *channel, bool make)
 {
     char key[2 * MT_SR_ID_MAX + 16];
-    bool part = type == MT_SR_ULTRA && channel != NULL && channel[0] != '\0';
+    bool part = type == MT_SR_ULTRA && channel != NULL && channel[0] != '\0' &&
+                strcmp(channel, MT_SR_DEFAULT_CHANNEL) != 0;
     if (!mt_sr_id_fits(id) || (part && !mt_sr_id_fits(channel)))
         return NULL;
     (void)snprintf(key, sizeof key, "%d:%s%s%s", (int)type, id, part ? "\x1f" : "",
@@ -167,8 +168,11 @@ struct mt_sr_thread *mt_sr_thread_group(struct mt_sr_store *store, enum mt_sr_ty
     if (part && group == NULL)
         return NULL;
     thread = thread_new(store, key, type, id, part ? channel : "");
-    if (thread != NULL)
-        thread->group = group;
+    if (thread == NULL)
+        return NULL;
+    thread->group = group;
+    for (size_t i = 0; group != NULL && i < group->view_n; i++)
+        (void)mt_sr_view_make(store, group->views[i]->user, thread); /* or when it is asked for */
     return thread;
 }
 
@@ -181,6 +185,18 @@ struct mt_sr_view *mt_sr_view_of(const struct mt_sr_store *store, const struct m
                                  const struct mt_sr_thread *thread)
 {
     return mt_sr_index_get(&store->views, view_key(user, thread));
+}
+
+/* Whoever is in an ultra group is in its channels. */
+static void join_channels(struct mt_sr_store *store, struct mt_sr_user *user,
+                          struct mt_sr_thread *thread)
+{
+    if (thread->type != MT_SR_ULTRA || thread->group != NULL)
+        return;
+    for (size_t i = 0; i < store->thread_n; i++) {
+        if (store->thread_list[i]->group == thread)
+            (void)mt_sr_view_make(store, user, store->thread_list[i]);
+    }
 }
 
 struct mt_sr_view *mt_sr_view_make(struct mt_sr_store *store, struct mt_sr_user *user,
@@ -206,6 +222,7 @@ struct mt_sr_view *mt_sr_view_make(struct mt_sr_store *store, struct mt_sr_user 
         view->target = thread->a == user ? thread->b->name : thread->a->name;
     user->views[user->view_n++] = view;
     thread->views[thread->view_n++] = view;
+    join_channels(store, user, thread);
     return view;
 }
 

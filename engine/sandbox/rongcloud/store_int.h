@@ -18,6 +18,9 @@
 #define MT_SR_NAME_MAX    128 /* longest object name */
 #define MT_SR_CONTENT_MAX ((size_t)131072)
 
+/* Another name of the empty channel (rongcloud.md 1.2, ugDriven). */
+#define MT_SR_DEFAULT_CHANNEL "RCDefault"
+
 /* Numbers of conversation types, which are the protocol's (rongcloud.md 3). */
 enum mt_sr_type {
     MT_SR_PRIVATE = 1,
@@ -160,7 +163,8 @@ struct mt_sr_store {
     size_t list_cap;
     struct mt_sr_slab *slab;
     size_t slab_bytes;
-    int64_t told_ms; /* the newest time that was given to a client */
+    int64_t told_ms;    /* the newest time that was given to a client */
+    bool named_default; /* clients know the empty channel by its other name */
 };
 
 enum mt_rc mt_sr_store_init(struct mt_sr_store *store) MT_CHECKED;
@@ -205,6 +209,14 @@ enum mt_rc mt_sr_message_add(struct mt_sr_store *store, const struct mt_sr_draft
 enum mt_rc mt_sr_message_change(struct mt_sr_store *store, struct mt_sr_message **message,
                                 const char *name, const char *content, size_t content_len,
                                 const void *tail, size_t tail_len) MT_CHECKED;
+/* A field of the packed part: 4 is the object name, 5 the content, 15 the expansion. False: it is
+ * not there. */
+bool mt_sr_message_part(const struct mt_sr_message *message, uint32_t field, const char **p,
+                        size_t *len);
+/* Appends what of the packed part is neither name nor content nor one of two other fields (0:
+ * none): the tail for mt_sr_message_change. */
+void mt_sr_message_rest(const struct mt_sr_message *message, uint32_t but, uint32_t nor,
+                        struct mt_buf *out);
 void mt_sr_uid(const struct mt_sr_message *message, char uid[MT_SR_UID_MAX]);
 /* NULL: no message has it. */
 struct mt_sr_message *mt_sr_message_find(const struct mt_sr_store *store, const char *uid);
@@ -218,6 +230,9 @@ void mt_sr_message_write(const struct mt_sr_store *store, const struct mt_sr_vie
                          const struct mt_sr_message *message, struct mt_buf *out);
 /* The status bits that a client is given (rongcloud.md 4.3). */
 uint32_t mt_sr_status_bits(uint32_t flags);
+/* The channel as clients are told it; "" if there is none. */
+const char *mt_sr_thread_channel(const struct mt_sr_store *store,
+                                 const struct mt_sr_thread *thread);
 /* The first message of the thread with ts_ms > after_ms. */
 size_t mt_sr_thread_after(const struct mt_sr_thread *thread, int64_t after_ms);
 /* The newest message that the conversation list shows; NULL: none. */

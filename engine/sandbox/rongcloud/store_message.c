@@ -166,6 +166,72 @@ enum mt_rc mt_sr_message_change(struct mt_sr_store *store, struct mt_sr_message 
     return MT_OK;
 }
 
+struct field {
+    uint32_t number;
+    const uint8_t *begin; /* with its tag */
+    const uint8_t *p;     /* of a text */
+    size_t len;
+    const uint8_t *end;
+};
+
+static bool number(const uint8_t **at, const uint8_t *end, uint64_t *out)
+{
+    *out = 0;
+    for (unsigned shift = 0; shift < 64 && *at < end; shift += 7) {
+        uint8_t byte = *(*at)++;
+        *out |= (uint64_t)(byte & 0x7f) << shift;
+        if (byte < 0x80)
+            return true;
+    }
+    return false;
+}
+
+/* What is packed was packed here: numbers and texts are all there is. */
+static bool next_field(const uint8_t *at, const uint8_t *end, struct field *field)
+{
+    uint64_t tag = 0;
+    uint64_t value = 0;
+    field->begin = at;
+    if (!number(&at, end, &tag) || !number(&at, end, &value))
+        return false;
+    field->number = (uint32_t)(tag >> 3);
+    field->p = at;
+    field->len = 0;
+    if ((tag & 7) == 2) {
+        if (value > (uint64_t)(end - at))
+            return false;
+        field->len = (size_t)value;
+    }
+    field->end = at + field->len;
+    return true;
+}
+
+bool mt_sr_message_part(const struct mt_sr_message *message, uint32_t wanted, const char **p,
+                        size_t *len)
+{
+    struct field field;
+    const uint8_t *end = message->packed + message->len;
+    for (const uint8_t *at = message->packed; next_field(at, end, &field); at = field.end) {
+        if (field.number == wanted) {
+            *p = (const char *)field.p;
+            *len = field.len;
+            return true;
+        }
+    }
+    return false;
+}
+
+void mt_sr_message_rest(const struct mt_sr_message *message, uint32_t but, uint32_t nor,
+                        struct mt_buf *out)
+{
+    struct field field;
+    const uint8_t *end = message->packed + message->len;
+    for (const uint8_t *at = message->packed; next_field(at, end, &field); at = field.end) {
+        if (field.number != 4 && field.number != 5 && field.number != but && field.number != nor)
+            (void)mt_buf_append(out, field.begin, (size_t)(field.end - field.begin));
+    }
+}
+
 static const char DIGITS[] = "0123456789ABCDEFGHIJKLMNOPQRSTUV";
 
 /* 40 bits of the time and 40 of the number, as four groups of four digits (rongcloud.md 8). */
@@ -278,10 +344,17 @@ void mt_sr_message_write(const struct mt_sr_store *store, const struct mt_sr_vie
     mt_sr_pb_str(out, 9, uid);
     if (own)
         mt_sr_pb_u64(out, 10, 1);
-    if (thread->channel[0] != '\0')
-        mt_sr_pb_str(out, 19, thread->channel);
+    const char *channel = mt_sr_thread_channel(store, thread);
+    if (channel[0] != '\0')
+        mt_sr_pb_str(out, 19, channel);
     if ((message->flags & MT_SR_MODIFIED) != 0)
         mt_sr_pb_u64(out, 20, 4);
+}
+
+const char *mt_sr_thread_channel(const struct mt_sr_store *store, const struct mt_sr_thread *thread)
+{
+    bool unnamed = thread->type == MT_SR_ULTRA && thread->channel[0] == '\0';
+    return unnamed && store->named_default ? MT_SR_DEFAULT_CHANNEL : thread->channel;
 }
 
 size_t mt_sr_thread_after(const struct mt_sr_thread *thread, int64_t after_ms)

@@ -18,6 +18,7 @@ struct merge {
     int64_t inbox_ms;
     int64_t sendbox_ms;
     bool with_sent;
+    bool ultra; /* of ultra groups, and of nothing else */
 };
 
 /* Group messages of the owner that wait, by a bound on their time. */
@@ -103,7 +104,8 @@ static enum mt_rc begin(struct merge *merge)
         const struct mt_sr_view *view = user->views[i];
         enum mt_sr_type type = view->thread->type;
         size_t at = mt_sr_thread_after(view->thread, from_ms);
-        if (at < view->thread->n && view->member && type != MT_SR_ROOM && type != MT_SR_ULTRA)
+        if (at < view->thread->n && view->member && type != MT_SR_ROOM &&
+            (type == MT_SR_ULTRA) == merge->ultra)
             merge->strands[merge->n++] = (struct strand){.view = view, .at = at};
     }
     return MT_OK;
@@ -175,4 +177,25 @@ void mt_sr_do_pull(struct mt_sr_ask *ask)
         answer(&merge, in->synctime, in->has_compressioenabled && in->compressioenabled);
     mt_mem_free(merge.strands);
     rongcloud__sync_request_msg__free_unpacked(in, NULL);
+}
+
+/* From 0 nothing comes but the time from which on to ask: older messages are in the list. */
+void mt_sr_do_pull_ultra(struct mt_sr_ask *ask)
+{
+    Rongcloud__UltraGrpPullMsg *in = rongcloud__ultra_grp_pull_msg__unpack(NULL, ask->len, ask->p);
+    struct merge merge = {.ask = ask, .ultra = true};
+    if (in == NULL) {
+        ask->status = MT_SR_PARAMETER;
+        return;
+    }
+    int64_t asked_ms = in->synctime > 0 ? in->synctime : mt_clock_wall_ms();
+    if (asked_ms > ask->cloud->store.told_ms && asked_ms <= mt_clock_wall_ms())
+        ask->cloud->store.told_ms = asked_ms;
+    merge.inbox_ms = asked_ms;
+    if (begin(&merge) != MT_OK)
+        ask->status = MT_SR_SERVER;
+    else
+        answer(&merge, asked_ms, in->has_compressioenabled && in->compressioenabled);
+    mt_mem_free(merge.strands);
+    rongcloud__ultra_grp_pull_msg__free_unpacked(in, NULL);
 }
