@@ -249,6 +249,7 @@ const struct mt_provider mt_provider_rongcloud = {
     .close = account_close,
     .login = mt_rong_login,
     .doctor = mt_rong_doctor,
+    .conversations = mt_rong_conversations,
     .history = mt_rong_history,
     .cursor_after = mt_rong_cursor_after,
     .cancel = mt_call_cancel,
