@@ -98,6 +98,7 @@ struct mt_sr_ask {
     /* the answer */
     uint16_t status;
     bool silent; /* there is none */
+    bool alone;  /* the user's own sessions do not hear of it */
     struct mt_buf *out;
     int64_t ts_ms;
     char uid[4 + MT_SR_UID_MAX];
@@ -169,6 +170,16 @@ struct mt_sr_view *mt_sr_view_for_setting(struct mt_sr_store *store, struct mt_s
                                           int type, const char *target, const char *channel);
 void mt_sr_setting_put(struct mt_sr_user *user, struct mt_sr_setting *setting, const char *value);
 enum mt_rc mt_sr_level_set(struct mt_sr_user *user, int type, int level) MT_CHECKED;
+
+/* --- HTTP (navi.c, api.c) --- */
+struct mt_ws_answer;
+struct mt_ws_request;
+/* {"code":…} */
+void mt_sr_say(struct mt_sr_cloud *cloud, struct mt_ws_answer *answer, int status, int64_t code);
+/* The server API (rongcloud.md 7): whether a path belongs to it; a call. */
+bool mt_sr_api_is(const char *path);
+void mt_sr_api(struct mt_sr_cloud *cloud, const struct mt_ws_request *request,
+               struct mt_ws_answer *answer);
 
 #define MT_SR_HANDLERS(X)                                                                          \
     X(app_bot)                                                                                     \

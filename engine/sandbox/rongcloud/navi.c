@@ -89,7 +89,7 @@ static void write_navi(struct mt_sr_cloud *cloud, const struct mt_sr_user *user)
     mt_jsonw_object_end(&json);
 }
 
-static void say(struct mt_sr_cloud *cloud, struct mt_ws_answer *answer, int status, int64_t code)
+void mt_sr_say(struct mt_sr_cloud *cloud, struct mt_ws_answer *answer, int status, int64_t code)
 {
     mt_buf_reset(&cloud->answer);
     (void)mt_buf_appendf(&cloud->answer, "{\"code\":%lld}", (long long)code);
@@ -109,35 +109,35 @@ static void navigate(struct mt_sr_cloud *cloud, const struct mt_ws_request *requ
     bool told = form != NULL && mt_sr_query_get(form, "token", token, sizeof token);
     mt_mem_free(form);
     if (options->navi_status > 0) {
-        say(cloud, answer, (int)options->navi_status, options->navi_status);
+        mt_sr_say(cloud, answer, (int)options->navi_status, options->navi_status);
         return;
     }
     if (strcmp(mt_ws_request_header(request, "RC-Appkey"), MT_SR_APPKEY) != 0) {
-        say(cloud, answer, 403, 403);
+        mt_sr_say(cloud, answer, 403, 403);
         return;
     }
     enum mt_sr_admission admission =
         told ? mt_sr_token_check(cloud, token, &user) : MT_SR_REFUSED_TOKEN;
     /* that a token is over is said by CONNACK: only then does a client know it from a wrong one */
     if (user == NULL || (admission != MT_SR_ADMITTED && admission != MT_SR_REFUSED_EXPIRED)) {
-        say(cloud, answer, 401, 401);
+        mt_sr_say(cloud, answer, 401, 401);
         return;
     }
     write_navi(cloud, user);
 }
 
 /* What befalls the answer. */
-static void spoil(struct mt_sr_cloud *cloud, const struct mt_sr_pick *pick,
+static void spoil(struct mt_sr_cloud *cloud, const struct mt_sr_pick *pick, bool api,
                   struct mt_ws_answer *answer)
 {
     static const char page[] = "<html><body>Welcome to the guest network</body></html>";
     answer->delay_ms = pick->delay_ms;
     switch (pick->trouble) {
     case MT_SR_TROUBLE_BUSY:
-        say(cloud, answer, 429, 429);
+        mt_sr_say(cloud, answer, 429, api ? 1008 : 429);
         break;
     case MT_SR_TROUBLE_FAIL:
-        say(cloud, answer, 503, 503);
+        mt_sr_say(cloud, answer, 503, 503);
         break;
     case MT_SR_TROUBLE_CUT:
         answer->fault = MT_WS_FAULT_CLOSE;
@@ -174,16 +174,19 @@ bool mt_sr_request(struct mt_sr_cloud *cloud, const struct mt_ws_request *reques
     static const char *const headers[] = {"Access-Control-Allow-Origin: *", NULL};
     struct mt_sr_pick pick = {0};
     bool navi = strcmp(request->path, "/v2/navi.json") == 0;
+    bool api = mt_sr_api_is(request->path);
     *answer = (struct mt_ws_answer){.status = 200, .headers = headers};
     mt_buf_reset(&cloud->answer);
-    if (!navi && !mt_sr_file_request(cloud, request, answer))
+    if (!navi && !api && !mt_sr_file_request(cloud, request, answer))
         return false;
     cloud->hooks.pick(cloud->hooks.ud, request->path, &pick);
-    if (navi && strcmp(request->method, "POST") != 0)
-        say(cloud, answer, 405, 405);
+    if ((navi || api) && strcmp(request->method, "POST") != 0)
+        mt_sr_say(cloud, answer, 405, 405);
     else if (navi)
         navigate(cloud, request, answer);
-    spoil(cloud, &pick, answer);
+    else if (api && pick.trouble != MT_SR_TROUBLE_BUSY && pick.trouble != MT_SR_TROUBLE_FAIL)
+        mt_sr_api(cloud, request, answer);
+    spoil(cloud, &pick, api, answer);
     answer->body = cloud->answer.data == NULL ? "" : cloud->answer.data;
     answer->body_len = cloud->answer.len;
     return true;

@@ -94,7 +94,7 @@ void mt_sr_push_status(struct mt_sr_cloud *cloud, const struct mt_sr_thread *thr
 void mt_sr_push_echo(struct mt_sr_ask *ask, bool confirmed)
 {
     for (struct mt_sr_session *s = ask->user->sessions; s != NULL; s = s->next_of_user) {
-        if (s == ask->session || s->leaving)
+        if (s == ask->session || s->leaving || ask->alone)
             continue;
         uint16_t id = mt_sr_session_push_id(s);
         mt_sr_session_publish(s, ECHO, ask->topic, ask->target, id, ask->p, ask->len);

@@ -39,6 +39,8 @@ static void free_user(void *value)
     mt_mem_free(user->quiet);
     mt_mem_free((void *)user->views);
     mt_mem_free(user->name);
+    mt_mem_free(user->shown);
+    mt_mem_free(user->portrait);
     mt_mem_free(user);
 }
 

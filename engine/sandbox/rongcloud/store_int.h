@@ -67,6 +67,7 @@ struct mt_sr_user {
     uint32_t *blocked;              /* indices of those who cannot write to this user */
     size_t blocked_n;
     size_t blocked_cap;
+    char *shown, *portrait;      /* as its pushes show it; NULL: nobody has said */
     int64_t tokens_before_ms;    /* tokens made before are over */
     int64_t settings_version_ms; /* the newest change of settings of conversations */
     struct mt_sr_level *levels;  /* notification levels of whole types */
