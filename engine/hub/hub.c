@@ -76,12 +76,25 @@ static void note_presence(struct room *room)
         mt_presence_note(room->presence, mt_clock_wall_ms());
 }
 
+/* Some clouds leave it to their clients to know until where they have read. */
+static void note_position(struct room *room)
+{
+    char position[MT_LIVE_POSITION_MAX];
+
+    if (room->provider->live->position &&
+        room->provider->live->position(room->account, position, sizeof position))
+        mt_presence_move(room->presence, position);
+}
+
 static void on_presence(void *ud)
 {
     struct mt_hub *hub = ud;
 
-    for (struct room *room = hub->rooms; room; room = room->next)
+    for (struct room *room = hub->rooms; room; room = room->next) {
         note_presence(room);
+        note_position(room); /* it moves by empty pulls, too */
+        mt_presence_flush(room->presence);
+    }
 }
 
 static void look_at_events(struct room *room, const struct mt_event_batch *batch)
@@ -109,6 +122,7 @@ static void item_free(struct room *room, struct item *item)
             mt_presence_handled(room->presence, item->batch->events[i].message.id);
     }
     room->provider->live->done(room->account, item->batch);
+    note_position(room);
     mt_mem_free(item);
 }
 
@@ -219,6 +233,7 @@ static enum mt_rc room_new(struct mt_hub *hub, const struct mt_provider *provide
     room->presence = mt_presence_open(hub->loop, dir, provider->appkey(account),
                                       provider->user(account), provider->live->device(account));
     remembered.last_ms = mt_presence_last(room->presence);
+    remembered.position = mt_presence_position(room->presence);
     enum mt_rc rc = provider->live->start(account, &remembered, &handlers, room, fault);
     if (rc) {
         mt_presence_close(room->presence);
@@ -257,6 +272,7 @@ static void room_free(struct room *room)
         at = &(*at)->next;
     *at = room->next;
     note_presence(room);
+    note_position(room);
     mt_presence_close(room->presence);
     room->presence = NULL;
     room->provider->live->stop(room->account);

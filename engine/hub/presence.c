@@ -2,12 +2,14 @@
 #include "hub/presence_int.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "codec/json.h"
 #include "loop/loop.h"
 #include "model/message.h"
+#include "provider/live.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,6 +18,7 @@
 #define PATH_BYTES     8192
 #define FILE_MAX_BYTES ((size_t)256 * 1024)
 #define WRITE_EVERY_MS 30000
+#define MOVE_EVERY_MS  1000
 
 struct mt_presence {
     struct mt_loop *loop;
@@ -29,7 +32,10 @@ struct mt_presence {
     int64_t noted_ms;   /* by the owner */
     int64_t written_ms; /* the newest that a write was begun with */
     struct mt_buf text; /* of the write on its way: the pool's alone meanwhile */
-    bool dirty;         /* a message was dealt with since the last write began */
+    char position[MT_LIVE_POSITION_MAX];
+    bool moved;       /* it is not written yet */
+    int64_t moved_ms; /* when one was written last */
+    bool dirty;       /* a message was dealt with since the last write began */
     bool writing, closed, told;
     int err;
 };
@@ -108,6 +114,9 @@ static void read_file(struct mt_presence *presence)
 
         presence->last_ms = ms > 0 ? ms : 0;
         take_known(presence, mt_json_get(root, "ids"));
+        const char *position = mt_json_str(mt_json_get(root, "position"));
+        if (position && strlen(position) < sizeof presence->position)
+            snprintf(presence->position, sizeof presence->position, "%s", position);
     }
     mt_json_free(root);
     mt_mem_free(text);
@@ -137,6 +146,7 @@ struct mt_presence *mt_presence_open(struct mt_loop *loop, const char *dir, cons
     if (!presence)
         return NULL;
     presence->loop = loop;
+    presence->moved_ms = mt_clock_mono_ms();
     mt_buf_init(&presence->text, FILE_MAX_BYTES);
     snprintf(path, sizeof path - 1100, "%s/online", dir);
     presence->dir = mt_mem_strdup(path);
@@ -172,6 +182,8 @@ static void make_text(struct mt_presence *presence)
 
     presence->written_ms = presence->noted_ms;
     presence->dirty = false;
+    presence->moved = false;
+    presence->moved_ms = mt_clock_mono_ms();
     mt_buf_reset(&presence->text);
     mt_jsonw_init(&json, &presence->text);
     mt_jsonw_object(&json);
@@ -179,6 +191,10 @@ static void make_text(struct mt_presence *presence)
     mt_jsonw_i64(&json, 1);
     mt_jsonw_key(&json, "until");
     mt_jsonw_i64(&json, presence->noted_ms ? presence->noted_ms : presence->last_ms);
+    if (*presence->position) {
+        mt_jsonw_key(&json, "position");
+        mt_jsonw_str(&json, presence->position);
+    }
     mt_jsonw_key(&json, "ids");
     mt_jsonw_array(&json);
     for (size_t i = 0; i < presence->ids_n; i++)
@@ -208,6 +224,17 @@ static void look_at_error(struct mt_presence *presence)
            "after a restart nobody will know how long this account was away: %s", fault.message);
 }
 
+/* What was noted since the last write began, here and now: there is no later. */
+static void write_rest(struct mt_presence *presence)
+{
+    if (presence->dirty || presence->moved || presence->noted_ms > presence->written_ms) {
+        make_text(presence);
+        write_now(presence);
+        look_at_error(presence);
+    }
+    release(presence);
+}
+
 static void written(void *ud, bool cancelled)
 {
     struct mt_presence *presence = ud;
@@ -216,7 +243,35 @@ static void written(void *ud, bool cancelled)
     presence->writing = false;
     look_at_error(presence);
     if (presence->closed)
-        release(presence);
+        write_rest(presence);
+}
+
+static void begin_write(struct mt_presence *presence)
+{
+    make_text(presence);
+    presence->writing = !mt_work_start(presence->loop, write_now, written, presence, NULL);
+}
+
+const char *mt_presence_position(const struct mt_presence *presence)
+{
+    return presence ? presence->position : NULL;
+}
+
+void mt_presence_flush(struct mt_presence *presence)
+{
+    if (presence && presence->moved && !presence->writing &&
+        mt_clock_mono_ms() - presence->moved_ms >= MOVE_EVERY_MS)
+        begin_write(presence);
+}
+
+void mt_presence_move(struct mt_presence *presence, const char *position)
+{
+    if (!presence || !strcmp(presence->position, position) ||
+        strlen(position) >= sizeof presence->position)
+        return;
+    snprintf(presence->position, sizeof presence->position, "%s", position);
+    presence->moved = true;
+    mt_presence_flush(presence);
 }
 
 void mt_presence_note(struct mt_presence *presence, int64_t until_ms)
@@ -226,8 +281,7 @@ void mt_presence_note(struct mt_presence *presence, int64_t until_ms)
     presence->noted_ms = until_ms;
     if (presence->writing || until_ms - presence->written_ms < WRITE_EVERY_MS)
         return;
-    make_text(presence);
-    presence->writing = !mt_work_start(presence->loop, write_now, written, presence, NULL);
+    begin_write(presence);
 }
 
 void mt_presence_close(struct mt_presence *presence)
@@ -235,12 +289,6 @@ void mt_presence_close(struct mt_presence *presence)
     if (!presence)
         return;
     presence->closed = true;
-    if (presence->writing)
-        return; /* it is half a minute behind at most, and frees */
-    if (presence->dirty || presence->noted_ms > presence->written_ms) {
-        make_text(presence);
-        write_now(presence);
-        look_at_error(presence);
-    }
-    release(presence);
+    if (!presence->writing) /* else that ends first */
+        write_rest(presence);
 }

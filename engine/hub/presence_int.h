@@ -23,6 +23,13 @@ int64_t mt_presence_last(const struct mt_presence *presence);
 size_t mt_presence_known(const struct mt_presence *presence, const char *const **ids);
 /* A message was dealt with. */
 void mt_presence_handled(struct mt_presence *presence, const char *id);
+/* Until where a cloud has been read that leaves that to its clients (mt_provider_live.position); ""
+ * or NULL: not known. */
+const char *mt_presence_position(const struct mt_presence *presence);
+/* Another position: written on the work pool, once a second at most, and by mt_presence_flush. */
+void mt_presence_move(struct mt_presence *presence, const char *position);
+/* Writes what waits to be written, now and then called. */
+void mt_presence_flush(struct mt_presence *presence);
 /* Written on the work pool, twice a minute at most. A failure is one line in the log, and costs no
  * more than that. */
 void mt_presence_note(struct mt_presence *presence, int64_t until_ms);

@@ -24,6 +24,8 @@ struct mt_provider_account {
     const struct mt_live_handlers *handlers;
     void *ud;
     int starts, stops, done;
+    int read; /* batches that were done while it was live */
+    char resumed[64]; /* the position that the latest start was given */
 };
 
 struct script {
@@ -44,7 +46,9 @@ static int64_t later(void *ud)
 static enum mt_rc start(struct mt_provider_account *account, const struct mt_live_options *options,
                         const struct mt_live_handlers *handlers, void *ud, struct mt_fault *fault)
 {
-    (void)options, (void)fault;
+    (void)fault;
+    snprintf(account->resumed, sizeof account->resumed, "%s",
+             options->position ? options->position : "none");
     account->handlers = handlers;
     account->ud = ud;
     account->starts++;
@@ -60,6 +64,13 @@ static void done(struct mt_provider_account *account, struct mt_event_batch *bat
 {
     (void)batch;
     account->done++;
+    account->read += account->starts > account->stops;
+}
+
+/* As far as the batches that are done. */
+static size_t position(const struct mt_provider_account *account, char *out, size_t cap)
+{
+    return account->read ? (size_t)snprintf(out, cap, "1 %d", account->read) : 0;
 }
 
 static const char *called(const struct mt_provider_account *account)
@@ -69,7 +80,7 @@ static const char *called(const struct mt_provider_account *account)
 }
 
 static const struct mt_provider_live live = {
-    .start = start, .stop = stop, .done = done, .device = called};
+    .start = start, .stop = stop, .done = done, .device = called, .position = position};
 static const struct mt_provider provider = {
     .name = "none", .live = &live, .appkey = called, .user = called};
 
@@ -300,6 +311,30 @@ static void what_has_ended_stays_so(void **state)
     assert_int_equal(ground->account.starts, 2);
 }
 
+static void a_position_is_kept_for_the_next_process(void **state)
+{
+    struct ground *ground = *state;
+    struct script a, b;
+
+    assert_int_equal(sit(ground, "a", &a), MT_OK);
+    assert_string_equal(ground->account.resumed, "");
+    mt_seat_listen(a.seat);
+    come(ground, 0);
+    mt_seat_done(a.seat, a.got[0]);
+    come(ground, 1); /* which nobody has dealt with when it ends */
+    mt_seat_leave(a.seat, false);
+    assert_int_equal(sit(ground, "a", &b), MT_OK);
+    assert_string_equal(ground->account.resumed, "1 1");
+    come(ground, 0);
+    mt_seat_listen(b.seat);
+    mt_seat_done(b.seat, b.got[0]);
+    mt_hub_free(ground->hub);
+    ground->hub = mt_hub_new(ground->loop, state_dir, ground);
+    assert_non_null(ground->hub);
+    assert_int_equal(sit(ground, "a", &a), MT_OK);
+    assert_string_equal(ground->account.resumed, "1 2");
+}
+
 int test_hub(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +344,8 @@ int test_hub(void)
         cmocka_unit_test_setup_teardown(who_is_not_there_is_waited_for_so_long, ground_up,
                                         ground_down),
         cmocka_unit_test_setup_teardown(what_has_ended_stays_so, ground_up, ground_down),
+        cmocka_unit_test_setup_teardown(a_position_is_kept_for_the_next_process, ground_up,
+                                        ground_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
