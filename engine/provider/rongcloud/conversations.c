@@ -1,459 +1,568 @@
-/* The verb conversations. A page takes several requests, one after the other: what is pinned
- * (pullSeAtts), what is unread where the cloud counts it (pullSe), then the list itself. Where the
- * app has ultra groups in the list (5.2, memory mode) the whole of it is read at once, their
- * default channels with it (5.4). */
-#include "provider/rongcloud/listing_int.h"
+/* The verb conversations (rongcloud.md 5.2). The cloud's list holds the latest messages; what is
+ * unread, pinned and muted comes from the model that is kept here. On a live session, and where
+ * ultra groups are in the list, the whole list is read once and kept up to date by what is heard:
+ * the cloud does not want to be asked for it often. Otherwise its pages are passed on. */
+#include "provider/rongcloud/list_int.h"
+#include "provider/rongcloud/outgoing_int.h"
+#include "provider/rongcloud/prime_int.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/map.h"
 #include "base/mem.h"
-#include "provider/rongcloud/list_int.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGES_MAX 10000 /* of one list, before it is taken for a circle */
-
-enum stage { SETTINGS, UNREAD, LIST, PINNED, ULTRA, DONE };
+#define COUNT_DEFAULT 300 /* as the SDK */
+#define COUNT_MAX     1000
+#define KEPT_MAX      1000 /* so many conversations the cloud keeps */
+#define BATCH_MAX     100  /* named conversations a request */
+#define ONLY_MAX      100000
+#define CURSOR_MAX    80
+#define OFTEN_MS      60000
 
 struct list_call {
     struct mt_rong_call base; /* first */
-    enum stage stage;
-    struct mt_rong_list_ask ask;
-    size_t limit;
-    bool pinned_only, whole, more_at_once;
-    struct mt_rong_marks *marks;
+    struct mt_rong_prime prime;
+    bool primed;
+    /* what was asked for */
+    bool fresh, pinned_only, oldest_first;
+    int64_t start_ms;
+    int count;
+    const struct mt_conversation_ref *only; /* in the arena; with pinned_only from the model */
+    size_t only_n, only_at;
+    bool named; /* only counts */
+    /* where it is */
+    bool kept; /* answered from the model, once that has the whole list */
+    bool loading;
+    uint64_t listing;
+    int64_t at_ms;    /* what is asked for next lies behind this */
+    int64_t began_ms; /* the cloud's time */
+    size_t given;     /* so far, by all pages of the listing */
     struct mt_arena *arena;
-    const char *page_token; /* of pullSe */
-    const struct mt_rong_mark **pins;
-    size_t pins_n, pins_at;
-    int64_t ultra_ms;
-    unsigned pages_n;
+    struct mt_rong_decoder decoder;
     struct mt_conversation *items;
     size_t n, cap;
+    char cursor[CURSOR_MAX];
     struct mt_conversations_page page;
     mt_rong_list_fn *done;
     void *ud;
 };
+
+static struct list_call *of(struct mt_provider_call *call)
+{
+    return (struct list_call *)call;
+}
+
+static void no_memory(struct mt_provider_call *call)
+{
+    struct mt_fault fault;
+
+    (void)mt_fault_set(&fault, MT_ERR_NOMEM, "memory", "out of memory");
+    mt_call_end_soon(call, MT_ERR_NOMEM, &fault);
+}
+
+/* ---------------------------------------------------------------- items */
+
+static enum mt_rc add(struct list_call *call, const struct mt_rong_entry *entry,
+                      const struct mt_message *last)
+{
+    const struct mt_rong_model *model = call->base.life.account->model;
+    struct mt_conversation *item = NULL;
+
+    if (call->n == call->cap) {
+        size_t cap = call->cap > 0 ? 2 * call->cap : 64;
+        struct mt_conversation *more = mt_arena_calloc(call->arena, cap, sizeof *more);
+
+        if (more == NULL)
+            return MT_ERR_NOMEM;
+        if (call->n > 0)
+            memcpy(more, call->items, call->n * sizeof *more);
+        call->items = more;
+        call->cap = cap;
+    }
+    item = &call->items[call->n];
+    *item = (struct mt_conversation){.unread = 0};
+    if (mt_rong_model_tell(model, entry, call->arena, item) != MT_OK)
+        return MT_ERR_NOMEM;
+    item->last = last;
+    call->n++;
+    return MT_OK;
+}
+
+/* The latest message that the model keeps; NULL: none. */
+static const struct mt_message *kept_last(struct list_call *call, const struct mt_rong_entry *entry)
+{
+    struct mt_rong_decoder decoder = call->decoder;
+    struct mt_message *last = NULL;
+    uint8_t *raw = NULL;
+
+    if (entry->last == NULL)
+        return NULL;
+    last = mt_arena_alloc(call->arena, sizeof *last);
+    raw = mt_arena_alloc(call->arena, entry->last_len + 1);
+    if (last == NULL || raw == NULL)
+        return NULL;
+    memcpy(raw, entry->last, entry->last_len);
+    decoder.conversation = &entry->ref;
+    if (mt_rong_decode(&decoder, raw, entry->last_len, call->arena, last) != MT_OK)
+        return NULL;
+    return last;
+}
+
+static void finish_page(struct list_call *call, bool truncated)
+{
+    call->page.items = call->items;
+    call->page.n = call->n;
+    call->page.form = "list";
+    call->page.truncated = truncated;
+    if (truncated)
+        call->page.warning =
+            "RongCloud keeps the 1,000 conversations of a user in which something came last: there "
+            "may have been others. Name them yourself";
+}
+
+/* The whole list is in the model. */
+static void answer_kept(struct list_call *call)
+{
+    struct mt_provider_call *life = &call->base.life;
+    const struct mt_rong_model *model = life->account->model;
+    struct mt_rong_pick pick = {.oldest_first = call->oldest_first,
+                                .start_ms = call->start_ms,
+                                .pinned_only = call->pinned_only};
+    size_t n = 0;
+    struct mt_rong_entry **list = mt_rong_model_pick(model, &pick, call->arena, &n);
+    enum mt_rc rc = list != NULL ? MT_OK : MT_ERR_NOMEM;
+
+    for (size_t i = 0; rc == MT_OK && i < n; i++)
+        rc = add(call, list[i], kept_last(call, list[i]));
+    if (rc != MT_OK) {
+        no_memory(life);
+        return;
+    }
+    finish_page(call, model->truncated && !call->pinned_only);
+    mt_call_end(life, MT_OK, NULL);
+}
+
+/* ---------------------------------------------------------------- pages of the cloud's list */
+
+static void ask_page(struct list_call *call)
+{
+    Rongcloud__RelationQryInput input = RONGCLOUD__RELATION_QRY_INPUT__INIT;
+
+    input.has_count = true;
+    input.count = call->count;
+    input.has_starttime = true;
+    input.starttime = call->at_ms;
+    input.has_order = true;
+    input.order = call->oldest_first ? 1 : 0;
+    input.has_compressioenabled = input.compressioenabled = true;
+    mt_rong_ask_input(&call->base.life, "qryRelationR", &input.base);
+}
+
+/* The next page begins behind a time. Conversations of the same time may stand on both sides of the
+ * border: that time is asked for once more, and what was given is left out. */
+static int64_t behind(const struct list_call *call, int64_t last_ms)
+{
+    return call->oldest_first ? last_ms - 1 : last_ms + 1;
+}
+
+static bool advances(const struct list_call *call, int64_t next_ms)
+{
+    if (call->at_ms == 0)
+        return next_ms > 0;
+    return call->oldest_first ? next_ms > call->at_ms : next_ms > 0 && next_ms < call->at_ms;
+}
+
+/* Marks it as given by this page of the listing; false: another page has given it. */
+static bool give(const struct list_call *call, struct mt_rong_entry *entry)
+{
+    if (entry->given_listing == call->listing && entry->given_page != call->at_ms)
+        return false;
+    entry->given_listing = call->listing;
+    entry->given_page = call->at_ms;
+    return true;
+}
+
+static enum mt_rc take_relations(struct list_call *call, struct mt_rong_relations_out *out,
+                                 size_t *fresh)
+{
+    struct mt_rong_model *model = call->base.life.account->model;
+    enum mt_rc rc = MT_OK;
+
+    *fresh = 0;
+    for (size_t i = 0; rc == MT_OK && i < out->n; i++) {
+        struct mt_rong_relation *relation = &out->items[i];
+        struct mt_rong_entry *entry = NULL;
+
+        rc = mt_rong_model_relation(model, relation);
+        entry = rc == MT_OK ? mt_rong_model_find(model, &relation->ref) : NULL;
+        if (entry == NULL || !give(call, entry))
+            continue;
+        ++*fresh;
+        if (!call->loading)
+            rc = add(call, entry, relation->has_last ? &relation->last : NULL);
+    }
+    call->given += *fresh;
+    return rc;
+}
+
+/* Where to read on; false: there is no more. */
+static bool next_page(struct list_call *call, const struct mt_rong_relations_out *out,
+                      int64_t *next_ms)
+{
+    *next_ms = call->at_ms;
+    if (out->n == 0 || (out->seen < (size_t)call->count && (!out->has_finished || out->finished)))
+        return false;
+    *next_ms = behind(call, out->items[out->n - 1].version_ms);
+    return true;
+}
+
+static enum mt_rc take_page(struct list_call *call, const struct mt_rong_answer *answer,
+                            bool *again, struct mt_fault *fault)
+{
+    struct mt_rong_relations_out out;
+    int64_t next_ms = 0;
+    size_t fresh = 0;
+    enum mt_rc rc = mt_rong_relations_parse(&call->decoder, answer->payload, answer->len,
+                                            call->arena, &out, fault);
+
+    if (rc != MT_OK)
+        return rc;
+    if (out.n == 0 && out.seen > 0)
+        return mt_fault_set(fault, MT_ERR_PROTOCOL, "conversations.damaged",
+                            "nothing on this page of the conversation list can be read");
+    if (out.n == 0 && out.has_finished && !out.finished)
+        return mt_fault_set(fault, MT_ERR_PROTOCOL, "conversations.stuck",
+                            "the cloud says that more conversations follow, and gives none");
+    rc = take_relations(call, &out, &fresh);
+    if (rc != MT_OK)
+        return mt_fault_set(fault, rc, "memory", "out of memory");
+    *again = next_page(call, &out, &next_ms);
+    if (*again && !advances(call, next_ms)) {
+        /* a whole page of one millisecond: a larger one holds more of it */
+        if (call->count < COUNT_MAX && call->at_ms != 0 && next_ms == call->at_ms) {
+            call->count = COUNT_MAX;
+            return MT_OK;
+        }
+        return mt_fault_set(fault, MT_ERR_PROTOCOL, "conversations.stuck",
+                            "the conversation list does not move on");
+    }
+    call->at_ms = next_ms;
+    return MT_OK;
+}
+
+/* ---------------------------------------------------------------- named conversations */
 
 static char *unconst(const char *s)
 {
     return (char *)(uintptr_t)s;
 }
 
-/* ---------------------------------------------------------------- requests */
-
-static enum mt_rc pack_settings(struct mt_rong_packet *out, struct mt_fault *fault)
+static void ask_batch(struct list_call *call)
 {
-    Rongcloud__SessionReq m = RONGCLOUD__SESSION_REQ__INIT;
+    Rongcloud__RelationDelBatchReq input = RONGCLOUD__RELATION_DEL_BATCH_REQ__INIT;
+    Rongcloud__RelationOpInput ops[BATCH_MAX];
+    Rongcloud__RelationOpInput *list[BATCH_MAX];
+    size_t n = call->only_n - call->only_at;
 
-    mt_rong_packet_begin(out, "pullSeAtts", NULL);
-    return mt_rong_packet_end(out, &m.base, fault);
-}
-
-static enum mt_rc pack_unread(const struct list_call *call, struct mt_rong_packet *out,
-                              struct mt_fault *fault)
-{
-    Rongcloud__SessionQryInput m = RONGCLOUD__SESSION_QRY_INPUT__INIT;
-
-    mt_rong_packet_begin(out, "pullSe", NULL);
-    m.has_version = true;
-    m.has_compress = true;
-    m.compress = true;
-    m.pagetoken = unconst(call->page_token);
-    return mt_rong_packet_end(out, &m.base, fault);
-}
-
-static enum mt_rc pack_pinned(const struct list_call *call, const struct mt_rong_navi *navi,
-                              struct mt_rong_packet *out, struct mt_fault *fault)
-{
-    Rongcloud__RelationDelBatchReq m = RONGCLOUD__RELATION_DEL_BATCH_REQ__INIT;
-    size_t n = call->pins_n - call->pins_at;
-    Rongcloud__RelationOpInput *list = NULL;
-    Rongcloud__RelationOpInput **of = NULL;
-
-    if (n > MT_RONG_BATCH_MAX)
-        n = MT_RONG_BATCH_MAX;
-    list = mt_arena_calloc(call->arena, n + 1, sizeof *list);
-    of = mt_arena_calloc(call->arena, n + 1, sizeof(Rongcloud__RelationOpInput *));
-    if (list == NULL || of == NULL)
-        return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
-    for (size_t i = 0; i < n; i++) {
-        const struct mt_conversation_ref *ref = &call->pins[call->pins_at + i]->ref;
-        const char *channel = mt_rong_channel(navi, ref);
+    for (size_t i = 0; i < n && i < BATCH_MAX; i++) {
+        const struct mt_conversation_ref *ref = &call->only[call->only_at + i];
         const char *target = NULL;
 
-        rongcloud__relation_op_input__init(&list[i]);
-        list[i].conversationtype = (Rongcloud__ChannelType)mt_rong_ref_type(ref, &target);
-        list[i].conversationid = unconst(target);
-        list[i].buschannel = unconst(channel ? channel : "");
-        of[i] = &list[i];
+        rongcloud__relation_op_input__init(&ops[i]);
+        ops[i].conversationtype = (Rongcloud__ChannelType)mt_rong_ref_type(ref, &target);
+        ops[i].conversationid = unconst(target);
+        ops[i].buschannel = unconst(mt_rong_channel(&call->base.life.account->navi, ref));
+        list[i] = &ops[i];
     }
-    mt_rong_packet_begin(out, "qryRLBatch", NULL);
-    m.relation = of;
-    m.n_relation = n;
-    return mt_rong_packet_end(out, &m.base, fault);
+    input.relation = list;
+    input.n_relation = n < BATCH_MAX ? n : BATCH_MAX;
+    mt_rong_ask_input(&call->base.life, "qryRLBatch", &input.base);
 }
 
-static enum mt_rc pack_ultra(const struct list_call *call, struct mt_rong_packet *out,
+static bool same_ref(const struct mt_conversation_ref *a, const struct mt_conversation_ref *b)
+{
+    return a->kind == b->kind && strcmp(a->target, b->target) == 0 &&
+           strcmp(a->channel, b->channel) == 0;
+}
+
+/* One of which the cloud knows nothing is told of all the same, as what is kept here says (5.2). */
+static enum mt_rc take_batch(struct list_call *call, const struct mt_rong_answer *answer,
                              struct mt_fault *fault)
 {
-    Rongcloud__UltraGrpPullSes m = RONGCLOUD__ULTRA_GRP_PULL_SES__INIT;
+    struct mt_rong_model *model = call->base.life.account->model;
+    size_t end =
+        call->only_n - call->only_at > BATCH_MAX ? call->only_at + BATCH_MAX : call->only_n;
+    struct mt_rong_relations_out out;
+    enum mt_rc rc = mt_rong_relations_parse(&call->decoder, answer->payload, answer->len,
+                                            call->arena, &out, fault);
 
-    mt_rong_packet_begin(out, "pullUgSes", NULL);
-    m.synctime = call->ultra_ms;
-    m.has_iserasemsgcontent = true;
-    return mt_rong_packet_end(out, &m.base, fault);
+    if (rc != MT_OK)
+        return rc;
+    for (; rc == MT_OK && call->only_at < end; call->only_at++) {
+        const struct mt_conversation_ref *ref = &call->only[call->only_at];
+        const struct mt_rong_entry *known = mt_rong_model_find(model, ref);
+        struct mt_rong_entry nothing = {.ref = *ref};
+        size_t i = 0;
+
+        while (i < out.n && !same_ref(&out.items[i].ref, ref))
+            i++;
+        rc = add(call, known != NULL ? known : &nothing,
+                 i < out.n && out.items[i].has_last ? &out.items[i].last : NULL);
+    }
+    return rc == MT_OK ? MT_OK : mt_fault_set(fault, rc, "memory", "out of memory");
 }
 
-static enum mt_rc pack(struct list_call *call, const struct mt_rong_navi *navi,
-                       struct mt_rong_packet *out, struct mt_fault *fault)
+/* Those that are pinned, in the order of the list; the cloud has no list of them. */
+static enum mt_rc name_pinned(struct list_call *call)
 {
-    if (call->stage == LIST) {
-        call->ask.count = call->more_at_once ? MT_RONG_LIST_MAX : (int)call->limit;
-        return mt_rong_list_pack(&call->ask, out, fault);
-    }
-    memset(out, 0, sizeof *out);
-    mt_buf_init(&out->payload, (size_t)256 * 1024);
-    out->request.reads = true;
-    switch (call->stage) {
-    case SETTINGS:
-        return pack_settings(out, fault);
-    case UNREAD:
-        return pack_unread(call, out, fault);
-    case PINNED:
-        return pack_pinned(call, navi, out, fault);
-    default:
-        return pack_ultra(call, out, fault);
-    }
-}
+    struct mt_rong_pick pick = {
+        .oldest_first = call->oldest_first, .start_ms = call->start_ms, .pinned_only = true};
+    size_t n = 0;
+    struct mt_rong_entry **list =
+        mt_rong_model_pick(call->base.life.account->model, &pick, call->arena, &n);
+    struct mt_conversation_ref *only =
+        list != NULL ? mt_arena_calloc(call->arena, n + 1, sizeof *only) : NULL;
 
-/* ---------------------------------------------------------------- what is listed */
-
-static enum mt_rc add(struct list_call *call, const struct mt_rong_relation *relation,
-                      struct mt_fault *fault)
-{
-    if (call->n == call->cap) {
-        size_t cap = call->cap == 0 ? 64 : call->cap * 4;
-        struct mt_conversation *items = mt_arena_alloc(call->arena, cap * sizeof *items);
-
-        if (items == NULL)
-            return mt_fault_set(fault, MT_ERR_LIMIT, "conversations.too_large",
-                                "the conversation list is larger than any list can be");
-        if (call->n > 0)
-            memcpy(items, call->items, call->n * sizeof *items);
-        call->items = items;
-        call->cap = cap;
-    }
-    mt_rong_list_item(relation, call->marks, &call->items[call->n++]);
+    if (only == NULL)
+        return MT_ERR_NOMEM;
+    for (size_t i = 0; i < n; i++)
+        only[i] = list[i]->ref;
+    call->only = only;
+    call->only_n = n;
+    call->named = true;
     return MT_OK;
-}
-
-static bool listed(const struct list_call *call, const struct mt_conversation_ref *ref)
-{
-    for (size_t i = 0; i < call->n; i++)
-        if (call->items[i].ref.kind == ref->kind &&
-            strcmp(call->items[i].ref.target, ref->target) == 0 &&
-            strcmp(call->items[i].ref.channel, ref->channel) == 0)
-            return true;
-    return false;
-}
-
-static bool note_pin(void *ud, const char *key, void *value)
-{
-    struct list_call *call = ud;
-    const struct mt_rong_mark *mark = value;
-
-    (void)key;
-    if (mark->top && mark->ref.target[0] != '\0')
-        call->pins[call->pins_n++] = mark;
-    return true;
-}
-
-static int by_time(const void *a, const void *b)
-{
-    const struct mt_rong_mark *one = *(const struct mt_rong_mark *const *)a;
-    const struct mt_rong_mark *two = *(const struct mt_rong_mark *const *)b;
-
-    return one->top_ms == two->top_ms ? 0 : one->top_ms > two->top_ms ? -1 : 1;
-}
-
-/* After the marks are there: what is asked for next. */
-static enum mt_rc begin_list(struct list_call *call, const struct mt_rong_navi *navi,
-                             struct mt_fault *fault)
-{
-    call->whole = navi->ultra && navi->ultra_in_list && !call->pinned_only;
-    call->stage = call->pinned_only ? PINNED : LIST;
-    if (call->whole)
-        call->limit = MT_RONG_LIST_MAX;
-    if (!call->pinned_only)
-        return MT_OK;
-    call->pins = mt_arena_calloc(call->arena, mt_map_count(call->marks->by) + 1,
-                                 sizeof(const struct mt_rong_mark *));
-    if (call->pins == NULL)
-        return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
-    mt_map_each(call->marks->by, note_pin, call);
-    qsort(call->pins, call->pins_n, sizeof *call->pins, by_time);
-    if (call->pins_n == 0)
-        call->stage = DONE;
-    return MT_OK;
-}
-
-static int newest_first(const void *a, const void *b)
-{
-    const struct mt_conversation *one = a, *two = b;
-    int64_t t1 = one->last ? one->last->time_ms : 0, t2 = two->last ? two->last->time_ms : 0;
-
-    return t1 == t2 ? 0 : t1 > t2 ? -1 : 1;
-}
-
-static int oldest_first(const void *a, const void *b)
-{
-    return newest_first(b, a);
-}
-
-static void end_list(struct list_call *call)
-{
-    struct mt_conversations_page *page = &call->page;
-
-    if (call->whole && call->n > 0)
-        qsort(call->items, call->n, sizeof *call->items,
-              call->ask.oldest_first ? oldest_first : newest_first);
-    page->items = call->items;
-    page->n = call->n;
-    page->form = call->ask.oldest_first ? "oldest" : "newest";
-    call->stage = DONE;
-    if (page->cursor == NULL && !call->pinned_only &&
-        call->ask.given + call->n >= MT_RONG_LIST_MAX) {
-        page->truncated = true;
-        page->warning = "the cloud keeps 1000 conversations for a user and drops the least active: "
-                        "there may have been others. Name them yourself";
-    }
-}
-
-/* ---------------------------------------------------------------- answers */
-
-static enum mt_rc take_settings(struct list_call *call, const struct mt_rong_answer *answer,
-                                const struct mt_rong_navi *navi, struct mt_fault *fault)
-{
-    struct mt_rong_states_out states;
-    enum mt_rc rc = mt_rong_states_parse(answer->payload, answer->len, call->arena, &states, fault);
-
-    if (rc == MT_OK && mt_rong_marks_states(call->marks, &states) != MT_OK)
-        rc = mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
-    if (rc != MT_OK)
-        return rc;
-    call->stage = UNREAD;
-    return navi->server_unread ? MT_OK : begin_list(call, navi, fault);
-}
-
-static enum mt_rc take_unread(struct list_call *call, const struct mt_rong_answer *answer,
-                              const struct mt_rong_navi *navi, struct mt_fault *fault)
-{
-    struct mt_rong_unreads_out unreads;
-    const char *before = call->page_token;
-    enum mt_rc rc =
-        mt_rong_unreads_parse(answer->payload, answer->len, call->arena, &unreads, fault);
-
-    if (rc == MT_OK && mt_rong_marks_unreads(call->marks, &unreads) != MT_OK)
-        rc = mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
-    if (rc != MT_OK)
-        return rc;
-    call->page_token = unreads.page_token;
-    if (call->page_token != NULL && *call->page_token != '\0') {
-        if ((before != NULL && strcmp(before, call->page_token) == 0) ||
-            ++call->pages_n > PAGES_MAX)
-            return mt_fault_set(fault, MT_ERR_PROTOCOL, "conversations.stuck",
-                                "the pages of the unread counts do not move on");
-        return MT_OK;
-    }
-    call->marks->unread = true;
-    return begin_list(call, navi, fault);
-}
-
-static enum mt_rc take_list(struct list_call *call, struct mt_rong_relations_out *out,
-                            struct mt_fault *fault)
-{
-    const char *cursor = NULL;
-    bool again = false;
-    enum mt_rc rc =
-        mt_rong_list_page(&call->ask, call->limit, out, call->arena, &cursor, &again, fault);
-
-    for (size_t i = 0; rc == MT_OK && i < out->n; i++)
-        if (!listed(call, &out->items[i].ref))
-            rc = add(call, &out->items[i], fault);
-    call->more_at_once = again;
-    if (rc != MT_OK || again)
-        return rc;
-    if (!call->whole) {
-        call->page.cursor = cursor;
-        end_list(call);
-        return MT_OK;
-    }
-    if (cursor == NULL) {
-        call->stage = ULTRA;
-        return MT_OK;
-    }
-    if (++call->pages_n > PAGES_MAX)
-        return mt_fault_set(fault, MT_ERR_PROTOCOL, "conversations.stuck",
-                            "the conversation list does not come to an end");
-    call->ask = (struct mt_rong_list_ask){.oldest_first = call->ask.oldest_first};
-    return mt_rong_list_read_cursor(cursor, call->arena, &call->ask, fault);
-}
-
-/* In the order in which they were pinned; one that the cloud has no message of is listed, too. */
-static enum mt_rc take_pinned(struct list_call *call, const struct mt_rong_relations_out *out,
-                              struct mt_fault *fault)
-{
-    size_t n = call->pins_n - call->pins_at;
-    enum mt_rc rc = MT_OK;
-
-    if (n > MT_RONG_BATCH_MAX)
-        n = MT_RONG_BATCH_MAX;
-    for (size_t i = 0; rc == MT_OK && i < n; i++) {
-        const struct mt_conversation_ref *ref = &call->pins[call->pins_at + i]->ref;
-        struct mt_rong_relation bare = {.ref = *ref, .unread = -1};
-        const struct mt_rong_relation *found = &bare;
-
-        for (size_t k = 0; k < out->n; k++)
-            if (out->items[k].ref.kind == ref->kind &&
-                strcmp(out->items[k].ref.target, ref->target) == 0 &&
-                strcmp(out->items[k].ref.channel, ref->channel) == 0)
-                found = &out->items[k];
-        rc = add(call, found, fault);
-    }
-    call->pins_at += n;
-    if (rc == MT_OK && call->pins_at == call->pins_n)
-        end_list(call);
-    return rc;
-}
-
-/* Sub-channels have histories of their own, but no place in this list (5.4, seed 003). */
-static enum mt_rc take_ultra(struct list_call *call, const struct mt_rong_relations_out *out,
-                             struct mt_fault *fault)
-{
-    int64_t last_ms = call->ultra_ms;
-    enum mt_rc rc = MT_OK;
-
-    for (size_t i = 0; rc == MT_OK && i < out->n; i++) {
-        const struct mt_rong_relation *item = &out->items[i];
-
-        if (item->version_ms > last_ms)
-            last_ms = item->version_ms;
-        if (item->ref.kind == MT_CONVERSATION_ULTRA &&
-            strcmp(item->ref.channel, MT_RONG_DEFAULT_CHANNEL) == 0 && !listed(call, &item->ref))
-            rc = add(call, item, fault);
-    }
-    if (rc != MT_OK)
-        return rc;
-    if (!out->has_finished || out->finished || out->seen == 0) {
-        end_list(call);
-        return MT_OK;
-    }
-    if (last_ms == call->ultra_ms || ++call->pages_n > PAGES_MAX)
-        return mt_fault_set(fault, MT_ERR_PROTOCOL, "conversations.stuck",
-                            "the list of ultra groups does not come to an end");
-    call->ultra_ms = last_ms;
-    return MT_OK;
-}
-
-static enum mt_rc take_relations(struct list_call *call, const struct mt_rong_answer *answer,
-                                 struct mt_fault *fault)
-{
-    struct mt_rong_decoder decoder = {.user = call->base.life.account->user,
-                                      .scratch = mt_arena_new(MT_RONG_SCRATCH_MAX)};
-    struct mt_rong_relations_out *out = mt_arena_calloc(call->arena, 1, sizeof *out);
-    enum mt_rc rc = MT_ERR_NOMEM;
-
-    if (decoder.scratch != NULL && out != NULL)
-        rc = mt_rong_relations_parse(&decoder, answer->payload, answer->len, call->arena, out,
-                                     fault);
-    else
-        (void)mt_fault_set(fault, rc, "memory", "out of memory");
-    mt_arena_free(decoder.scratch);
-    if (rc != MT_OK)
-        return rc;
-    if (call->stage == LIST)
-        return take_list(call, out, fault);
-    return call->stage == PINNED ? take_pinned(call, out, fault) : take_ultra(call, out, fault);
 }
 
 /* ---------------------------------------------------------------- the call */
 
-static void list_step(struct mt_provider_call *life)
+static void too_often(struct list_call *call, int64_t rest_ms)
 {
-    struct list_call *call = (struct list_call *)life;
-    struct mt_rong_packet packet;
-    struct mt_fault fault = {.kind = MT_OK};
-    enum mt_rc rc = pack(call, &life->account->navi, &packet, &fault);
+    struct mt_fault fault;
 
-    if (rc == MT_OK)
-        mt_rong_ask(life, &packet.request);
-    else
-        mt_call_end_soon(life, rc, &fault);
-    mt_rong_packet_deinit(&packet);
+    (void)mt_fault_set(&fault, MT_ERR_RATE, "conversations.too_often",
+                       "%s: the list was asked for less than a minute ago, and what happened since "
+                       "is in it; RongCloud wants it no more often. Again in %" PRId64 " s",
+                       call->base.life.account->name, (rest_ms + 999) / 1000);
+    fault.retry_after_ms = rest_ms;
+    mt_call_end_soon(&call->base.life, MT_ERR_RATE, &fault);
 }
 
-static void list_answer(struct mt_provider_call *life, const struct mt_rong_answer *answer,
-                        const struct mt_fault *cause)
+/* The model is filled: what is asked for the list itself. */
+static void begin_list(struct list_call *call)
 {
-    struct list_call *call = (struct list_call *)life;
-    const struct mt_rong_navi *navi = &life->account->navi;
+    struct mt_provider_account *account = call->base.life.account;
+    struct mt_rong_model *model = account->model;
+    int64_t age_ms = mt_clock_mono_ms() - model->listed_ms;
+
+    call->kept = !call->named && (account->live != NULL || mt_rong_memory_mode(account));
+    if (call->kept && model->listed && !call->fresh) {
+        answer_kept(call);
+        return;
+    }
+    if (call->kept && model->listed && age_ms < OFTEN_MS) {
+        too_often(call, OFTEN_MS - age_ms);
+        return;
+    }
+    if (call->kept) { /* all of it, from the newest end, whatever part was asked for */
+        model->keeps_last = true;
+        call->loading = true;
+        call->at_ms = 0;
+        call->count = COUNT_DEFAULT;
+    } else if (call->pinned_only && !call->named && name_pinned(call) != MT_OK) {
+        no_memory(&call->base.life);
+        return;
+    }
+    call->began_ms = mt_rong_cloud_ms(account);
+    if (call->listing == 0)
+        call->listing = ++model->listings;
+}
+
+static void step(struct mt_provider_call *life)
+{
+    struct list_call *call = of(life);
+    enum mt_rc rc = MT_OK;
+
+    if (!call->primed && mt_rong_prime_ask(life, &call->prime, &rc))
+        return;
+    if (rc != MT_OK || mt_rong_model_of(life->account) == NULL) {
+        no_memory(life);
+        return;
+    }
+    if (!call->primed) {
+        call->primed = true;
+        begin_list(call);
+        if (life->ended || life->posted)
+            return;
+    }
+    if (call->named && call->only_at == call->only_n) {
+        finish_page(call, false);
+        mt_call_end(life, MT_OK, NULL);
+    } else if (call->named) {
+        ask_batch(call);
+    } else {
+        ask_page(call);
+    }
+}
+
+/* The answer to the last page of a list that is kept. */
+static void loaded(struct list_call *call)
+{
+    struct mt_rong_model *model = call->base.life.account->model;
+
+    mt_rong_model_only_listed(model, call->listing, call->began_ms);
+    model->listed = true;
+    model->listed_ms = mt_clock_mono_ms();
+    model->truncated = call->given >= KEPT_MAX;
+    answer_kept(call);
+}
+
+/* In the order of the wire it would be turned for the oldest first; the cursor says where the next
+ * page begins. */
+static void page_came(struct list_call *call, bool again)
+{
+    struct mt_provider_call *life = &call->base.life;
+
+    if (call->loading) {
+        if (again)
+            step(life);
+        else
+            loaded(call);
+        return;
+    }
+    finish_page(call, !again && call->given >= KEPT_MAX);
+    if (again) {
+        snprintf(call->cursor, sizeof call->cursor, "%" PRIu64 "~%" PRId64 "~%zu~%d", call->listing,
+                 call->at_ms, call->given, call->count);
+        call->page.cursor = call->cursor;
+    }
+    mt_call_end(life, MT_OK, NULL);
+}
+
+static void answered(struct mt_provider_call *life, const struct mt_rong_answer *answer,
+                     const struct mt_fault *cause)
+{
+    struct list_call *call = of(life);
     struct mt_fault fault = {.kind = MT_OK};
+    bool again = false;
     enum mt_rc rc = MT_OK;
 
     if (cause != NULL) {
         mt_call_end(life, cause->kind, cause);
         return;
     }
-    if (call->stage == SETTINGS)
-        rc = take_settings(call, answer, navi, &fault);
-    else if (call->stage == UNREAD)
-        rc = take_unread(call, answer, navi, &fault);
-    else
-        rc = take_relations(call, answer, &fault);
-    if (rc == MT_OK && call->stage == DONE && call->page.form == NULL)
-        end_list(call);
-    if (rc != MT_OK || call->stage == DONE)
-        mt_call_end(life, rc, rc != MT_OK ? &fault : NULL);
-    else
-        mt_rong_again(life);
+    if (!call->primed) {
+        rc = mt_rong_prime_answer(life->account, &call->prime, answer, &fault);
+        again = true;
+    } else if (call->named) {
+        rc = take_batch(call, answer, &fault);
+        again = true;
+    } else {
+        rc = take_page(call, answer, &again, &fault);
+        if (rc == MT_OK) {
+            /* a page of one millisecond is asked for again, larger */
+            if (again && call->n == 0 && !call->loading)
+                step(life);
+            else
+                page_came(call, again);
+            return;
+        }
+    }
+    if (rc != MT_OK)
+        mt_call_end(life, fault.kind, &fault);
+    else if (again)
+        step(life);
 }
 
-static void list_finish(struct mt_provider_call *life, enum mt_rc rc, const struct mt_fault *fault)
+static void finish(struct mt_provider_call *life, enum mt_rc rc, const struct mt_fault *fault)
 {
-    struct list_call *call = (struct list_call *)life;
+    struct list_call *call = of(life);
 
     call->done(call->ud, rc, rc == MT_OK ? &call->page : NULL, rc == MT_OK ? NULL : fault);
 }
 
-static void list_release(struct mt_provider_call *life)
+static void release(struct mt_provider_call *life)
 {
-    struct list_call *call = (struct list_call *)life;
+    struct list_call *call = of(life);
 
-    mt_rong_marks_free(call->marks);
+    mt_rong_prime_deinit(life->account, &call->prime);
+    mt_arena_free(call->decoder.scratch);
     mt_arena_free(call->arena);
 }
 
-static enum mt_rc check(struct list_call *call, const struct mt_conversations_query *query,
-                        struct mt_fault *fault)
+/* ---------------------------------------------------------------- what is asked for */
+
+static bool take_cursor(struct list_call *call, const char *cursor)
 {
-    if (query->form != NULL && strcmp(query->form, "newest") != 0 &&
-        strcmp(query->form, "oldest") != 0)
+    unsigned long long listing = 0;
+    long long at_ms = 0;
+    unsigned long given = 0;
+    int count = 0;
+    int used = 0;
+
+    if (cursor == NULL || *cursor == '\0')
+        return true;
+    if (sscanf(cursor, "%20llu~%20lld~%20lu~%5d%n", &listing, &at_ms, &given, &count, &used) != 4 ||
+        cursor[used] != '\0' || listing == 0 || at_ms <= 0 || count < 1 || count > COUNT_MAX)
+        return false;
+    call->listing = listing;
+    call->at_ms = at_ms;
+    call->given = given;
+    call->count = count;
+    return true;
+}
+
+static enum mt_rc take_only(struct list_call *call, const struct mt_conversations_query *query,
+                            struct mt_fault *fault)
+{
+    struct mt_conversation_ref *only = NULL;
+
+    if (query->only == NULL)
+        return MT_OK;
+    if (query->only_n > ONLY_MAX)
+        return mt_fault_set(fault, MT_ERR_INVALID, "conversations.only",
+                            "no more than %d conversations at once", ONLY_MAX);
+    only = mt_arena_calloc(call->arena, query->only_n + 1, sizeof *only);
+    if (only == NULL)
+        return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
+    memcpy(only, query->only, query->only_n * sizeof *only);
+    call->only = only;
+    call->only_n = query->only_n;
+    call->named = true;
+    return MT_OK;
+}
+
+static enum mt_rc take_query(struct list_call *call, const struct mt_conversations_query *query,
+                             struct mt_fault *fault)
+{
+    if (query->form != NULL && strcmp(query->form, "list") != 0)
         return mt_fault_set(fault, MT_ERR_INVALID, "conversations.form",
-                            "'%s' is no form of the conversation list; known are newest, oldest",
+                            "'%s' is no form of RongCloud's conversation list; there is one: list",
                             query->form);
-    if (query->limit < 0 || query->limit > MT_RONG_LIST_MAX)
+    if (query->mark >= 0)
+        return mt_fault_set(fault, MT_ERR_UNSUPPORTED, "unsupported",
+                            "RongCloud has no marks of conversations");
+    if (query->limit < 0 || query->limit > COUNT_MAX)
         return mt_fault_set(fault, MT_ERR_INVALID, "conversations.limit",
                             "a page of the conversation list holds 1 to %d conversations",
-                            MT_RONG_LIST_MAX);
-    if (query->mark >= 0)
-        return mt_fault_set(fault, MT_ERR_UNSUPPORTED, "conversations.mark",
-                            "RongCloud has no marks of conversations");
-    call->ask.oldest_first = query->form != NULL && strcmp(query->form, "oldest") == 0;
-    call->limit = query->limit > 0 ? (size_t)query->limit : MT_RONG_LIST_MAX;
+                            COUNT_MAX);
+    if (query->start_ms < 0)
+        return mt_fault_set(fault, MT_ERR_INVALID, "conversations.start",
+                            "the time must be after 1970");
+    call->fresh = query->fresh;
     call->pinned_only = query->pinned_only;
-    return mt_rong_list_read_cursor(query->cursor, call->arena, &call->ask, fault);
+    call->oldest_first = query->oldest_first;
+    call->start_ms = query->start_ms;
+    call->at_ms = query->start_ms;
+    call->count = query->limit > 0 ? query->limit : COUNT_DEFAULT;
+    if (!take_cursor(call, query->cursor))
+        return mt_fault_set(fault, MT_ERR_INVALID, "conversations.cursor",
+                            "'%.60s' is no cursor of this list", query->cursor);
+    return take_only(call, query, fault);
 }
 
 enum mt_rc mt_rong_conversations(struct mt_provider_account *account,
@@ -468,21 +577,23 @@ enum mt_rc mt_rong_conversations(struct mt_provider_account *account,
         *out = NULL;
     if (call == NULL)
         return MT_ERR_NOMEM;
-    call->base.life.step = list_step;
-    call->base.life.finish = list_finish;
-    call->base.life.release = list_release;
-    call->base.answer = list_answer;
     call->base.verb = "conversations";
+    call->base.answer = answered;
+    call->base.life.step = step;
+    call->base.life.finish = finish;
+    call->base.life.release = release;
     call->done = done;
     call->ud = ud;
     call->arena = mt_arena_new(MT_RONG_PAGE_ARENA_MAX);
-    call->marks = mt_rong_marks_new();
-    if (call->arena == NULL || call->marks == NULL) {
-        list_release(&call->base.life);
+    call->decoder.user = account->user;
+    call->decoder.scratch = mt_arena_new(MT_RONG_SCRATCH_MAX);
+    if (call->arena == NULL || call->decoder.scratch == NULL) {
+        mt_arena_free(call->arena);
+        mt_arena_free(call->decoder.scratch);
         mt_mem_free(call);
         return MT_ERR_NOMEM;
     }
-    rc = check(call, query, &fault);
+    rc = take_query(call, query, &fault);
     rc = rc == MT_OK ? mt_call_start(&account->calls, &call->base.life)
                      : mt_call_fail(&account->calls, &call->base.life, rc, &fault);
     if (rc == MT_OK && out != NULL)

@@ -206,7 +206,8 @@ static bool drop_unlisted(void *ud, const char *key, void *value)
     struct mt_rong_entry *entry = value;
 
     (void)key;
-    if (entry->given_listing != only->listing && entry->operation_ms <= only->after_ms)
+    if (entry->ref.kind != MT_CONVERSATION_ULTRA && entry->given_listing != only->listing &&
+        entry->operation_ms <= only->after_ms)
         entry->operation_ms = 0;
     return true;
 }
