@@ -36,9 +36,18 @@ static void begin_part(struct mt_buf *out, const char *boundary, const char *nam
     put_quoted(out, name);
 }
 
-enum mt_rc mt_http_form(struct mt_buf *head, struct mt_buf *tail,
-                        char content_type[MT_HTTP_FORM_TYPE_MAX], const char *name,
-                        const char *filename, const char *type, const char *const *fields)
+static void put_fields(struct mt_buf *out, const char *boundary, const char *const *fields)
+{
+    for (; fields && fields[0]; fields += 2) {
+        begin_part(out, boundary, fields[0]);
+        (void)mt_buf_appendf(out, "\r\n\r\n%s\r\n", fields[1]);
+    }
+}
+
+enum mt_rc mt_http_form_behind(struct mt_buf *head, struct mt_buf *tail,
+                               char content_type[MT_HTTP_FORM_TYPE_MAX], const char *const *before,
+                               const char *name, const char *filename, const char *type,
+                               const char *const *fields)
 {
     uint8_t random[16];
     char boundary[64] = "moontide-";
@@ -46,16 +55,21 @@ enum mt_rc mt_http_form(struct mt_buf *head, struct mt_buf *tail,
     mt_hex(random, sizeof random, boundary + strlen(boundary));
     (void)snprintf(content_type, MT_HTTP_FORM_TYPE_MAX, "multipart/form-data; boundary=%s",
                    boundary);
+    put_fields(head, boundary, before);
     begin_part(head, boundary, name);
     (void)mt_buf_append_str(head, "; filename=");
     put_quoted(head, filename);
     (void)mt_buf_appendf(head, "\r\nContent-Type: %s\r\n\r\n",
                          type ? type : "application/octet-stream");
     (void)mt_buf_append_str(tail, "\r\n");
-    for (; fields && fields[0]; fields += 2) {
-        begin_part(tail, boundary, fields[0]);
-        (void)mt_buf_appendf(tail, "\r\n\r\n%s\r\n", fields[1]);
-    }
+    put_fields(tail, boundary, fields);
     (void)mt_buf_appendf(tail, "--%s--\r\n", boundary);
     return head->failed != MT_OK ? head->failed : tail->failed;
+}
+
+enum mt_rc mt_http_form(struct mt_buf *head, struct mt_buf *tail,
+                        char content_type[MT_HTTP_FORM_TYPE_MAX], const char *name,
+                        const char *filename, const char *type, const char *const *fields)
+{
+    return mt_http_form_behind(head, tail, content_type, NULL, name, filename, type, fields);
 }

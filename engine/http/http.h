@@ -146,6 +146,11 @@ enum mt_rc mt_http_form(struct mt_buf *head, struct mt_buf *tail,
                         char content_type[MT_HTTP_FORM_TYPE_MAX], const char *name,
                         const char *filename, const char *type,
                         const char *const *fields) MT_CHECKED;
+/* As form, with parts in front of the file: object storages read no further than the file. */
+enum mt_rc mt_http_form_behind(struct mt_buf *head, struct mt_buf *tail,
+                               char content_type[MT_HTTP_FORM_TYPE_MAX], const char *const *before,
+                               const char *name, const char *filename, const char *type,
+                               const char *const *fields) MT_CHECKED;
 
 /* Percent-encodes for a path segment or a query value. */
 enum mt_rc mt_http_escape(struct mt_buf *out, const char *s);

@@ -44,13 +44,15 @@ struct mt_account_config {
     const char *user;
     const struct mt_secret *token; /* may be NULL, as the next two: one of the three is there */
     const struct mt_secret *password;
-    struct mt_provider_app *app;   /* NULL, or the opened app that the user belongs to */
-    const char *rest;              /* NULL: service discovery */
-    const char *websocket;         /* NULL: service discovery */
-    const char *const *discovery;  /* NULL-terminated base URLs asked for service discovery; NULL:
-                                      the provider's own */
-    const char *const *navigators; /* NULL-terminated: where to ask for the cloud's servers, for
-                                      clouds that have navigation; NULL: the provider's own */
+    struct mt_provider_app *app;    /* NULL, or the opened app that the user belongs to */
+    const char *rest;               /* NULL: service discovery */
+    const char *websocket;          /* NULL: service discovery */
+    const char *const *discovery;   /* NULL-terminated base URLs asked for service discovery; NULL:
+                                       the provider's own */
+    const char *const *navigators;  /* NULL-terminated: where to ask for the cloud's servers, for
+                                       clouds that have navigation; NULL: the provider's own */
+    const char *const *media_hosts; /* NULL-terminated: where attachments may be fetched although
+                                       the cloud does not name the host; "*.host" with all below */
     double rate_per_s;  /* < 0: the provider's default; 0: none until the cloud states one */
     int64_t timeout_ms; /* one answer may take so long, and with its retries twice that; 0: the HTTP
                            client's default, 60 s */

@@ -15,9 +15,9 @@
 #define TIMEOUT_MAX_MS 600000
 
 static const char *const account_keys[] = {
-    "provider",   "appkey", "user",      "token",   "password", "rest",     "websocket",
-    "navigators", "rate",   "discovery", "timeout", "device",   "platform", "delivery_receipts",
-    NULL};
+    "provider",    "appkey", "user",      "token",   "password", "rest",     "websocket",
+    "navigators",  "rate",   "discovery", "timeout", "device",   "platform", "delivery_receipts",
+    "media_hosts", NULL};
 
 /* ---------------------------------------------------------------- options */
 
@@ -83,10 +83,10 @@ void mt_config_take_urls(lua_State *L, const struct mt_config_account *a, const 
         return;
     }
     if (!lua_istable(L, -1))
-        luaL_error(L, "%s '%s': %s must be a list of base URLs", a->noun, a->name, key);
+        luaL_error(L, "%s '%s': %s must be a list of addresses", a->noun, a->name, key);
     for (int i = 1; i <= MT_CONFIG_URLS_MAX && lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
         if (lua_type(L, -1) != LUA_TSTRING)
-            luaL_error(L, "%s '%s': %s must be a list of base URLs", a->noun, a->name, key);
+            luaL_error(L, "%s '%s': %s must be a list of addresses", a->noun, a->name, key);
         out[i - 1] = mt_mem_strdup(lua_tostring(L, -1));
         if (!out[i - 1])
             luaL_error(L, "out of memory");
@@ -143,6 +143,7 @@ void mt_config_take_common(lua_State *L, struct mt_config_account *a)
     a->device = mt_config_take_text(L, a, "device");
     mt_config_take_urls(L, a, "discovery", a->discovery);
     mt_config_take_urls(L, a, "navigators", a->navigators);
+    mt_config_take_urls(L, a, "media_hosts", a->media_hosts);
     take_timeout(L, a);
     take_rate(L, a);
     take_platform(L, a);
@@ -164,6 +165,7 @@ void mt_config_account_deinit(struct mt_config_account *a)
     for (size_t i = 0; i < MT_CONFIG_URLS_MAX; i++) {
         mt_mem_free(a->discovery[i]);
         mt_mem_free(a->navigators[i]);
+        mt_mem_free(a->media_hosts[i]);
     }
     mt_secret_free(a->token);
     mt_secret_free(a->password);

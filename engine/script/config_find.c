@@ -88,6 +88,7 @@ static void fill(struct mt_account_view *out, const struct mt_config_account *fr
     account->device = from->device;
     account->discovery = from->discovery[0] ? (const char *const *)from->discovery : NULL;
     account->navigators = from->navigators[0] ? (const char *const *)from->navigators : NULL;
+    account->media_hosts = from->media_hosts[0] ? (const char *const *)from->media_hosts : NULL;
     account->rate_per_s = from->rate_per_s;
     account->timeout_ms = from->timeout_ms;
     account->platform = from->platform;
@@ -306,6 +307,7 @@ bool mt_config_account_same(const struct mt_config *a, const struct mt_config *b
            same_text(x.account.websocket, y.account.websocket) &&
            same_list(x.account.discovery, y.account.discovery) &&
            same_list(x.account.navigators, y.account.navigators) &&
+           same_list(x.account.media_hosts, y.account.media_hosts) &&
            same_secret(x.account.token, y.account.token) &&
            same_secret(x.account.password, y.account.password) &&
            x.account.rate_per_s == y.account.rate_per_s &&

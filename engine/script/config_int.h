@@ -22,6 +22,7 @@ struct mt_config_account {
     char *name, *provider, *appkey, *user, *rest, *websocket, *device;
     char *discovery[MT_CONFIG_URLS_MAX + 1];
     char *navigators[MT_CONFIG_URLS_MAX + 1];
+    char *media_hosts[MT_CONFIG_URLS_MAX + 1];
     struct mt_secret *token, *password;
     double rate_per_s;
     int64_t timeout_ms;

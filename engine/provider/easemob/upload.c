@@ -5,17 +5,15 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "base/fs.h"
 #include "base/mem.h"
 #include "codec/json.h"
 #include "provider/easemob/account_int.h"
 #include "provider/easemob/map_int.h"
+#include "provider/source.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #define FRAME_MAX      ((size_t)8 * 1024)
 #define ANSWER_MAX     ((size_t)256 * 1024)
@@ -43,14 +41,9 @@ struct upload {
     mt_progress_fn *progress;
     mt_done_fn *done;
     void *ud;
-    char *path; /* NULL: data */
-    char *data;
-    char *filename;
+    struct mt_source source;
     char target[QUERY_MAX]; /* chat-type=…&chat-target=…[&thumbnail-…] */
     char width[12], height[12];
-    int64_t size, mtime_ms;
-    int err;
-    bool is_file;
     char uuid[64]; /* of the upload in parts */
     int64_t part_bytes;
     unsigned parts_n, parts_begun, parts_done;
@@ -63,7 +56,7 @@ static void fail(struct upload *u, enum mt_rc kind, const char *code, const char
 {
     struct mt_fault fault;
 
-    (void)mt_fault_set(&fault, kind, code, "%s: %s", u->filename, text);
+    (void)mt_fault_set(&fault, kind, code, "%s: %s", u->source.filename, text);
     if (kind != MT_ERR_NOMEM)
         fault.provider_code = MT_EM_TYPE_UPLOAD;
     mt_call_end(&u->call.life, kind, &fault);
@@ -129,8 +122,8 @@ static void take_name(struct upload *u, const struct mt_http_response *response)
     mt_em_map_init(&map, u->arena);
     mt_em_map_str(&map, "remote_path", remote);
     mt_em_map_str(&map, "secret", secret);
-    mt_em_map_str(&map, "filename", u->filename);
-    mt_em_map_int(&map, "size_bytes", u->size);
+    mt_em_map_str(&map, "filename", u->source.filename);
+    mt_em_map_int(&map, "size_bytes", u->source.size_bytes);
     mt_json_free(root);
     if (map.failed != MT_OK) {
         fail(u, map.failed, "memory", "out of memory");
@@ -150,39 +143,11 @@ static void plain_progress(void *ud, int64_t done_bytes, int64_t total_bytes)
 
     (void)total_bytes;
     if (u->progress != NULL && !u->call.life.ended)
-        u->progress(u->ud, done < 0 ? 0 : done > u->size ? u->size : done, u->size);
-}
-
-/* What a browser would say of the file; the cloud makes thumbnails of what it takes for a picture.
- */
-static const char *type_of(const char *filename)
-{
-    static const struct {
-        const char *ending, *type;
-    } types[] = {
-        {"png", "image/png"},       {"jpg", "image/jpeg"},      {"jpeg", "image/jpeg"},
-        {"gif", "image/gif"},       {"webp", "image/webp"},     {"bmp", "image/bmp"},
-        {"mp4", "video/mp4"},       {"mov", "video/quicktime"}, {"webm", "video/webm"},
-        {"mp3", "audio/mpeg"},      {"m4a", "audio/mp4"},       {"amr", "audio/amr"},
-        {"wav", "audio/wav"},       {"ogg", "audio/ogg"},       {"aac", "audio/aac"},
-        {"pdf", "application/pdf"}, {"txt", "text/plain"},      {"zip", "application/zip"},
-    };
-    const char *dot = strrchr(filename, '.');
-
-    for (size_t i = 0; dot != NULL && i < sizeof types / sizeof types[0]; i++)
-        if (strcasecmp(dot + 1, types[i].ending) == 0)
-            return types[i].type;
-    return NULL;
-}
-
-/* From memory: the body is built whole. */
-static void put_data(struct upload *u, struct mt_http_request *request, struct mt_buf *head,
-                     const struct mt_buf *tail)
-{
-    (void)mt_buf_append(head, u->data, (size_t)u->size);
-    (void)mt_buf_append(head, tail->data, tail->len);
-    request->body = head->data;
-    request->body_len = head->len;
+        u->progress(u->ud,
+                    done < 0                      ? 0
+                    : done > u->source.size_bytes ? u->source.size_bytes
+                                                  : done,
+                    u->source.size_bytes);
 }
 
 static void send_plain(struct upload *u)
@@ -203,20 +168,11 @@ static void send_plain(struct upload *u)
         fields[n++] = "thumbnail-height";
         fields[n++] = u->height;
     }
-    mt_buf_init(&head, FRAME_MAX + (u->path == NULL ? (size_t)u->size : 0));
+    mt_buf_init(&head, FRAME_MAX + (u->source.path == NULL ? (size_t)u->source.size_bytes : 0));
     mt_buf_init(&tail, FRAME_MAX);
-    enum mt_rc rc =
-        mt_http_form(&head, &tail, type, "file", u->filename, type_of(u->filename), fields);
-    struct mt_http_file file = {
-        .path = u->path,
-        .length = u->size,
-        .size_bytes = u->size,
-        .mtime_ms = u->mtime_ms,
-        .head = head.data,
-        .head_len = head.len,
-        .tail = tail.data,
-        .tail_len = tail.len,
-    };
+    enum mt_rc rc = mt_http_form(&head, &tail, type, "file", u->source.filename,
+                                 mt_source_type(u->source.filename), fields);
+    struct mt_http_file file;
     snprintf(content_type, sizeof content_type, "Content-Type: %s", type);
     const char *const headers[] = {content_type, "Accept: */*", "restrict-access: true", NULL};
     struct mt_http_request request = {
@@ -225,12 +181,11 @@ static void send_plain(struct upload *u)
         .attempt_ms = MT_EM_FILE_MS,
         .deadline_ms = 2 * MT_EM_FILE_MS,
         .retry = MT_HTTP_RETRY_SAFE, /* twice is a file that nobody knows of */
-        .file = u->path != NULL ? &file : NULL,
         .progress = plain_progress,
     };
     u->head_len = (int64_t)head.len;
-    if (u->path == NULL) {
-        put_data(u, &request, &head, &tail);
+    if (rc == MT_OK) {
+        mt_source_put(&u->source, &head, &tail, &file, &request);
         rc = head.failed;
     }
     snprintf(path, sizeof path, "chatfiles?%s", u->target);
@@ -254,7 +209,7 @@ static void tell_parts(struct upload *u)
         return;
     for (const struct part *part = u->parts; part != NULL; part = part->next)
         sum += part->sent;
-    u->progress(u->ud, sum, u->size);
+    u->progress(u->ud, sum, u->source.size_bytes);
 }
 
 static void part_progress(void *ud, int64_t done_bytes, int64_t total_bytes)
@@ -287,11 +242,11 @@ static void part_step(struct mt_provider_call *call)
     const char *const fields[] = {"part_number", number, NULL};
     enum mt_rc rc = mt_http_form(&head, &tail, type, "part_file", "blob", NULL, fields);
     struct mt_http_file file = {
-        .path = u->path,
+        .path = u->source.path,
         .offset = part->offset,
         .length = part->length,
-        .size_bytes = u->size,
-        .mtime_ms = u->mtime_ms,
+        .size_bytes = u->source.size_bytes,
+        .mtime_ms = u->source.mtime_ms,
         .head = head.data,
         .head_len = head.len,
         .tail = tail.data,
@@ -379,7 +334,9 @@ static bool start_part(struct upload *u)
     part->call.feature = MT_EM_FEATURE_FILES;
     part->number = ++u->parts_begun;
     part->offset = (int64_t)(part->number - 1) * u->part_bytes;
-    part->length = u->size - part->offset < u->part_bytes ? u->size - part->offset : u->part_bytes;
+    part->length = u->source.size_bytes - part->offset < u->part_bytes
+                       ? u->source.size_bytes - part->offset
+                       : u->part_bytes;
     if (mt_call_start(&u->call.life.account->calls, &part->call.life) != MT_OK)
         return false; /* and freed */
     part->upload = u;
@@ -407,18 +364,18 @@ static void take_init(struct upload *u, const struct mt_http_response *response)
     const char *uuid = mt_json_str(mt_json_get(first, "uuid"));
     int64_t upper = mt_json_i64(mt_json_get(first, "file_upper_limit"), 0);
     int64_t lower = mt_json_i64(mt_json_get(first, "part_lower_limit"), 0);
-    bool good = is_id(uuid, sizeof u->uuid) && lower < u->size;
+    bool good = is_id(uuid, sizeof u->uuid) && lower < u->source.size_bytes;
 
     if (good)
         snprintf(u->uuid, sizeof u->uuid, "%s", uuid);
     mt_json_free(root);
-    if (good && upper > 0 && u->size > upper) {
+    if (good && upper > 0 && u->source.size_bytes > upper) {
         fail(u, MT_ERR_LIMIT, "upload.too_large", "it is larger than the app allows");
         return;
     }
     /* The SDK's parts are as small as they may be. */
     u->part_bytes = lower <= 0 ? MT_EM_PART_BYTES : lower < PART_MIN_BYTES ? PART_MIN_BYTES : lower;
-    int64_t n = (u->size + u->part_bytes - 1) / u->part_bytes;
+    int64_t n = (u->source.size_bytes + u->part_bytes - 1) / u->part_bytes;
     if (!good || n > PARTS_MAX) {
         u->uuid[0] = '\0';
         send_plain(u);
@@ -479,39 +436,21 @@ static void abort_parts(struct upload *u)
 
 static void look(struct mt_provider_call *call)
 {
-    struct upload *u = (struct upload *)call;
-    struct mt_fs_stat st = {0};
-    int fd = -1;
-
-    u->err = mt_fs_open(u->path, MT_FS_READ, &fd); /* follows links, and shows what may be read */
-    if (u->err == 0)
-        u->err = mt_fs_stat_fd(fd, &st);
-    if (fd >= 0)
-        (void)mt_fs_close(fd);
-    u->is_file = st.is_file;
-    u->size = st.size_bytes;
-    u->mtime_ms = st.mtime_ms;
+    mt_source_look(&((struct upload *)call)->source);
 }
 
 static void judge(struct mt_provider_call *call)
 {
     struct upload *u = (struct upload *)call;
     struct mt_fault fault;
+    /* The length in a message has no more bits. */
+    enum mt_rc rc = mt_source_judge(&u->source, INT32_MAX, &fault);
 
-    if (u->err == ENOENT || u->err == ENOTDIR) {
-        (void)mt_fault_set(&fault, MT_ERR_NOT_FOUND, "file.missing", "there is no file %.180s",
-                           u->path);
-        mt_call_end(call, fault.kind, &fault);
-    } else if (u->err != 0) {
-        (void)mt_fs_fault(&fault, u->err, "read", u->path);
-        mt_call_end(call, fault.kind, &fault);
-    } else if (!u->is_file) {
-        fail(u, MT_ERR_INVALID, "file.kind", "it is not a file");
-    } else if (u->size == 0) {
-        fail(u, MT_ERR_INVALID, "file.empty", "it is empty, which the cloud does not take");
-    } else if (u->size > INT32_MAX) { /* the length in a message has no more bits */
-        fail(u, MT_ERR_LIMIT, "upload.too_large", "an attachment has at most 2 GB");
-    } else if (u->size > MT_EM_PARTS_AT) {
+    if (rc != MT_OK) {
+        if (rc == MT_ERR_INVALID || rc == MT_ERR_LIMIT)
+            fault.provider_code = MT_EM_TYPE_UPLOAD;
+        mt_call_end(call, rc, &fault);
+    } else if (u->source.size_bytes > MT_EM_PARTS_AT) {
         u->stage = INIT;
         mt_em_call_send(call, "POST", "sdk/chatfiles/part-upload", NULL);
     } else {
@@ -525,7 +464,7 @@ static void upload_step(struct mt_provider_call *call)
 
     switch (u->stage) {
     case LOOK:
-        if (u->path != NULL)
+        if (u->source.path != NULL)
             mt_call_work(call, look, judge);
         else
             send_plain(u);
@@ -577,9 +516,7 @@ static void upload_release(struct mt_provider_call *call)
 {
     struct upload *u = (struct upload *)call;
 
-    mt_mem_free(u->path);
-    mt_mem_free(u->data);
-    mt_mem_free(u->filename);
+    mt_source_deinit(&u->source);
 }
 
 static bool take_target(struct upload *u, const struct mt_conversation_ref *to)
@@ -596,26 +533,6 @@ static bool take_target(struct upload *u, const struct mt_conversation_ref *to)
                  target.data);
     mt_buf_deinit(&target);
     return rc == MT_OK;
-}
-
-static bool take_source(struct upload *u, const struct mt_upload *what)
-{
-    const char *slash = what->path != NULL ? strrchr(what->path, '/') : NULL;
-    const char *name = what->filename != NULL ? what->filename
-                       : slash != NULL        ? slash + 1
-                       : what->path != NULL   ? what->path
-                                              : "file";
-
-    u->filename = mt_mem_strdup(name);
-    if (what->path != NULL) {
-        u->path = mt_mem_strdup(what->path);
-        return u->filename != NULL && u->path != NULL;
-    }
-    u->data = mt_mem_alloc(what->len + 1);
-    u->size = (int64_t)what->len;
-    if (u->data != NULL && what->len > 0)
-        memcpy(u->data, what->data, what->len);
-    return u->filename != NULL && u->data != NULL;
 }
 
 enum mt_rc mt_em_upload(struct mt_provider_account *account,
@@ -650,7 +567,7 @@ enum mt_rc mt_em_upload(struct mt_provider_account *account,
         snprintf(u->width, sizeof u->width, "%d", what->thumbnail_width);
     if (what->thumbnail_height > 0)
         snprintf(u->height, sizeof u->height, "%d", what->thumbnail_height);
-    if (!take_source(u, what) || !take_target(u, conversation)) {
+    if (!mt_source_init(&u->source, what) || !take_target(u, conversation)) {
         enum mt_rc rc = mt_fault_set(&fault, MT_ERR_NOMEM, "memory", "out of memory");
         return mt_call_fail(&account->calls, &u->call.life, rc, &fault);
     }

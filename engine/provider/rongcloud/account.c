@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "codec/hash.h"
 #include "provider/rongcloud/app_int.h"
+#include "provider/rongcloud/files_int.h"
 #include "provider/rongcloud/list_int.h"
 #include "provider/rongcloud/live_int.h"
 #include "provider/rongcloud/model_int.h"
@@ -142,6 +143,7 @@ void mt_rong_account_release(struct mt_provider_account *account)
     for (size_t i = 0; i < account->navigators_n; i++)
         mt_mem_free(account->navigators[i]);
     mt_mem_free(account->navigators);
+    mt_rong_media_hosts_free(account);
     mt_mem_free(account->device);
     mt_mem_free(account->user);
     mt_mem_free(account->appkey);
@@ -177,6 +179,8 @@ static enum mt_rc account_open(struct mt_loop *loop, struct mt_http *http,
         rc = set_names(account, config, fault);
     if (rc == MT_OK)
         rc = set_navigators(account, config, fault);
+    if (rc == MT_OK)
+        rc = mt_rong_media_hosts_set(account, config->media_hosts, fault);
     if (rc == MT_OK)
         rc = set_token(account, config, fault);
     if (rc != MT_OK) {
@@ -238,6 +242,8 @@ static const struct mt_provider_live live_verbs = {
     .send = mt_rong_send,
     .refer = mt_rong_refer,
     .readers = mt_rong_readers,
+    .upload = mt_rong_upload,
+    .download = mt_rong_download,
 };
 
 const struct mt_provider mt_provider_rongcloud = {

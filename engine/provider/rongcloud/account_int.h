@@ -20,6 +20,7 @@ struct mt_rong_echo;
 struct mt_rong_frame;
 struct mt_rong_live;
 struct mt_rong_model;
+struct mt_rong_storages;
 struct mt_timer;
 struct mt_ws_conn;
 
@@ -48,7 +49,9 @@ struct mt_rong_navi {
     bool realtime;          /* sessionMode bit 0: realtime conversations */
     int receipts;           /* grpRRVer: 0, 1, 3, 4 */
     int64_t modify_minutes; /* msgModifyMinute; 0: it does not say */
-    int64_t fetched_ms;     /* monotonic; 0: not asked yet */
+    struct mt_rong_storages *storages; /* ossConfig, uploadServer; NULL: it names none */
+    int ip_type;
+    int64_t fetched_ms; /* monotonic; 0: not asked yet */
 };
 
 enum mt_rong_stage {
@@ -117,7 +120,9 @@ struct mt_provider_account {
     struct mt_rong_model *model;   /* of its conversations (model_int.h); NULL: nothing is known */
     struct mt_rong_model *priming; /* one that takes its place soon; NULL: none */
     struct mt_call_list calls;     /* each of them a struct mt_rong_call */
-    uint64_t sends_n;              /* so far: a part of the ids that they get here (4.4) */
+    char **media_hosts; /* where attachments may be fetched besides the cloud's own storages */
+    size_t media_hosts_n;
+    uint64_t sends_n; /* so far: a part of the ids that they get here (4.4) */
 };
 
 /* ---------------------------------------------------------------- calls and requests */

@@ -11,6 +11,7 @@
 #include "codec/json.h"
 #include "http/http.h"
 #include "provider/rongcloud/faults_int.h"
+#include "provider/rongcloud/files_int.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -166,6 +167,7 @@ static void read_flags(const struct mt_json *root, struct mt_rong_navi *out)
 {
     int64_t receipts = mt_json_i64(mt_json_get(root, "grpRRVer"), 0);
     int64_t minutes = mt_json_i64(mt_json_get(root, "msgModifyMinute"), 0);
+    int64_t ip_type = mt_json_i64(mt_json_get(root, "ipType"), 0);
 
     out->version = is_one(root, "openAnti") ? 4 : 3;
     out->direct = mt_json_i64(mt_json_get(root, "openHistoryMsg"), -1) == 0;
@@ -178,6 +180,25 @@ static void read_flags(const struct mt_json *root, struct mt_rong_navi *out)
     out->realtime = bit(root, "sessionMode", 0);
     out->receipts = receipts >= 0 && receipts <= 4 ? (int)receipts : 0;
     out->modify_minutes = minutes > 0 && minutes < 1000000 ? minutes : 0;
+    out->ip_type = ip_type > 0 && ip_type < 100 ? (int)ip_type : 0;
+}
+
+/* Where files go; an app that uploads nothing does not miss it. */
+static enum mt_rc read_storages(const struct mt_json *root, struct mt_rong_navi *out)
+{
+    const char *server = mt_json_str(mt_json_get(root, "uploadServer"));
+    struct mt_rong_storages *list = mt_mem_calloc(1, sizeof *list);
+
+    if (list == NULL)
+        return MT_ERR_NOMEM;
+    mt_rong_storages_read(mt_json_str(mt_json_get(root, "ossConfig")), list);
+    if (list->n == 0 && server != NULL)
+        mt_rong_storages_add(list, MT_RONG_QINIU, server, 1);
+    if (list->n > 0)
+        out->storages = list;
+    else
+        mt_mem_free(list);
+    return MT_OK;
 }
 
 enum mt_rc mt_rong_navi_parse(const char *text, size_t len, bool plain, struct mt_rong_navi *out,
@@ -202,7 +223,8 @@ enum mt_rc mt_rong_navi_parse(const char *text, size_t len, bool plain, struct m
         if (servers->n > 0)
             out->addresses = mt_mem_calloc(servers->n, sizeof *out->addresses);
     }
-    rc = servers == NULL || (servers->n > 0 && out->addresses == NULL) ? MT_ERR_NOMEM : MT_OK;
+    rc = servers == NULL || (servers->n > 0 && out->addresses == NULL) ? MT_ERR_NOMEM
+                                                                       : read_storages(root, out);
     for (size_t i = 0; rc == MT_OK && i < servers->n; i++)
         memcpy(out->addresses[out->addresses_n++], servers->at[i].address,
                sizeof out->addresses[0]);
@@ -218,6 +240,7 @@ enum mt_rc mt_rong_navi_parse(const char *text, size_t len, bool plain, struct m
 void mt_rong_navi_free(struct mt_rong_navi *navi)
 {
     mt_mem_free(navi->addresses);
+    mt_mem_free(navi->storages);
     memset(navi, 0, sizeof *navi);
 }
 
