@@ -206,6 +206,10 @@ void mt_rong_live_online(struct mt_provider_account *account)
         if (fields[0].value.i >= KEPT_MS)
             data.fields_n = 2;
     }
+    /* A session without a past begins when it was asked for: the cloud has seven days of messages
+     * for it, which nobody expects a new bot to answer. Its counts need them all the same. */
+    if (live->begin_ms == 0 && live->read.inbox == 0)
+        live->begin_ms = live->began_ms + mt_rong_cloud_ms(account) - mt_clock_wall_ms();
     live->announced = true;
     mt_timer_start(live->timer, AGAIN_MS, AGAIN_MS);
     mt_rong_live_tell(live, MT_EVENT_CONNECTED, &data, NULL);
@@ -295,6 +299,7 @@ enum mt_rc mt_rong_live_start(struct mt_provider_account *account,
     live->handlers = *handlers;
     live->ud = ud;
     live->lost_ms = options->last_ms;
+    live->began_ms = options->last_ms > 0 ? options->last_ms : mt_clock_wall_ms();
     take_position(live, options->position);
     account->ws = options->ws;
     account->live = live;

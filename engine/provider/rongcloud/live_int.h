@@ -47,6 +47,8 @@ struct mt_rong_live {
     bool ended, stopped;
     bool announced;                /* it was told that it is online */
     int64_t lost_ms;               /* when it was last online, by our clock; 0: never */
+    int64_t began_ms;              /* by our clock */
+    int64_t begin_ms;              /* by the cloud's: what is older is history, and no news */
     struct mt_rong_position dealt; /* all that lies before was dealt with */
     struct mt_rong_position read;  /* all that lies before was handed out */
     struct mt_rong_batch *batches; /* oldest first */

@@ -157,14 +157,15 @@ static bool is_known(const struct mt_rong_live *live, const struct mt_message *m
     return mt_rong_live_seen(live, id);
 }
 
-/* Those that are not known; repeats: even those that are. */
+/* Those that are new; repeats: even those that are not. */
 static enum mt_rc add_messages(struct taking *t, const struct mt_rong_messages *messages,
                                bool repeats)
 {
     enum mt_rc rc = MT_OK;
 
     for (size_t i = 0; rc == MT_OK && i < messages->n; i++)
-        if (repeats || !is_known(t->live, &messages->items[i]))
+        if (repeats || (messages->items[i].time_ms >= t->live->begin_ms &&
+                        !is_known(t->live, &messages->items[i])))
             rc = mt_rong_events_message(&t->events, &messages->items[i]);
     return rc == MT_OK ? MT_OK
                        : mt_fault_set(t->fault, rc, "live.memory",
