@@ -342,8 +342,12 @@ static void on_batch(void *ud, struct mt_event_batch *batch)
 
 static void on_ended(void *ud, const struct mt_fault *fault)
 {
+    struct cloud *cloud = ud;
+
     (void)fault;
-    ((struct cloud *)ud)->ended_n++;
+    cloud->ended_n++;
+    if (cloud->stop_at_end)
+        mt_provider_rongcloud.live->stop(cloud->account);
 }
 
 static void silent(void *ud, enum mt_log_level level, const char *line)
@@ -438,7 +442,8 @@ void cloud_end(struct cloud *cloud)
 {
     mt_provider_rongcloud.close(cloud->account);
     for (size_t i = 0; i < cloud->held_n; i++)
-        mt_provider_rongcloud.live->done(NULL, cloud->held[i]);
+        if (cloud->held[i] != NULL)
+            mt_provider_rongcloud.live->done(NULL, cloud->held[i]);
     mt_timer_free(cloud->until);
     mt_timer_free(cloud->step);
     mt_ws_client_free(cloud->ws);

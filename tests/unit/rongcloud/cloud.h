@@ -60,7 +60,8 @@ struct cloud {
     uint16_t first_id;     /* of a greeting of version 4; 0: it says none */
     const char *user;      /* that the greeting names */
     bool mute;             /* pings are not answered */
-    bool hold;             /* nor batches acknowledged: they are kept in held */
+    bool stop_at_end;      /* the session is stopped by who is told of its end */
+    bool hold;             /* batches are kept in held, not done */
     /* Answers a request; false: as usual. */
     bool (*answer)(struct cloud *cloud, struct mt_ws_peer *peer, const struct mt_rong_frame *frame);
     void (*greeted)(struct cloud *cloud, struct mt_ws_peer *peer); /* after each CONNACK */

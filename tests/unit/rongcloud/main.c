@@ -1,6 +1,7 @@
 /* The tests of the room rongcloud. */
 int test_golden(void);
 int test_link(void);
+int test_live(void);
 
 int main(void)
 {
@@ -8,5 +9,6 @@ int main(void)
 
     failed += test_golden();
     failed += test_link();
+    failed += test_live();
     return failed;
 }
