@@ -32,13 +32,15 @@ const NESTED = {
 // And which hold JSON: its members have no order.
 const JSONS = { ppMsgP: ['3', '11'], pgMsgP: ['3', '11'], ugMsg: ['3', '11'], recallMsg: ['3'], ppMsgS: ['3'], pgMsgS: ['3'] };
 
+const members = (name, object) => Object.keys(object).sort().map(key => [`${name}.${key}`, ordered(object[key])]);
+
 /** The payload of a frame as [[path of numbers, text]], in the order on the wire. */
 function flat(topic, bytes, prefix = '') {
   const result = [];
   for (const [number, value] of fields(bytes)) {
     const name = prefix ? `${prefix}.${number}` : String(number);
     if (Buffer.isBuffer(value) && NESTED[topic] && NESTED[topic].test(name)) result.push([name, '{'], ...flat(topic, value, name), [name, '}']);
-    else if (Buffer.isBuffer(value) && (JSONS[topic] || []).includes(name)) result.push([name, ordered(JSON.parse(value.toString()))]);
+    else if (Buffer.isBuffer(value) && (JSONS[topic] || []).includes(name)) result.push(...members(name, JSON.parse(value.toString())));
     else result.push([name, value.toString()]);
   }
   return result;

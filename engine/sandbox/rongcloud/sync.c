@@ -179,11 +179,12 @@ void mt_sr_do_pull(struct mt_sr_ask *ask)
     rongcloud__sync_request_msg__free_unpacked(in, NULL);
 }
 
-/* From 0 nothing comes but the time from which on to ask: older messages are in the list. */
+/* From 0 nothing comes but the time from which on to ask: older messages are in the list. What the
+ * user's other devices sent comes too: on its echo the SDK only asks for news. */
 void mt_sr_do_pull_ultra(struct mt_sr_ask *ask)
 {
     Rongcloud__UltraGrpPullMsg *in = rongcloud__ultra_grp_pull_msg__unpack(NULL, ask->len, ask->p);
-    struct merge merge = {.ask = ask, .ultra = true};
+    struct merge merge = {.ask = ask, .ultra = true, .with_sent = true};
     if (in == NULL) {
         ask->status = MT_SR_PARAMETER;
         return;
@@ -191,7 +192,7 @@ void mt_sr_do_pull_ultra(struct mt_sr_ask *ask)
     int64_t asked_ms = in->synctime > 0 ? in->synctime : mt_clock_wall_ms();
     if (asked_ms > ask->cloud->store.told_ms && asked_ms <= mt_clock_wall_ms())
         ask->cloud->store.told_ms = asked_ms;
-    merge.inbox_ms = asked_ms;
+    merge.inbox_ms = merge.sendbox_ms = asked_ms;
     if (begin(&merge) != MT_OK)
         ask->status = MT_SR_SERVER;
     else
