@@ -1,4 +1,5 @@
 /* The tests of the room rongcloud. */
+int test_content(void);
 int test_golden(void);
 int test_link(void);
 int test_live(void);
@@ -8,6 +9,7 @@ int main(void)
     int failed = 0;
 
     failed += test_golden();
+    failed += test_content();
     failed += test_link();
     failed += test_live();
     return failed;
