@@ -1,5 +1,6 @@
 /* The tests of the room rongcloud. */
 int test_content(void);
+int test_app(void);
 int test_golden(void);
 int test_link(void);
 int test_live(void);
@@ -10,6 +11,7 @@ int main(void)
 
     failed += test_golden();
     failed += test_content();
+    failed += test_app();
     failed += test_link();
     failed += test_live();
     return failed;
