@@ -265,7 +265,7 @@ static void refusals(void **state)
     };
 
     (void)state;
-    mt_clock_seam_speed(100);
+    mt_clock_seam_speed(20);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct world world;
 
@@ -300,7 +300,6 @@ static void a_failing_host_is_left_once_in_thirty_seconds(void **state)
     struct world world;
 
     (void)state;
-    mt_clock_seam_speed(100);
     begin(&world, false);
     world.hosts[0].status = 502;
     world.hosts[0].body = "bad gateway";
@@ -322,7 +321,6 @@ static void a_failing_host_is_left_once_in_thirty_seconds(void **state)
     assert_int_equal(world.hosts[0].requests, 8);
     assert_int_equal(world.bad_signatures, 0);
     end(&world);
-    mt_clock_seam_speed(1);
 }
 
 static void may_be_cancelled(void **state)
