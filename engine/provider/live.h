@@ -184,6 +184,11 @@ struct mt_provider_live {
     enum mt_rc (*mark)(struct mt_provider_account *account,
                        const struct mt_conversation_ref *conversation, int mark, bool on,
                        mt_done_fn *done, void *ud, struct mt_provider_call **out);
+    /* Of which messages of the conversation the user is told, on all devices. NULL: UNSUPPORTED. */
+    enum mt_rc (*set_notification)(struct mt_provider_account *account,
+                                   const struct mt_conversation_ref *conversation,
+                                   enum mt_notification level, mt_done_fn *done, void *ud,
+                                   struct mt_provider_call **out);
     /* Who has read a group's message that asked for receipts. cursor NULL: from the start; limit 0:
      * the largest page. */
     enum mt_rc (*readers)(struct mt_provider_account *account,

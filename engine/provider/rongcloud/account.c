@@ -7,8 +7,10 @@
 #include "codec/hash.h"
 #include "provider/rongcloud/app_int.h"
 #include "provider/rongcloud/files_int.h"
+#include "provider/rongcloud/keys_int.h"
 #include "provider/rongcloud/list_int.h"
 #include "provider/rongcloud/live_int.h"
+#include "provider/rongcloud/manage_int.h"
 #include "provider/rongcloud/model_int.h"
 #include "provider/rongcloud/send_int.h"
 
@@ -136,6 +138,8 @@ void mt_rong_account_release(struct mt_provider_account *account)
         return;
     mt_rong_link_deinit(account);
     mt_rong_models_free(account);
+    mt_rong_keys_free(account->keys_read);
+    mt_rong_keys_free(account->keys_heard);
     mt_secret_free(account->token);
     mt_secret_free(account->opaque);
     if (account->app != NULL)
@@ -244,6 +248,15 @@ static const struct mt_provider_live live_verbs = {
     .readers = mt_rong_readers,
     .upload = mt_rong_upload,
     .download = mt_rong_download,
+    .delete_max = MT_RONG_DELETE_MAX,
+    .delete_ids = mt_rong_delete_ids,
+    .locate = mt_rong_locate,
+    .delete_before = mt_rong_delete_before,
+    .delete_conversation = mt_rong_delete_conversation,
+    .delete_all = mt_rong_delete_all,
+    .pin = mt_rong_pin,
+    .mark = mt_rong_mark,
+    .set_notification = mt_rong_set_notification,
 };
 
 const struct mt_provider mt_provider_rongcloud = {

@@ -18,6 +18,7 @@ struct mt_http_response;
 struct mt_rong_call;
 struct mt_rong_echo;
 struct mt_rong_frame;
+struct mt_rong_keys;
 struct mt_rong_live;
 struct mt_rong_model;
 struct mt_rong_storages;
@@ -119,9 +120,10 @@ struct mt_provider_account {
     struct mt_rong_live *live;     /* NULL: not live */
     struct mt_rong_model *model;   /* of its conversations (model_int.h); NULL: nothing is known */
     struct mt_rong_model *priming; /* one that takes its place soon; NULL: none */
-    struct mt_call_list calls;     /* each of them a struct mt_rong_call */
     char **media_hosts; /* where attachments may be fetched besides the cloud's own storages */
     size_t media_hosts_n;
+    struct mt_rong_keys *keys_read, *keys_heard; /* messages of which more is known (keys_int.h) */
+    struct mt_call_list calls;                   /* each of them a struct mt_rong_call */
     uint64_t sends_n; /* so far: a part of the ids that they get here (4.4) */
 };
 

@@ -2,6 +2,7 @@
  * unread, pinned and muted comes from the model that is kept here. On a live session, and where
  * ultra groups are in the list, the whole list is read once and kept up to date by what is heard:
  * the cloud does not want to be asked for it often. Otherwise its pages are passed on. */
+#include "provider/rongcloud/keys_int.h"
 #include "provider/rongcloud/list_int.h"
 #include "provider/rongcloud/outgoing_int.h"
 #include "provider/rongcloud/prime_int.h"
@@ -89,6 +90,8 @@ static enum mt_rc add(struct list_call *call, const struct mt_rong_entry *entry,
     if (mt_rong_model_tell(model, entry, call->arena, item) != MT_OK)
         return MT_ERR_NOMEM;
     item->last = last;
+    if (last != NULL)
+        mt_rong_note_read(call->base.life.account, last);
     call->n++;
     return MT_OK;
 }
@@ -272,11 +275,14 @@ static void ask_batch(struct list_call *call)
     for (size_t i = 0; i < n && i < BATCH_MAX; i++) {
         const struct mt_conversation_ref *ref = &call->only[call->only_at + i];
         const char *target = NULL;
+        const char *channel = NULL;
 
         rongcloud__relation_op_input__init(&ops[i]);
         ops[i].conversationtype = (Rongcloud__ChannelType)mt_rong_ref_type(ref, &target);
         ops[i].conversationid = unconst(target);
-        ops[i].buschannel = unconst(mt_rong_channel(&call->base.life.account->navi, ref));
+        channel = mt_rong_channel(&call->base.life.account->navi, ref);
+        ops[i].buschannel =
+            unconst(channel != NULL ? channel : ""); /* always there, as the SDK's */
         list[i] = &ops[i];
     }
     input.relation = list;

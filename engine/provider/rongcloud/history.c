@@ -1,5 +1,6 @@
 /* The verb history, and messages from their bytes. */
 #include "provider/rongcloud/history_int.h"
+#include "provider/rongcloud/keys_int.h"
 
 #include "base/arena.h"
 #include "base/mem.h"
@@ -59,6 +60,9 @@ static enum mt_rc take(struct history_call *call, const struct mt_rong_answer *a
     rc = mt_rong_history_parse(&decoder, answer->payload, answer->len, arena, &out, fault);
     if (rc == MT_OK)
         rc = mt_rong_history_page(&call->query, &call->ask, &out, arena, &call->page, again, fault);
+    for (size_t i = 0; rc == MT_OK && i < call->page.n;
+         i++) /* so that an id alone finds it again */
+        mt_rong_note_read(call->base.life.account, &call->page.items[i]);
     mt_arena_free(decoder.scratch);
     return rc;
 }

@@ -1,5 +1,6 @@
 /* What an account's model of its conversations is fed with: see model_int.h. */
 #include "provider/rongcloud/account_int.h"
+#include "provider/rongcloud/keys_int.h"
 #include "provider/rongcloud/model_int.h"
 
 #include "base/arena.h"
@@ -50,6 +51,7 @@ void mt_rong_model_take(struct mt_provider_account *account, const struct mt_mes
     struct mt_rong_model *models[2];
     size_t n = models_of(account, models);
 
+    mt_rong_note_heard(account, m);
     for (size_t k = 0; k < n; k++) {
         if (mt_rong_model_arrive(models[k], m) != MT_OK)
             spoil(account, models[k]);
@@ -75,6 +77,8 @@ void mt_rong_model_take_sent(struct mt_provider_account *account, const char *to
                                  &raw_len) == MT_OK &&
                 mt_rong_decode(&decoder, raw, raw_len, arena, &m) == MT_OK;
 
+    if (good)
+        mt_rong_note_heard(account, &m);
     for (size_t k = 0; k < n; k++)
         if (!good || mt_rong_model_sent(models[k], &m) != MT_OK)
             spoil(account, models[k]);

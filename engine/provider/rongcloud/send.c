@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "provider/rongcloud/keys_int.h"
 #include "provider/rongcloud/live_int.h"
 #include "provider/rongcloud/map_int.h"
 #include "provider/rongcloud/model_int.h"
@@ -185,8 +186,11 @@ static void tell_model(const struct send_call *call)
                                                          : mt_rong_cloud_ms(account));
         return;
     }
-    if (call->refers || call->message.online_only || !mt_id_is(call->id) ||
-        account->model == NULL || !account->model->keeps_last)
+    if (call->refers || call->message.online_only || !mt_id_is(call->id))
+        return;
+    mt_rong_note_heard(account, &(struct mt_message){
+                                    .id = call->id, .time_ms = call->result.time_ms, .sent = true});
+    if (account->model == NULL || !account->model->keeps_last)
         return;
     if (pack(call, &packet, NULL) == MT_OK)
         mt_rong_model_take_sent(account, packet.request.topic, packet.request.target,
