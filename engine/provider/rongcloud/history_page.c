@@ -288,7 +288,7 @@ enum mt_rc mt_rong_history_page(const struct mt_history_query *query,
     orient(m, query->oldest_first);
     fill_times(m, ask->reached_ms > 0 ? ask->reached_ms : ask->time_ms);
     skip = given(query, ask, m);
-    items = m->items + skip;
+    items = m->n > skip ? &m->items[skip] : NULL;
     n = m->n - skip;
     if (n == 0 && more)
         return nothing_new(query, ask, out, arena, page, again, fault);
