@@ -29,6 +29,7 @@ owner:on("edited", function(message) edited = message.text end)
 owner:on("recalled", function(message) recalled = message.target end)
 
 local chat = guest:conversation(owner.user)
+while connected == 0 do moontide.sleep "5ms" end
 chat:send "slow"
 chat:send "fail"
 local to_read = chat:send "read me"
@@ -37,6 +38,7 @@ local mine = chat:send "first words"
 for message in chat:history { limit = 1 } do
   check("the newest is ours", message.id == mine.id)
   message:edit "better words"
+  while not edited do moontide.sleep "5ms" end -- a cloud may tell of nothing but the recall, if that is there as well
   message:recall "a mistake"
 end
 local ok, fault = moontide.try(chat.send, chat, { kind = "txet" })
@@ -50,8 +52,8 @@ chat:send "end"
 while order[#order] ~= "end" or not read do moontide.sleep "5ms" end
 local text = table.concat(order, ",")
 -- the cloud takes a recalled message from who has not heard it yet
-check("handlers of one conversation run in order",
-  text == "slow,fail,read me,answer,end" or text == "slow,fail,read me,answer,first words,end")
+text = text:gsub(",%l+ words", "") -- and who hears late hears it as it is by then
+check("handlers of one conversation run in order", text == "slow,fail,read me,answer,end")
 check("a handler that fails hurts no other", heard[3] == "read me")
 check("the owner connected once", connected == 1)
 check("message:mark_read reaches the sender", read == to_read.id)
