@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+#define ONLY_MAX  1000
+#define KINDS_MAX 8
+
 struct mt_lua_account *mt_lua_account_check(lua_State *L, int index)
 {
     return luaL_checkudata(L, index, MT_TYPE_ACCOUNT);
@@ -23,6 +26,8 @@ struct listing {
     size_t seen_n;
     bool ended;
     bool truncated;
+    bool unread_only;
+    unsigned kinds; /* a bit for each that is wanted; 0: all */
     char warning[MT_FAULT_MESSAGE_MAX];
 };
 
@@ -117,13 +122,22 @@ static bool repeated(lua_State *L, const struct mt_conversation *c)
     return twice;
 }
 
+/* Whether it is asked for. One whose count the list does not say may be unread. */
+static bool wanted(const struct listing *listing, const struct mt_conversation *c)
+{
+    if (listing->unread_only && c->unread == 0)
+        return false;
+    return !listing->kinds || (listing->kinds & 1u << c->ref.kind);
+}
+
 static int listing_next(lua_State *L)
 {
     struct listing *listing = lua_touserdata(L, lua_upvalueindex(1));
 
     while (listing->page && listing->next < listing->page->n) {
         size_t at = listing->next++;
-        if (repeated(L, &listing->page->conversations[at]))
+        if (!wanted(listing, &listing->page->conversations[at]) ||
+            repeated(L, &listing->page->conversations[at]))
             continue;
         struct mt_lua_conversation *c = mt_lua_conversation_push(L);
         c->provider = listing->account->provider;
@@ -159,13 +173,72 @@ static int listing_next(lua_State *L)
     return mt_task_wait(L, &w->wait, listing_more);
 }
 
+/* Options that are checked here, so that a wrong one is told at the call. */
+static unsigned kinds_option(lua_State *L)
+{
+    const char *kinds[KINDS_MAX + 1];
+    unsigned bits = 0;
+
+    if (!mt_option_list(L, 2, "kinds", kinds, KINDS_MAX))
+        return 0;
+    for (size_t i = 0; kinds[i]; i++) {
+        unsigned bit = 0;
+        for (int k = MT_CONVERSATION_SINGLE; k <= MT_CONVERSATION_ULTRA; k++)
+            if (!strcmp(kinds[i], mt_conversation_kind_name((enum mt_conversation_kind)k)))
+                bit = 1u << k;
+        if (!bit)
+            mt_fault_raisef(
+                L, MT_ERR_INVALID, "conversation.kind",
+                "account:conversations: '%s' is no kind: there are single, group, room, "
+                "system and ultra",
+                kinds[i]);
+        bits |= bit;
+    }
+    return bits;
+}
+
+/* Pushes what the addresses stand for, as a userdata (nil: none are named), and hands it out. */
+static const struct mt_conversation_ref *only_option(lua_State *L, struct mt_lua_account *account,
+                                                     size_t *n)
+{
+    struct mt_fault fault;
+
+    *n = 0;
+    if (lua_isnoneornil(L, 2) || lua_getfield(L, 2, "only") == LUA_TNIL) {
+        lua_pushnil(L);
+        return NULL;
+    }
+    lua_Integer len = luaL_len(L, -1);
+    if (len < 1 || len > ONLY_MAX)
+        mt_fault_raisef(L, MT_ERR_INVALID, "conversations.only",
+                        "account:conversations: only names 1 to %d conversations", ONLY_MAX);
+    struct mt_conversation_ref *refs = lua_newuserdatauv(L, (size_t)len * sizeof *refs, 0);
+    for (lua_Integer i = 1; i <= len; i++) {
+        lua_rawgeti(L, -2, i);
+        if (lua_type(L, -1) != LUA_TSTRING)
+            mt_fault_raisef(L, MT_ERR_INVALID, "option.type",
+                            "account:conversations: option 'only' must be a list of ids, as "
+                            "conversation.id gives them");
+        if (mt_conversation_ref_parse(lua_tostring(L, -1), &refs[i - 1], &fault) ||
+            account->provider->normalise(account->account, &refs[i - 1], NULL, &fault))
+            mt_fault_raise(L, &fault);
+        lua_pop(L, 1);
+    }
+    *n = (size_t)len;
+    return refs;
+}
+
 int mt_lua_conversations(lua_State *L)
 {
     struct mt_lua_account *account = mt_lua_account_check(L, 1);
+    size_t only_n = 0;
 
     lua_settop(L, 2);
     mt_options_check(L, 2, "account:conversations");
-    struct listing *listing = lua_newuserdatauv(L, sizeof *listing, 1);
+    unsigned kinds = kinds_option(L);
+    const struct mt_conversation_ref *only = only_option(L, account, &only_n);
+    int only_at = lua_gettop(L);
+    struct listing *listing = lua_newuserdatauv(L, sizeof *listing, 2);
     memset(listing, 0, sizeof *listing);
     if (luaL_newmetatable(L, "moontide.listing")) {
         lua_pushcfunction(L, listing_gc);
@@ -174,7 +247,16 @@ int mt_lua_conversations(lua_State *L)
     lua_setmetatable(L, -2);
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, 1);
+    lua_pushvalue(L, only_at);
+    lua_setiuservalue(L, -2, 2);
     listing->account = account;
+    listing->kinds = kinds;
+    listing->unread_only = mt_option_boolean(L, 2, "unread", false);
+    listing->query.only = only;
+    listing->query.only_n = only_n;
+    listing->query.oldest_first = !strcmp(mt_option_string(L, 2, "order", "newest"), "oldest");
+    listing->query.start_ms = mt_option_time(L, 2, "start", 0);
+    listing->query.fresh = mt_option_boolean(L, 2, "fresh", false);
     listing->query.limit = (int)mt_option_integer(L, 2, "limit", 0);
     listing->query.pinned_only = mt_option_boolean(L, 2, "pinned", false);
     listing->query.with_empty = mt_option_boolean(L, 2, "empty", false);

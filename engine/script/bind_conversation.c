@@ -9,11 +9,36 @@
 
 #define KINDS_MAX 16
 
-static const char *const fields[] = {
-    "id",           "kind",        "target",  "unread",    "pinned",
-    "marks",        "last",        "history", "json",      "export",
-    "history_page", "pinned_time", "send",    "mark_read", "delete_messages",
-    "delete",       "pin",         "mark",    "join",      "leave"};
+static const char *const fields[] = {"id",
+                                     "kind",
+                                     "target",
+                                     "unread",
+                                     "pinned",
+                                     "marks",
+                                     "last",
+                                     "history",
+                                     "json",
+                                     "export",
+                                     "history_page",
+                                     "pinned_time",
+                                     "send",
+                                     "mark_read",
+                                     "delete_messages",
+                                     "delete",
+                                     "pin",
+                                     "mark",
+                                     "join",
+                                     "leave",
+                                     "mentions",
+                                     "mentions_me",
+                                     "mentioned",
+                                     "notification",
+                                     "last_unread_time",
+                                     "hidden",
+                                     "set_notification",
+                                     "fetch",
+                                     "draft",
+                                     "set_draft"};
 
 struct mt_lua_conversation *mt_lua_conversation_push(lua_State *L)
 {
@@ -38,9 +63,43 @@ static int conversation_gc(lua_State *L)
 
 /* ---------------------------------------------------------------- fields */
 
+/* What not every cloud says. False: the key is none of these. */
+static bool push_settings(lua_State *L, const struct mt_conversation *listed, const char *key)
+{
+    const struct mt_mentions *mentions =
+        listed && listed->mentions.known ? &listed->mentions : NULL;
+
+    if (!strcmp(key, "mentions") && mentions)
+        lua_pushinteger(L, mentions->n);
+    else if (!strcmp(key, "mentions_me") && mentions)
+        lua_pushinteger(L, mentions->me);
+    else if (!strcmp(key, "notification"))
+        lua_pushstring(L, listed ? mt_notification_name(listed->notification) : NULL);
+    else if (!strcmp(key, "last_unread_time") && listed && listed->last_unread_ms)
+        lua_pushinteger(L, listed->last_unread_ms);
+    else if (!strcmp(key, "hidden"))
+        lua_pushboolean(L, listed && listed->hidden);
+    else if (!strcmp(key, "mentioned") && mentions && mentions->any) {
+        lua_createtable(L, 0, 2);
+        lua_pushboolean(L, mentions->all);
+        lua_setfield(L, -2, "all");
+        lua_newtable(L);
+        for (lua_Integer i = 0; mentions->users && mentions->users[i]; i++) {
+            lua_pushstring(L, mentions->users[i]);
+            lua_rawseti(L, -2, i + 1);
+        }
+        lua_setfield(L, -2, "users");
+    } else
+        return false;
+    return true;
+}
+
 static void push_listed(lua_State *L, struct mt_lua_conversation *c, const char *key)
 {
     const struct mt_conversation *listed = c->page ? &c->page->conversations[c->index] : NULL;
+
+    if (push_settings(L, listed, key))
+        return;
 
     if (!strcmp(key, "unread") && listed && listed->unread >= 0)
         lua_pushinteger(L, listed->unread);
@@ -296,6 +355,7 @@ void mt_bind_conversation(lua_State *L)
                                        {"delete", mt_lua_delete_conversation},
                                        {"pin", mt_lua_pin},
                                        {"mark", mt_lua_mark},
+                                       {"set_notification", mt_lua_set_notification},
                                        {"json", conversation_json},
                                        {NULL, NULL}};
     mt_script_type(L, MT_TYPE_CONVERSATION, methods, conversation_index, conversation_gc);

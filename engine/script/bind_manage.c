@@ -286,6 +286,34 @@ int mt_lua_mark(lua_State *L)
                                managed, w, &w->call));
 }
 
+int mt_lua_set_notification(lua_State *L)
+{
+    struct mt_lua_conversation *c = mt_lua_conversation_check(L, 1);
+    const char *name = luaL_checkstring(L, 2);
+    const char *names[MT_NOTIFICATIONS_N];
+    size_t n = 0;
+
+    for (int i = MT_NOTIFY_DEFAULT; i < MT_NOTIFICATIONS_N; i++)
+        names[n++] = mt_notification_name((enum mt_notification)i);
+    enum mt_notification level = mt_notification_find(name);
+    if (level == MT_NOTIFY_UNKNOWN) {
+        const char *near = mt_str_nearest(name, names, n);
+        return mt_fault_raisef(L, MT_ERR_INVALID, "notification.level",
+                               "conversation:set_notification: there is no '%s'%s%s%s: there are "
+                               "default, all, mentions, mentions_me, mentions_all and none",
+                               name, near ? " (did you mean '" : "", near ? near : "",
+                               near ? "'?)" : "");
+    }
+    const struct mt_provider_live *live = live_of(L, c->provider, "conversation:set_notification");
+    if (!live->set_notification)
+        return mt_fault_raisef(L, MT_ERR_UNSUPPORTED, "unsupported",
+                               "conversation:set_notification: %s accounts cannot do that",
+                               c->provider->name);
+    mt_task_may_wait(L);
+    struct manage_wait *w = wait_new(L, c->provider, c->account);
+    return wait_for(L, w, live->set_notification(c->account, &c->ref, level, managed, w, &w->call));
+}
+
 /* ---------------------------------------------------------------- who has read a message */
 
 struct readers_wait {

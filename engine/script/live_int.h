@@ -34,6 +34,7 @@ int mt_lua_delete_conversation(lua_State *L);
 int mt_lua_delete_everything(lua_State *L);
 int mt_lua_pin(lua_State *L);
 int mt_lua_mark(lua_State *L);
+int mt_lua_set_notification(lua_State *L);
 int mt_lua_message_readers(lua_State *L, const struct mt_page *page, const struct mt_message *m);
 
 #endif

@@ -27,6 +27,11 @@ local live = require "moontide.live"
 core.extend("account", { on = live.on, off = live.off })
 core.extend("conversation", { join = live.join, leave = live.leave, ask = live.ask })
 
+local conversations = require "moontide.conversations"
+core.extend("conversation", {
+  fetch = conversations.fetch, draft = conversations.draft, set_draft = conversations.set_draft,
+})
+
 local files = require "moontide.files"
 core.extend("message", { download = files.download })
 core.extend("archive", { fetch_media = files.fetch_media })
