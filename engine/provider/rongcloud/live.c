@@ -262,6 +262,7 @@ static void on_again(void *ud)
         mt_rong_sync(live, MT_RONG_SYNC_INBOX);
     else
         mt_rong_sync_all(live);
+    mt_rong_rooms_pull(live, NULL, 0);
 }
 
 /* ---------------------------------------------------------------- start and stop */
@@ -319,6 +320,7 @@ void mt_rong_live_stop(struct mt_provider_account *account)
     account->live = NULL;
     live->ended = live->stopped = true;
     mt_rong_sync_stop(live);
+    mt_rong_rooms_stop(live);
     mt_timer_stop(live->timer);
     while (live->batches != NULL) {
         struct mt_rong_batch *batch = live->batches;

@@ -12,6 +12,7 @@
 #define MT_RONG_SEEN_MAX    1024 /* ids of messages that were told, to know repeats */
 #define MT_RONG_BATCHES_MAX 64   /* in the caller's hands; nothing is pulled while there are more */
 
+struct mt_rong_room;
 struct mt_rong_sync_call;
 
 /* How far was read what the cloud keeps for the user: its own times, in milliseconds. */
@@ -60,6 +61,7 @@ struct mt_rong_live {
     unsigned pushed_n; /* messages that came in pushes since the last pull; it comes soon then */
     char (*seen)[MT_ID_MAX]; /* a ring that grows to MT_RONG_SEEN_MAX */
     size_t seen_at, seen_n, seen_cap;
+    struct mt_rong_room *rooms; /* that it is in */
 };
 
 /* live.c: called by the connection. */
@@ -108,6 +110,13 @@ void mt_rong_live_see(struct mt_rong_live *live, const char *id);
 #define MT_RONG_RECALLED "Cmd:"
 /* The inbox is pulled soon: a message came without. */
 void mt_rong_live_pushed(struct mt_rong_live *live);
+
+/* rooms.c: chat rooms, from entering them on. id NULL: all; time_ms: of the newest message, or 0.
+ */
+void mt_rong_room_entered(struct mt_rong_live *live, const char *id, int64_t since_ms);
+void mt_rong_room_left(struct mt_rong_live *live, const char *id);
+void mt_rong_rooms_pull(struct mt_rong_live *live, const char *id, int64_t time_ms);
+void mt_rong_rooms_stop(struct mt_rong_live *live);
 
 /* sync.c */
 void mt_rong_sync_all(struct mt_rong_live *live);

@@ -129,6 +129,17 @@ enum mt_rc mt_rong_pull_parse(const struct mt_rong_decoder *decoder, const void 
     return run(&r, p, len, pull_field);
 }
 
+enum mt_rc mt_rong_room_parse(const struct mt_rong_decoder *decoder, const void *p, size_t len,
+                              struct mt_arena *arena, struct mt_rong_pull_out *out,
+                              struct mt_fault *fault)
+{
+    static const struct mt_rong_shape shape = {"room", 3, 4};
+    struct reading r = {&shape, decoder, arena, &out->messages, out, fault};
+
+    *out = (struct mt_rong_pull_out){.sync_ms = 0};
+    return run(&r, p, len, pull_field);
+}
+
 /* ---------------------------------------------------------------- messages by their ids */
 
 static enum mt_rc query_field(void *ud, const struct mt_rong_field *f)

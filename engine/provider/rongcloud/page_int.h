@@ -41,6 +41,11 @@ enum mt_rc mt_rong_pull_parse(const struct mt_rong_decoder *decoder, const void 
                               struct mt_arena *arena, struct mt_rong_pull_out *out,
                               struct mt_fault *fault) MT_CHECKED;
 
+/* ChrmDownStreamMessages: the same of a chat room; only messages and sync_ms are said. */
+enum mt_rc mt_rong_room_parse(const struct mt_rong_decoder *decoder, const void *p, size_t len,
+                              struct mt_arena *arena, struct mt_rong_pull_out *out,
+                              struct mt_fault *fault) MT_CHECKED;
+
 /* MsgQueryAck: messages by their ids. */
 struct mt_rong_query_out {
     struct mt_rong_messages messages;

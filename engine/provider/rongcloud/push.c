@@ -7,6 +7,7 @@
 #include "provider/rongcloud/frame_int.h"
 #include "provider/rongcloud/model_int.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define ARENA_EXTRA ((size_t)8 * 1024 * 1024)
@@ -41,7 +42,8 @@ static void tell_message(struct mt_rong_live *live, const uint8_t *raw, size_t l
     mt_arena_free(decoder.scratch);
 }
 
-/* Status messages are in no box: they come in the push alone (4.2). */
+/* Status messages are in no box: they come in the push alone (4.2), as what a room's own server
+ * says in it. */
 static bool is_status(const uint8_t *raw, size_t len, struct mt_arena *arena)
 {
     static const char *const names[] = {"RC:TypSts", "RC:InterceptMsg", "RC:RL"};
@@ -55,7 +57,8 @@ static bool is_status(const uint8_t *raw, size_t len, struct mt_arena *arena)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(m->classname, names[i]) == 0)
             return true;
-    return m->has_extstatus && (m->extstatus & STATUS_BIT) != 0;
+    return m->type == RONGCLOUD__CHANNEL_TYPE__CT_TEMPGROUP ||
+           (m->has_extstatus && (m->extstatus & STATUS_BIT) != 0);
 }
 
 static void on_message(struct mt_rong_live *live, const struct mt_rong_frame *frame)
@@ -77,7 +80,9 @@ static void on_message(struct mt_rong_live *live, const struct mt_rong_frame *fr
     mt_rong_sync(live, MT_RONG_SYNC_INBOX);
 }
 
-static int32_t notice_type(const struct mt_rong_frame *frame, int64_t *time_ms)
+/* room: NULL, or where the room's id is put that it is about, "" if none. */
+static int32_t notice_type(const struct mt_rong_frame *frame, int64_t *time_ms,
+                           char room[MT_RONG_TARGET_MAX])
 {
     Rongcloud__NotifyMsg *notice =
         frame->payload_len <= NOTICE_MAX
@@ -86,6 +91,9 @@ static int32_t notice_type(const struct mt_rong_frame *frame, int64_t *time_ms)
     int32_t type = notice != NULL ? notice->type : 0;
 
     *time_ms = notice != NULL && notice->has_time ? notice->time : 0;
+    if (room != NULL)
+        snprintf(room, MT_RONG_TARGET_MAX, "%s",
+                 notice != NULL && notice->chrmid != NULL ? notice->chrmid : "");
     if (notice != NULL)
         rongcloud__notify_msg__free_unpacked(notice, NULL);
     return type;
@@ -93,11 +101,16 @@ static int32_t notice_type(const struct mt_rong_frame *frame, int64_t *time_ms)
 
 static void on_notice(struct mt_rong_live *live, const struct mt_rong_frame *frame)
 {
+    enum { INBOX = 1, ROOM = 2 };
+    char room[MT_RONG_TARGET_MAX];
     int64_t time_ms = 0;
+    int32_t type = notice_type(frame, &time_ms, room);
 
     /* of what was read already (4.2) */
-    if (notice_type(frame, &time_ms) == 1 && (time_ms == 0 || time_ms > live->read.inbox))
+    if (type == INBOX && (time_ms == 0 || time_ms > live->read.inbox))
         mt_rong_sync(live, MT_RONG_SYNC_INBOX);
+    else if (type == ROOM)
+        mt_rong_rooms_pull(live, room, time_ms);
 }
 
 static void on_command(struct mt_rong_live *live, const struct mt_rong_frame *frame)
@@ -111,7 +124,7 @@ static void on_command(struct mt_rong_live *live, const struct mt_rong_frame *fr
                     {11, MT_RONG_SYNC_EVENTS},
                     {12, MT_RONG_SYNC_EDITS}};
     int64_t time_ms = 0;
-    int32_t type = notice_type(frame, &time_ms);
+    int32_t type = notice_type(frame, &time_ms, NULL);
 
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         if (commands[i].type == type)

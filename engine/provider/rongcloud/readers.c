@@ -114,7 +114,7 @@ enum mt_rc mt_rong_readers_pack(const struct mt_rong_navi *navi,
     case RECEIPTS_V5:
         return v5(group, id, channel, cursor, limit, out, fault);
     default:
-        return mt_fault_set(fault, MT_ERR_UNSUPPORTED, "readers.version",
+        return mt_fault_set(fault, MT_ERR_UNSUPPORTED, "unsupported",
                             "the app has the first version of read receipts, which the cloud "
                             "keeps no list of: they come one by one, as the event read");
     }

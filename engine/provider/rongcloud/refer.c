@@ -297,14 +297,17 @@ static enum mt_rc edit(const struct mt_rong_sender *sender, const struct mt_refe
 
 /* ---------------------------------------------------------------- chat rooms */
 
-/* As the SDK enters a room that is there already: one that is not is no reason to make it. */
+/* As the SDK enters and leaves a room; one that is not there is made, as its joinChatRoom does. */
 static enum mt_rc room(const struct mt_reference *r, const char *topic, struct mt_rong_packet *out,
                        struct mt_fault *fault)
 {
     Rongcloud__ChrmInput m = RONGCLOUD__CHRM_INPUT__INIT;
 
-    if (r->conversation.kind != MT_CONVERSATION_ROOM)
-        return bad(out, fault, "room.kind", "only chat rooms are entered and left");
+    if (r->conversation.kind != MT_CONVERSATION_ROOM) {
+        memset(out, 0, sizeof *out);
+        return mt_fault_set(fault, MT_ERR_UNSUPPORTED, "unsupported",
+                            "only chat rooms are entered and left");
+    }
     query(out, topic, r->conversation.target);
     m.nothing = 1;
     return mt_rong_packet_end(out, &m.base, fault);
@@ -325,10 +328,10 @@ enum mt_rc mt_rong_reference_pack(const struct mt_rong_sender *sender,
         return edit(sender, reference, out, fault);
     case MT_REFER_DELIVERED:
         memset(out, 0, sizeof *out);
-        return mt_fault_set(fault, MT_ERR_UNSUPPORTED, "receipt.delivered",
+        return mt_fault_set(fault, MT_ERR_UNSUPPORTED, "unsupported",
                             "RongCloud's web protocol has no receipts of delivery");
     case MT_REFER_JOIN:
-        return room(reference, "joinChrmR", out, fault);
+        return room(reference, "joinChrm", out, fault);
     case MT_REFER_LEAVE:
         return room(reference, "exitChrm", out, fault);
     }

@@ -155,6 +155,27 @@ static int64_t modified_ms(const struct send_call *call, const struct mt_rong_an
     return resp != NULL && resp->has_modifytime ? resp->modifytime : answer->time_ms;
 }
 
+/* In which rooms the session is. */
+static void moved(const struct send_call *call, const struct mt_rong_answer *answer)
+{
+    const struct mt_reference *r = &call->reference;
+    struct mt_provider_account *account = call->base.life.account;
+    ProtobufCAllocator allocator = mt_rong_allocator(call->arena);
+    const Rongcloud__ChrmOutput *out = NULL;
+    int64_t joined_ms = 0;
+
+    if (account->live == NULL || !call->refers)
+        return;
+    if (r->type == MT_REFER_JOIN) {
+        out = rongcloud__chrm_output__unpack(&allocator, answer->len, answer->payload);
+        joined_ms = out != NULL && out->has_jointime ? out->jointime : mt_rong_cloud_ms(account);
+        /* What is said in the same millisecond is heard. */
+        mt_rong_room_entered(account->live, r->conversation.target, joined_ms - 1);
+    } else if (r->type == MT_REFER_LEAVE) {
+        mt_rong_room_left(account->live, r->conversation.target);
+    }
+}
+
 static void take(struct send_call *call, const struct mt_rong_answer *answer)
 {
     bool edit = call->refers && call->reference.type == MT_REFER_EDIT;
@@ -212,6 +233,7 @@ static void answered(struct mt_provider_call *life, const struct mt_rong_answer 
     if (!call->asking) {
         take(call, answer);
         tell_model(call);
+        moved(call, answer);
     }
     if (wants_to_ask(call)) {
         call->asking = true;

@@ -16,7 +16,7 @@ enum mt_rc mt_rong_readers(struct mt_provider_account *account,
                            mt_readers_fn *done, void *ud, struct mt_provider_call **out);
 
 /* readers.c. The request of a page of readers, by the version of receipts that navigation
- * announced; cursor NULL: the first. UNSUPPORTED "readers.version" for the one where only the
+ * announced; cursor NULL: the first. UNSUPPORTED "unsupported" for the one where only the
  * receipts themselves say who they are of. Initialises out, to be deinited in any case. */
 enum mt_rc mt_rong_readers_pack(const struct mt_rong_navi *navi,
                                 const struct mt_conversation_ref *group, const char *id,
