@@ -42,7 +42,7 @@ static enum mt_rc append(struct mt_sb_store *store, const struct mt_sb_past *pas
 
 enum mt_rc mt_sb_fill_append(const struct mt_sb_fill *fill, const struct mt_sb_past *past)
 {
-    enum mt_rc rc = fill->easemob ? append(fill->store, past) : MT_OK;
+    enum mt_rc rc = fill->elsewhere ? MT_OK : append(fill->store, past);
     if (rc == MT_OK && fill->rongcloud != NULL)
         rc = mt_sb_fill_mirror(fill, past);
     return rc;

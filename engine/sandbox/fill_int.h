@@ -15,7 +15,7 @@ struct mt_sr_cloud;
 struct mt_sb_fill {
     struct mt_sb_store *store;
     struct mt_sr_cloud *rongcloud; /* gets the same; NULL: it does not */
-    bool easemob;                  /* false: the messages go to the other cloud alone */
+    bool elsewhere;                /* the messages go to that one alone */
     struct mt_sb_user *owner;
     const char *const *load; /* NULL-terminated file names; may be NULL */
     uint64_t generate_n;

@@ -253,7 +253,7 @@ static enum mt_rc fill(struct mt_sandbox *sandbox, const struct mt_sandbox_optio
         .generate_n = options->generate_n,
         .seed = sandbox->faults.seed,
         .rongcloud = rongcloud ? sandbox->rongcloud : NULL,
-        .easemob = easemob,
+        .elsewhere = !easemob,
         .now_ms = mt_clock_wall_ms(),
         .span_ms = sandbox->faults.span_ms,
         .files_base = files,

@@ -101,39 +101,36 @@ struct part {
 static bool form_part(const struct mt_ws_request *request, const char *name, struct part *part)
 {
     char wanted[64];
+    char mark[128];
     const char *boundary = strstr(request->content_type, "boundary=");
-    const char *body = request->body;
-    const char *end = body + request->body_len;
-    if (boundary == NULL || body == NULL)
+    const char *at = request->body;
+    if (boundary == NULL || at == NULL)
         return false;
+    const char *end = at + request->body_len;
     boundary += strlen("boundary=");
-    size_t mark_len = strcspn(boundary, "; \"");
-    (void)snprintf(wanted, sizeof wanted, "name=\"%s\"", name);
-    for (const char *at = body; mark_len != 0 && at < end;) {
-        const char *head = memmem(at, (size_t)(end - at), boundary, mark_len);
-        if (head == NULL)
-            return false;
-        head += mark_len;
-        const char *data = memmem(head, (size_t)(end - head), "\r\n\r\n", 4);
+    int mark_len =
+        snprintf(mark, sizeof mark, "\r\n--%.*s", (int)strcspn(boundary, "; \""), boundary);
+    if (mark_len <= 4 || (size_t)mark_len >= sizeof mark)
+        return false;
+    (void)snprintf(wanted, sizeof wanted, " name=\"%s\"", name);
+    while (at < end) {
+        const char *data = memmem(at, (size_t)(end - at), "\r\n\r\n", 4);
         if (data == NULL)
             return false;
+        const char *head = at;
         data += 4;
-        const char *next = memmem(data, (size_t)(end - data), boundary, mark_len);
-        if (next == NULL || next - data < 4)
+        const char *next = memmem(data, (size_t)(end - data), mark, (size_t)mark_len);
+        if (next == NULL)
             return false;
-        if (memmem(head, (size_t)(data - head), wanted, strlen(wanted)) != NULL) {
-            const char *type = memmem(head, (size_t)(data - head), "Content-Type: ", 14);
-            size_t type_len = type == NULL ? 0 : strcspn(type + 14, "\r\n");
-            part->p = data;
-            part->len = (size_t)(next - data) - 4; /* CR LF and two dashes */
-            part->type[0] = '\0';
-            if (type_len != 0 && type_len < sizeof part->type) {
-                memcpy(part->type, type + 14, type_len);
-                part->type[type_len] = '\0';
-            }
-            return true;
-        }
-        at = next;
+        at = next + mark_len;
+        if (memmem(head, (size_t)(data - head), wanted, strlen(wanted)) == NULL)
+            continue;
+        const char *type = memmem(head, (size_t)(data - head), "Content-Type: ", 14);
+        size_t type_len = type == NULL ? 0 : strcspn(type + 14, "\r\n");
+        *part = (struct part){.p = data, .len = (size_t)(next - data)};
+        if (type_len < sizeof part->type)
+            memcpy(part->type, type == NULL ? "" : type + 14, type_len);
+        return true;
     }
     return false;
 }

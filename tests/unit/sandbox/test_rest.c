@@ -44,12 +44,13 @@ static void expect_error(const char *method, const char *target, const char *tok
 static void test_ready_line(void **state)
 {
     (void)state;
-    char expected[256];
-    (void)snprintf(
-        expected, sizeof expected,
-        "{\"ready\":true,\"easemob\":{\"appkey\":\"sandbox#demo\",\"rest\":\"http://"
-        "127.0.0.1:%u\",\"websocket\":\"ws://127.0.0.1:%u/websocket\"},\"owner\":\"agent\"}",
-        SERVER.port, SERVER.port);
+    char expected[512];
+    (void)snprintf(expected, sizeof expected,
+                   "{\"ready\":true,\"easemob\":{\"appkey\":\"sandbox#demo\",\"rest\":\"http://"
+                   "127.0.0.1:%u\",\"websocket\":\"ws://127.0.0.1:%u/websocket\"},"
+                   "\"rongcloud\":{\"appkey\":\"sandbox\",\"navigator\":\"http://127.0.0.1:%u\"},"
+                   "\"owner\":\"agent\"}",
+                   SERVER.port, SERVER.port, SERVER.port);
     assert_string_equal(mt_sandbox_ready(SERVER.sandbox), expected);
 }
 

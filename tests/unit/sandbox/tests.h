@@ -16,6 +16,8 @@ int test_rest(void);
 int test_rest_more(void);
 int test_attachments(void);
 int test_msync(void);
+int test_rong(void);
+int test_rong_more(void);
 
 /* A fresh directory as the test's state, and its removal with all files. */
 int make_dir(void **state);
