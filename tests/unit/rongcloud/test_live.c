@@ -18,6 +18,9 @@ int test_live(void);
 #define PULLS    64
 #define WANT_MAX 64
 
+/* A time to come: what is older than a session without a past is none of its news. */
+#define T(n) (INT64_C(4000000000000) + (n))
+
 /* What the cloud keeps for the user, and how it was asked for. */
 struct box {
     struct cloud cloud;
@@ -162,11 +165,12 @@ static void all_pages_are_pulled_in_order(void **state)
     struct box *box = begin(NULL);
 
     (void)state;
-    put(box, "A-1", 100, false);
-    put(box, "A-2", 200, false);
-    put(box, "A-3", 250, true);
-    put(box, "A-4", 300, false);
-    put(box, "A-5", 400, false);
+    put(box, "A-0", 1700000000000, false); /* before it was asked for: history, and no news */
+    put(box, "A-1", T(100), false);
+    put(box, "A-2", T(200), false);
+    put(box, "A-3", T(250), true);
+    put(box, "A-4", T(300), false);
+    put(box, "A-5", T(400), false);
     box->page_n = 2;
     cloud_live(&box->cloud);
     wait_for(box, 5);
@@ -179,16 +183,17 @@ static void all_pages_are_pulled_in_order(void **state)
         assert_string_equal(box->cloud.events[i].text, id);
         assert_string_equal(box->cloud.events[i].conversation, "single:bob");
     }
+    assert_int_equal(told(box, "A-0"), 0);
     cloud_run(&box->cloud, NULL, 5000);
     assert_int_equal(box->pulls_n, 3);
     assert_true(box->pulls[0].compress && box->pulls[0].send && !box->pulls[0].polling);
     assert_int_equal(box->pulls[0].inbox, 0);
     assert_int_equal(box->pulls[0].broadcast, 1);
-    assert_int_equal(box->pulls[1].inbox, 200);
+    assert_int_equal(box->pulls[1].inbox, T(100));
     assert_int_equal(box->pulls[1].outbox, 0);
-    assert_int_equal(box->pulls[2].inbox, 300);
-    assert_int_equal(box->pulls[2].outbox, 250);
-    assert_position(box, "1 400 250 1 ");
+    assert_int_equal(box->pulls[2].inbox, T(200));
+    assert_int_equal(box->pulls[2].outbox, T(250));
+    assert_position(box, "1 4000000000400 4000000000250 1 ");
     end(box);
 }
 
@@ -197,18 +202,18 @@ static void notices_are_pulled_once(void **state)
     struct box *box = begin(NULL);
 
     (void)state;
-    put(box, "B-1", 100, false);
+    put(box, "B-1", T(100), false);
     cloud_live(&box->cloud);
     wait_for(box, 1);
-    put(box, "B-2", 200, false);
+    put(box, "B-2", T(200), false);
     for (int i = 0; i < 20; i++)
-        cloud_notify(&box->cloud, box->cloud.peer, i % 2 ? "s_ntf" : "s_msg", 1, 200);
+        cloud_notify(&box->cloud, box->cloud.peer, i % 2 ? "s_ntf" : "s_msg", 1, T(200));
     wait_for(box, 2);
     cloud_run(&box->cloud, NULL, 5000);
     assert_in_range(box->pulls_n, 2, 3); /* what comes while one is on its way makes one more */
     assert_int_equal(cloud_frames(&box->cloud, MT_RONG_PUBACK), 20);
     size_t before = box->pulls_n;
-    cloud_notify(&box->cloud, box->cloud.peer, "s_ntf", 1, 200); /* that was read already */
+    cloud_notify(&box->cloud, box->cloud.peer, "s_ntf", 1, T(200)); /* that was read already */
     cloud_run(&box->cloud, NULL, 5000);
     assert_int_equal(box->pulls_n, before);
     cloud_run(&box->cloud, NULL, 200000); /* nothing is said, and yet it looks */
@@ -238,15 +243,15 @@ static void nothing_is_told_twice(void **state)
 
     (void)state;
     box->both = true;
-    put(box, "C-1", 100, false);
-    put(box, "C-2", 200, true);
+    put(box, "C-1", T(100), false);
+    put(box, "C-2", T(200), true);
     cloud_live(&box->cloud);
     wait_for(box, 2);
-    put(box, "C-3", 300, false);
-    cloud_notify(&box->cloud, box->cloud.peer, "s_ntf", 1, 300);
+    put(box, "C-3", T(300), false);
+    cloud_notify(&box->cloud, box->cloud.peer, "s_ntf", 1, T(300));
     wait_for(box, 3);
     mt_ws_peer_cut(box->cloud.peer);
-    put(box, "C-4", 400, false);
+    put(box, "C-4", T(400), false);
     wait_for(box, 4);
     for (size_t i = 0; i < box->texts_n; i++)
         assert_int_equal(told(box, box->texts[i].id), 1);
@@ -271,9 +276,9 @@ static void the_position_moves_when_all_before_was_dealt_with(void **state)
     (void)state;
     box->cloud.hold = true;
     box->page_n = 1;
-    put(box, "D-1", 100, false);
-    put(box, "D-2", 200, false);
-    put(box, "D-3", 300, false);
+    put(box, "D-1", T(100), false);
+    put(box, "D-2", T(200), false);
+    put(box, "D-3", T(300), false);
     cloud_live(&box->cloud);
     wait_for(box, 3);
     assert_int_equal(box->cloud.held_n, 4);
@@ -283,13 +288,13 @@ static void the_position_moves_when_all_before_was_dealt_with(void **state)
     done(box, 2); /* the second before the first */
     assert_string_equal(position(box), "");
     done(box, 1);
-    assert_position(box, "1 200 0 1 ");
+    assert_position(box, "1 4000000000200 0 1 ");
     mt_ws_peer_cut(box->cloud.peer); /* a new connection goes on from where this one was */
     cloud_run(&box->cloud, NULL, 20000);
-    assert_int_equal(box->pulls[box->pulls_n - 1].inbox, 300);
-    assert_position(box, "1 200 0 1 ");
+    assert_int_equal(box->pulls[box->pulls_n - 1].inbox, T(300));
+    assert_position(box, "1 4000000000200 0 1 ");
     done(box, 3);
-    assert_position(box, "1 300 0 1 ");
+    assert_position(box, "1 4000000000300 0 1 ");
     for (size_t i = 4; i < box->cloud.held_n; i++)
         done(box, i);
     box->cloud.held_n = 0;
@@ -308,20 +313,20 @@ static void the_next_process_goes_on_there(void **state)
     struct box *box = begin(NULL);
 
     (void)state;
-    put(box, "E-1", 100, false);
-    put(box, "E-2", 200, false);
-    cloud_live_from(&box->cloud, 5, "1 100 50 7 60 70 80 90");
+    put(box, "E-1", T(100), false);
+    put(box, "E-2", T(200), false);
+    cloud_live_from(&box->cloud, 5, "1 4000000000100 50 7 60 70 80 90");
     wait_for(box, 1);
     assert_int_equal(told(box, "E-1"), 0);
     assert_int_equal(told(box, "E-2"), 1);
-    assert_int_equal(box->pulls[0].inbox, 100);
+    assert_int_equal(box->pulls[0].inbox, T(100));
     assert_int_equal(box->pulls[0].outbox, 50);
     assert_int_equal(box->pulls[0].broadcast, 7);
     assert_true(cloud_last(&box->cloud, MT_EVENT_CONNECTED)->away_ms > 0);
     end(box);
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) { /* of no use: from the beginning */
         box = begin(NULL);
-        put(box, "E-3", 1, false);
+        put(box, "E-3", T(1), false);
         cloud_live_from(&box->cloud, 0, wrong[i]);
         wait_for(box, 1);
         assert_int_equal(box->pulls[0].inbox, 0);
@@ -344,7 +349,7 @@ static void batches_outlive_the_session(void **state)
     box->cloud.hold = true;
     box->page_n = 1;
     for (int i = 0; i < 29; i++)
-        put(box, "", 100 * (i + 1), false);
+        put(box, "", T(i), false);
     cloud_live(&box->cloud);
     cloud_run(&box->cloud, has_pulled_enough, LONG_MS);
     mt_provider_rongcloud.live->stop(box->cloud.account);
@@ -377,8 +382,8 @@ static void a_push_is_only_a_notice(void **state)
     (void)state;
     cloud_live(&box->cloud);
     cloud_run(&box->cloud, is_connected, LONG_MS);
-    push_text(box, "s_msg", "F-1", 100);
-    push_text(box, "s_what", "F-2", 100);
+    push_text(box, "s_msg", "F-1", T(100));
+    push_text(box, "s_what", "F-2", T(100));
     cloud_run(&box->cloud, NULL, 5000);
     assert_int_equal(cloud_count(&box->cloud, MT_EVENT_MESSAGE), 0);
     assert_in_range(box->pulls_n, 2, 2);
@@ -390,21 +395,21 @@ static void messages_come_in_pushes_where_navigation_says_so(void **state)
     struct box *box = begin("\"openHistoryMsg\":0");
 
     (void)state;
-    put(box, "G-1", 100, false);
+    put(box, "G-1", T(100), false);
     cloud_live(&box->cloud);
     wait_for(box, 1);
-    push_text(box, "s_msg", "G-2", 200);
-    push_text(box, "s_msg", "G-2", 200);
-    push_text(box, "s_msg", "G-1", 100);
-    push_text(box, "s_msg", "G-3", 300);
+    push_text(box, "s_msg", "G-2", T(200));
+    push_text(box, "s_msg", "G-2", T(200));
+    push_text(box, "s_msg", "G-1", T(100));
+    push_text(box, "s_msg", "G-3", T(300));
     wait_for(box, 3);
     assert_int_equal(box->pulls_n, 1);
-    assert_position(box, "1 100 "); /* where it lies in the inbox is not known yet */
-    put(box, "G-2", 200, false);
-    put(box, "G-3", 300, false);
+    assert_position(box, "1 4000000000100 "); /* where it lies in the inbox is not known yet */
+    put(box, "G-2", T(200), false);
+    put(box, "G-3", T(300), false);
     cloud_run(&box->cloud, NULL, 15000);
     assert_int_equal(box->pulls_n, 2);
-    assert_position(box, "1 300 ");
+    assert_position(box, "1 4000000000300 ");
     assert_int_equal(cloud_count(&box->cloud, MT_EVENT_MESSAGE), 3);
     end(box);
 }
@@ -449,7 +454,7 @@ static void what_another_device_sends(void **state)
     assert_string_equal(cloud_last(&box->cloud, MT_EVENT_MESSAGE)->text, "from there");
     assert_string_equal(cloud_last(&box->cloud, MT_EVENT_MESSAGE)->conversation, "single:bob");
     assert_int_equal(cloud_frames(&box->cloud, MT_RONG_PUBACK), 0); /* none for these (2.2) */
-    put(box, "H-1", 1800000000191, true);
+    put(box, "H-1", 1800000000191, true);                           /* as the PUBACK said */
     cloud_notify(&box->cloud, box->cloud.peer, "s_ntf", 1, 0);
     cloud_run(&box->cloud, NULL, 5000);
     assert_int_equal(told(box, "H-1"), 1); /* in the outbox it is no news */
