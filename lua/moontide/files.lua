@@ -77,6 +77,7 @@ files.send_video = sender("video", "conversation:send_video", function(body, opt
   if not options.thumbnail then return end
   local still = upload(conversation, { path = options.thumbnail })
   body.thumbnail_remote_path, body.thumbnail_secret = still.remote_path, still.secret
+  body.thumbnail_base64 = still.thumbnail_base64 -- where the message itself holds it
 end)
 
 function files.send_location(conversation, given)

@@ -248,6 +248,7 @@ static const struct mt_provider_live live_verbs = {
     .readers = mt_rong_readers,
     .upload = mt_rong_upload,
     .download = mt_rong_download,
+    .combine = mt_rong_combine,
     .delete_max = MT_RONG_DELETE_MAX,
     .delete_ids = mt_rong_delete_ids,
     .locate = mt_rong_locate,

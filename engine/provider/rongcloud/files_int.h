@@ -18,6 +18,7 @@ struct mt_source;
 #define MT_RONG_URL_MAX      4096
 #define MT_RONG_STORAGES_MAX 8
 #define MT_RONG_HOSTS_MAX    32
+#define MT_RONG_HTML         "<!DOCTYPE html>" /* how the file of a combined message begins */
 
 /* The kinds of storage that the SDK uploads to. */
 enum mt_rong_storage_kind { MT_RONG_QINIU, MT_RONG_ALIYUN, MT_RONG_S3, MT_RONG_MINIO };
@@ -86,5 +87,8 @@ enum mt_rc mt_rong_upload(struct mt_provider_account *account,
 enum mt_rc mt_rong_download(struct mt_provider_account *account, const struct mt_download *what,
                             mt_progress_fn *progress, mt_downloaded_fn *done, void *ud,
                             struct mt_provider_call **out);
+enum mt_rc mt_rong_combine(struct mt_provider_account *account,
+                           const struct mt_message *const *messages, size_t n, struct mt_buf *out,
+                           int *level, struct mt_fault *fault);
 
 #endif

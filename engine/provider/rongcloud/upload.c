@@ -4,9 +4,11 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/fs.h"
 #include "base/mem.h"
 #include "base/rand.h"
 #include "base/str.h"
+#include "codec/base64.h"
 #include "codec/hash.h"
 #include "model/fields.h"
 #include "provider/rongcloud/map_int.h"
@@ -23,6 +25,8 @@
 #define TOKENS_MAX ((size_t)1024 * 1024)
 #define FILE_MAX   ((int64_t)5 * 1024 * 1024 * 1024) /* as the SDK has it */
 
+#define INSIDE_MAX ((int64_t)48 * 1024) /* as base64 it fits into the 128 KiB of a message */
+
 enum stage { LOOK, TOKEN, SEND, URL };
 
 struct upload {
@@ -35,6 +39,7 @@ struct upload {
     mt_done_fn *done;
     void *ud;
     int type;      /* the cloud's FileType */
+    char *inside;  /* a picture so small that its message can hold it, as base64; NULL: none */
     char key[160]; /* under which the storage keeps it */
     struct mt_arena *own;
     const Rongcloud__GetQNupTokenOutput *token;
@@ -64,11 +69,19 @@ static const char *ending_of(const char *filename)
     return dot + 1;
 }
 
-/* The storage's buckets differ by what is in a file. */
-static int type_of(const char *filename)
+static bool is_page(const struct mt_source *source)
 {
-    const char *type = mt_source_type(filename);
+    return source->data != NULL && (size_t)source->size_bytes > strlen(MT_RONG_HTML) &&
+           memcmp(source->data, MT_RONG_HTML, strlen(MT_RONG_HTML)) == 0;
+}
 
+/* The storage's buckets differ by what is in a file. */
+static int type_of(const struct mt_source *source)
+{
+    const char *type = mt_source_type(source->filename);
+
+    if (is_page(source))
+        return RONGCLOUD__FILE_TYPE__FT_COMBINE_HTML;
     if (type == NULL)
         return RONGCLOUD__FILE_TYPE__FT_FILE;
     return mt_str_starts(type, "image/")   ? RONGCLOUD__FILE_TYPE__FT_IMAGE
@@ -82,7 +95,7 @@ static void set_key(struct upload *u)
 {
     uint8_t random[8];
     char hex[2 * sizeof random + 1];
-    const char *ending = ending_of(u->source.filename);
+    const char *ending = is_page(&u->source) ? "html" : ending_of(u->source.filename);
     int64_t now_ms = mt_rong_cloud_ms(u->call.base.life.account);
     time_t now = (time_t)(now_ms / 1000);
     struct tm tm = {0};
@@ -130,7 +143,7 @@ static void ask_token(struct upload *u)
     Rongcloud__GetQNupTokenInput m = RONGCLOUD__GET_QNUP_TOKEN_INPUT__INIT;
 
     u->stage = TOKEN;
-    u->type = type_of(u->source.filename);
+    u->type = type_of(&u->source);
     set_key(u);
     m.type = (Rongcloud__FileType)u->type;
     m.key = u->key;
@@ -284,6 +297,7 @@ static void take_url(struct upload *u, const struct mt_rong_answer *answer)
     mt_fields_str(&map, "filename", u->source.filename);
     mt_fields_int(&map, "size_bytes", u->source.size_bytes);
     mt_fields_str(&map, "file_type", *ending != '\0' ? ending : "bin");
+    mt_fields_str(&map, "thumbnail_base64", u->inside);
     if (map.failed != MT_OK) {
         fail(u, map.failed, "memory", "out of memory");
         return;
@@ -307,9 +321,35 @@ static void answered(struct mt_provider_call *life, const struct mt_rong_answer 
 
 /* ---------------------------------------------------------------- the call */
 
+/* Pictures show a smaller one that lies in the message itself. A small one is its own; without it
+ * the message has none. */
+static void take_inside(struct upload *u)
+{
+    const struct mt_source *source = &u->source;
+    const char *type = mt_source_type(source->filename);
+    char *data = source->data;
+    size_t len = (size_t)source->size_bytes;
+    struct mt_buf text;
+
+    if (type == NULL || !mt_str_starts(type, "image/") || source->err != 0 || !source->is_file ||
+        source->size_bytes <= 0 || source->size_bytes > INSIDE_MAX)
+        return;
+    if (source->path != NULL && mt_fs_read_all(source->path, INSIDE_MAX, &data, &len) != 0)
+        return; /* the upload says why */
+    mt_buf_init(&text, (size_t)2 * INSIDE_MAX);
+    if (mt_base64_encode(&text, data, len) == MT_OK)
+        u->inside = mt_mem_strdup(text.data);
+    mt_buf_deinit(&text);
+    if (source->path != NULL)
+        mt_mem_free(data);
+}
+
 static void look(struct mt_provider_call *life)
 {
-    mt_source_look(&((struct upload *)life)->source);
+    struct upload *u = (struct upload *)life;
+
+    mt_source_look(&u->source);
+    take_inside(u);
 }
 
 static void judge(struct mt_provider_call *life)
@@ -332,8 +372,10 @@ static void step(struct mt_provider_call *life)
     case LOOK:
         if (u->source.path != NULL)
             mt_call_work(life, look, judge);
-        else
+        else {
+            take_inside(u);
             judge(life);
+        }
         break;
     case TOKEN:
         ask_token(u);
@@ -358,6 +400,7 @@ static void release(struct mt_provider_call *life)
     struct upload *u = (struct upload *)life;
 
     mt_source_deinit(&u->source);
+    mt_mem_free(u->inside);
     mt_arena_free(u->own);
 }
 
