@@ -6,6 +6,7 @@ local function code(f, ...)
   return not ok and fault.code, not ok and fault
 end
 
+local _, cloud = ...
 local owner, guest = moontide.account "it", moontide.account "guest"
 local chat = guest:conversation(owner.user)
 check("attachments can be moved", owner:can "attachments")
@@ -36,7 +37,7 @@ for message in chat:history { order = "oldest" } do some[#some + 1] = message en
 chat:send_combine { messages = some, title = "T", text = "old" }
 local body = chat:upload { path = "small.png", filename = "mine.png" }
 check("conversation:upload gives what send wants",
-  body.remote_path and #body.secret > 8 and body.filename == "mine.png" and body.size_bytes == 70)
+  body.remote_path and (cloud ~= "easemob" or #body.secret > 8) and body.filename == "mine.png" and body.size_bytes == 70)
 chat:send { kind = "file", body = body }
 chat:send_command "the end"
 while not (heard[#heard] and heard[#heard].body.action == "the end") do moontide.sleep "5ms" end
@@ -46,7 +47,8 @@ check("all of them came, in order",
   table.concat(kinds, ",") == "image,voice,video,file,file,image,image,location,custom,combine,file,command")
 check("with what was said of them", heard[1].body.width == 3 and heard[1].ext.n == 1 and heard[1].body.filename == "small.png"
   and heard[2].body.duration_s == 7 and heard[2].body.filename == "v.amr" and heard[3].body.duration_s == 9
-  and heard[3].body.thumbnail_secret and heard[4].body.size_bytes == 9000000 and heard[10].body.level == 1)
+  and (heard[3].body.thumbnail_secret or heard[3].body.thumbnail_base64) and heard[4].body.size_bytes == 9000000
+  and (cloud ~= "easemob" or heard[10].body.level == 1))
 check("an image from an address is sent as it is",
   heard[6].body.remote_path == "https://example.com/far/p.png" and not heard[6].body.secret
   and heard[7].body.remote_path == "https://example.com/far/q.png")
@@ -67,8 +69,12 @@ check("max_size is kept", code(heard[4].download, heard[4], { path = "cut.out", 
 check("a file that is not there", code(chat.send_file, chat, "none.bin") == "file.missing")
 check("a folder is no file", code(chat.send_file, chat, ".") == "file.kind")
 check("an empty file", code(chat.send_file, chat, "empty.bin") == "file.empty")
-local too_large, fault = code(chat.send_file, chat, "huge.bin")
-check("a file over the app's limit", too_large == "upload.too_large" and fault.provider_code == 101)
+if cloud == "easemob" then
+  local too_large, fault = code(chat.send_file, chat, "huge.bin")
+  check("a file over the app's limit", too_large == "upload.too_large" and fault.provider_code == 101)
+else
+  print "skip a file over the app's limit: the storages of this cloud know none below 5 GB"
+end
 check("neither path nor url", code(chat.send_image, chat, { width = 1 }) == "send.field")
 check("both path and url", code(chat.send_image, chat, { path = "small.png", url = "https://x.y/z" }) == "send.field")
 check("an address that is none", code(chat.send_image, chat, { url = "javascript:1" }) == "send.url")
