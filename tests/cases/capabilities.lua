@@ -1,5 +1,5 @@
--- Compares docs/capabilities.md with what `moontide doctor --json` said (standard input): a line of the table for each
--- capability, with the same words in the column of that cloud. With "make": prints the rows instead.
+-- Compares docs/capabilities.md with what capabilities_said.lua said (standard input): a line of the table for each
+-- capability, with the same words in the column of that cloud.
 local page = assert(io.open("docs/capabilities.md")):read "a"
 local columns, rows, problems, n = {}, {}, {}, 0
 for line in page:gmatch "[^\n]+" do
@@ -18,7 +18,6 @@ for line in io.lines() do
   if name then
     n = n + 1
     local words = why and can .. ": " .. why or can
-    if arg[1] == "make" then print(("| `%s` | %s | %s |"):format(name, meaning, words)) end
     local row, column = rows[name], columns[field(line, "provider")]
     if not row or not column then
       problems[#problems + 1] = name .. " is not there"

@@ -34,6 +34,7 @@ static const struct mt_can_answer table[MT_CAPABILITIES_N] = {
     [MT_CAPABILITY_SEND_DIRECTED] = YES,
     [MT_CAPABILITY_SEND_ONLINE_ONLY] = YES,
     [MT_CAPABILITY_RECEIPTS] = YES,
+    [MT_CAPABILITY_RECEIPTS_DELIVERED] = YES,
     [MT_CAPABILITY_READERS] =
         DEPENDS("read receipts of groups are opened in the console (paid plans)"),
     [MT_CAPABILITY_RECALL] = DEPENDS("recalling is opened in the console; within two minutes, "
@@ -46,6 +47,7 @@ static const struct mt_can_answer table[MT_CAPABILITIES_N] = {
         DEPENDS("message roaming is opened in the console (paid plans)"),
     [MT_CAPABILITY_DELETE_CONVERSATION] = YES,
     [MT_CAPABILITY_DELETE_ALL] = YES,
+    [MT_CAPABILITY_DELETE_TOLD] = YES,
     [MT_CAPABILITY_PIN] = YES,
     [MT_CAPABILITY_MARK] = YES,
     [MT_CAPABILITY_NOTIFICATION] = NO("Easemob's push settings are not offered yet"),

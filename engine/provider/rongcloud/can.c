@@ -18,8 +18,7 @@
 
 static const struct mt_can_answer table[MT_CAPABILITIES_N] = {
     [MT_CAPABILITY_HISTORY] = DEPENDS(ROAMING),
-    [MT_CAPABILITY_HISTORY_SINCE] = NO("RongCloud gives pages from a time on, in either direction: "
-                                       "what lies beyond is read and left out here"),
+    [MT_CAPABILITY_HISTORY_SINCE] = YES,
     [MT_CAPABILITY_HISTORY_UNTIL] = YES,
     [MT_CAPABILITY_HISTORY_SENDER] = NO("RongCloud does not pick senders: they are picked here"),
     [MT_CAPABILITY_HISTORY_KINDS] = NO("RongCloud does not pick kinds: they are picked here"),
@@ -38,6 +37,7 @@ static const struct mt_can_answer table[MT_CAPABILITIES_N] = {
     [MT_CAPABILITY_SEND_DIRECTED] = YES,
     [MT_CAPABILITY_SEND_ONLINE_ONLY] = YES,
     [MT_CAPABILITY_RECEIPTS] = YES,
+    [MT_CAPABILITY_RECEIPTS_DELIVERED] = NO("RongCloud's web clients do not say what arrived"),
     [MT_CAPABILITY_READERS] =
         DEPENDS("the app has receipts of version 2, 4 or 5; with version 1 those who have read say "
                 "so while the session is live"),
@@ -52,6 +52,7 @@ static const struct mt_can_answer table[MT_CAPABILITIES_N] = {
     [MT_CAPABILITY_DELETE_ALL] =
         DEPENDS("what stands in the list is deleted, conversation by conversation; one that was "
                 "taken off it before keeps its messages"),
+    [MT_CAPABILITY_DELETE_TOLD] = NO("RongCloud does not tell a user's other devices"),
     [MT_CAPABILITY_PIN] = YES,
     [MT_CAPABILITY_MARK] = NO("RongCloud has no marks of conversations"),
     [MT_CAPABILITY_NOTIFICATION] = YES,
