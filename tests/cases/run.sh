@@ -341,4 +341,5 @@ print("plain", moontide.try(conversation.send_file, conversation, "thief.lua"))
 END
 try "$m" run -c kept.lua thief.lua -- "$work/kept.lua"; check "the configuration and its secrets are not sent" $status 0 "plain	true"
 check "whatever their names" "$(grep -c 'file.private' "$work/out")" 7
+. tests/cases/apps.sh
 echo "1..$count"

@@ -395,6 +395,39 @@ is "with the grant it is" grep -q "files: files.lua	sent" serve.log
 is "but never the configuration" grep -q "files: moontide.lua	file.private" serve.log
 stop
 
+# ---- the users of an app: one job, sixty accounts, and ten more
+ACME_SECRET=sandbox-client-secret
+export ACME_SECRET
+fleet() { # the configuration with users that are listed in users.txt
+  cat >moontide.lua <<L
+app "acme" { provider = "easemob", appkey = "sandbox#demo", client_id = "sandbox-client",
+  client_secret = env "ACME_SECRET", rest = "$rest", websocket = "$websocket", users = file "users.txt" }
+$(write_account guest guest 'password = env "TEST_PASSWORD"')
+job "fleet" { script = "fleet.lua", accounts = { "acme/u*" }, grant = { "read" } }
+L
+}
+users() { i=0; while [ $i -lt "$1" ]; do echo "u$i"; i=$((i + 1)); done; echo other; }
+users 60 >users.txt
+fleet
+start
+wait_for serve.log "fleet: acme/u[0-9]* online" 60
+is "sixty accounts of an app are online for one job" [ "$(lines "fleet: acme/u[0-9]* online" serve.log)" = 60 ]
+is "and nobody else" [ "$(lines "fleet: acme/other" serve.log)" = 0 ]
+"$MOONTIDE" send -a guest --to u7 "hello u7" >sent.log 2>&1
+is "each hears its own" wait_for serve.log "fleet: acme/u7 heard hello u7" 1
+curl -s -o /dev/null -X POST --data 'expire_after=40' "$rest/sandbox/faults"
+"$MOONTIDE" send -a guest --to u3 "read" >sent.log 2>&1
+is "tokens that expire are made anew" wait_for serve.log "fleet: all were read" 1
+curl -s -o /dev/null -X POST --data '' "$rest/sandbox/faults"
+users 70 >users.txt
+kill -HUP $serve
+is "SIGHUP brings those who were added to the list" wait_for serve.log "fleet: acme/u69 online" 1
+stop
+is "and it ends well" [ $stopped = 0 ]
+is "the app's secret is in no line" sh -c '! grep -qF sandbox-client-secret out'
+users 60 | sed 's/u5$/u five/' >users.txt
+try "$MOONTIDE" serve --check; check "a list of users that is damaged" $status 2 "line 6 of users.txt"
+
 # ---- weeks
 jobs <<'L'
 job "many" { script = "many.lua", accounts = { "it" }, grant = { "read", "send" } }
