@@ -31,6 +31,23 @@ try "$m" conversations -c app.lua -a acme/zoe; check "any user, where the app sa
 app "$good, tokens = \"dynamic\", users = { \"agent\" }"
 try "$m" conversations -c app.lua -a acme/agent; check "tokens that are signed here" $status 0 "group:"
 
+# ---- the same at the other cloud, whose token brings its own navigators
+rong() { printf 'app "acme" { provider = "rongcloud", appkey = "sandbox", api = { "%s" }, %s }\n' "$rest" "$1" >"$work/rong.lua"; }
+rong 'app_secret = env "RONG_SECRET", any_user = true'
+RONG_SECRET=sandbox-app-secret
+export RONG_SECRET
+try "$m" doctor -c rong.lua -a acme/agent; check "an app secret makes tokens" $status 0 "navigation           ok" "token                ok"
+try "$m" doctor -c rong.lua -a acme/nobody-yet; check "not of who is not there" $status 1 "has no user 'nobody-yet'"
+rong 'app_secret = env "RONG_SECRET", any_user = true, create_users = true'
+try "$m" doctor -c rong.lua -a acme/nobody-yet; check "unless they are to be made" $status 0 "token                ok"
+try env RONG_SECRET=wrong-canary-4715 "$m" doctor -v -v -c rong.lua -a acme/agent
+check "a wrong app secret" $status 1 "refused the signature"
+cp "$work/out" "$work/rong.out"
+rong 'app_secret = env "RONG_SECRET", any_user = true, area = "mars"'
+try "$m" doctor -c rong.lua -a acme/agent; check "api stands before the area" $status 0
+printf 'app "acme" { provider = "rongcloud", appkey = "sandbox", app_secret = env "RONG_SECRET", any_user = true, area = "mars" }\n' >"$work/rong.lua"
+try "$m" doctor -c rong.lua -a acme/agent; check "an area that there is not" $status 1 '"sg-b"'
+
 # ---- what is wrong is said
 printf 'ann\nbob bobson\n' >"$work/bad.txt"
 while IFS='|' read -r keys texts; do
@@ -77,8 +94,8 @@ for key, value in pairs { account.name, account.user, account.appkey, account.pr
 for _, check in ipairs(account:doctor()) do print(check.name, check.detail) end
 L
 try "$m" run -v -v -c app.lua ask.lua; check "a script asks its account" $status 0 "configuration"
-printf 'canary-4715\nsandbox-client-secret\n' >"$work/canaries"
+printf 'canary-4715\nsandbox-client-secret\nsandbox-app-secret\n' >"$work/canaries"
 printf 'sandbox-client-secret' | base64 | cut -c3-24 >>"$work/canaries"
-leaks=$(cd "$work" && grep -rlF -f canaries wrong.out app.out out app-archive state | wc -l)
+leaks=$(cd "$work" && grep -rlF -f canaries rong.out wrong.out app.out out app-archive state | wc -l)
 check "the secret stands in no log, no fault and no archive" "$leaks" 0
-check "which would be found" "$(grep -cF -f "$work/canaries" "$work/canaries")" 3
+check "which would be found" "$(grep -cF -f "$work/canaries" "$work/canaries")" 4
