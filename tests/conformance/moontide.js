@@ -14,6 +14,9 @@ process.on('exit', () => {
   fs.rmSync(scratch, { recursive: true, force: true });
 });
 
+// What a session leaves behind for the next one is forgotten with the test.
+process.env.XDG_STATE_HOME = path.join(scratch, 'state');
+
 exports.scratch = scratch;
 
 /** Starts a sandbox and resolves {ready, pid, stop()} when it listens. */

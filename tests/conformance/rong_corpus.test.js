@@ -1,0 +1,107 @@
+'use strict';
+// The whole job at the other cloud: RongCloud's SDK fills the sandbox as many users with real chats, moontide exports the
+// owner's account, and the archive equals what was sent and what the SDK's own history returns, in order; it verifies and can be
+// read as a page.
+const fs = require('node:fs');
+const path = require('node:path');
+const tap = require('./tap.js');
+const rong = require('./rong.js');
+const moontide = require('./moontide.js');
+const { OWNER, corpus, fill, compare, exported, exportedAgain } = require('./corpus.js');
+
+const PAGES = 6; // of authors; each is one user after another
+
+/** A few pages, each of which becomes whoever is asked for. */
+class Users {
+  constructor(ready) { Object.assign(this, { ready, pages: [], logins: 0, turn: Promise.resolve() }); }
+  /** Sends a text as that user; one at a time. */
+  send(user, to, text) {
+    const sent = this.turn.then(async () => rong.say(await this.page(user), to, text));
+    this.turn = sent.catch(() => {});
+    return sent;
+  }
+  async page(user) {
+    let at = this.pages.findIndex(item => item.user === user);
+    if (at < 0) {
+      if (this.pages.length < PAGES) this.pages.push({ page: await rong.page(this.ready, user), user: null });
+      else { at = 0; await this.pages[0].page.call('disconnect'); this.pages.push(this.pages.shift()); }
+      at = this.pages.length - 1;
+      const { code } = await this.pages[at].page.login(rong.token(user));
+      if (code) throw new Error(`${user}: connect ended with ${code}`);
+      this.pages[at].user = user;
+      this.logins += 1;
+    }
+    const [item] = this.pages.splice(at, 1);
+    this.pages.push(item);
+    item.page.seen.clear();
+    return item.page;
+  }
+  async close() { for (const { page } of this.pages) await page.close(); }
+}
+
+async function fillAll(ready, lines) {
+  const users = new Users(ready);
+  const one = async (list, to, sender, name) => {
+    const sent = [];
+    for (const line of list) {
+      const [from, where] = sender(line);
+      const { messageUId } = await users.send(from, where, line.text);
+      sent.push([messageUId, from, line.text]);
+    }
+    return { conversation: name, to, sent };
+  };
+  const inGroup = (list, id) => one([{ from: OWNER, text: 'opened' }, ...list], rong.group(id),
+    line => [line.from, rong.group(id)], `group:${id}`);
+  const inSingle = (list, peer) => one(list, rong.one(peer),
+    line => (line.from === 'agent' ? [OWNER, rong.one(peer)] : [peer, rong.one(OWNER)]), `single:${peer}`);
+  const filled = await fill(lines, inGroup, inSingle);
+  await users.close();
+  return { filled, logins: users.logins };
+}
+
+/** The SDK's own history of one conversation, oldest first. */
+async function history(user, to) {
+  const all = [];
+  for (let timestamp = 0; ;) {
+    const page = await user.ok('getHistoryMessages', to, { timestamp, count: 100, order: 1 });
+    for (const message of page.list) all.push([message.messageUId, message.senderUserId, message.content.content]);
+    if (!page.hasMore || !page.list.length) return all;
+    timestamp = page.list.at(-1).sentTime;
+  }
+}
+
+tap.run(async () => {
+  const { name, lines } = corpus();
+  const sandbox = await moontide.sandbox();
+  const { ready } = sandbox;
+  tap.note(`source: ${name}, ${lines.length} messages`);
+  const begin = Date.now();
+  const { filled, logins } = await fillAll(ready, lines);
+  const total = filled.reduce((sum, chat) => sum + chat.sent.length, 0);
+  const groups = filled.filter(chat => chat.conversation.startsWith('group:')).length;
+  tap.note(`${total} messages sent in ${filled.length} conversations with ${logins} logins, ${Date.now() - begin} ms`);
+  tap.equal(total, lines.length + groups, 'the SDK sent every message of the set, and one to open each group');
+
+  const dir = path.join(moontide.scratch, 'archive');
+  const options = { password: rong.token(OWNER) };
+  const config = moontide.rongConfig(ready, OWNER);
+  const archive = await exported(config, dir, filled, options);
+  const reader = await rong.login(ready, OWNER);
+  const seen = new Map();
+  for (const chat of filled) seen.set(chat, await history(reader, chat.to));
+  compare("the SDK's history returns the same", filled, chat => seen.get(chat));
+  await reader.close();
+  await exportedAgain(config, dir, archive, options);
+
+  const pages = path.join(moontide.scratch, 'html');
+  const html = await moontide.run(['export', '-c', config, '-a', 'it', '-o', pages, '--format', 'html'], options);
+  tap.equal(html.status, 0, 'the export as pages ends with status 0');
+  if (html.status) tap.note(html.err.trim());
+  const text = fs.readdirSync(pages, { recursive: true }).filter(file => file.endsWith('.html'))
+    .map(file => fs.readFileSync(path.join(pages, file), 'utf8')).join('');
+  const shown = text.replace(/<[^>]*>/g, '').replace(/&(lt|gt|quot|#39|amp);/g,
+    (all, name) => ({ lt: '<', gt: '>', quot: '"', '#39': "'", amp: '&' })[name]);
+  const absent = filled.flatMap(chat => chat.sent).filter(([, , said]) => !shown.includes(said));
+  tap.equal(absent, [], 'every message stands on a page');
+  await sandbox.stop();
+});
