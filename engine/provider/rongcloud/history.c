@@ -15,7 +15,7 @@ struct history_call {
     struct mt_arena *strings;
     struct mt_arena *arena; /* the page's, unless the caller lent one */
     struct mt_rong_history_ask ask;
-    bool more_at_once; /* the page before brought nothing new */
+    bool asked_again; /* the answer brought nothing new: ask says what will */
     struct mt_history_page page;
     mt_rong_history_fn *done;
     void *ud;
@@ -28,9 +28,8 @@ static void history_step(struct mt_provider_call *life)
     struct mt_fault fault = {.kind = MT_OK};
     enum mt_rc rc = MT_OK;
 
-    mt_rong_history_ask(&call->query, mt_rong_cloud_ms(life->account), &call->ask);
-    if (call->more_at_once)
-        call->ask.count = MT_RONG_PAGE_MAX;
+    if (!call->asked_again)
+        mt_rong_history_ask(&call->query, mt_rong_cloud_ms(life->account), &call->ask);
     rc = mt_rong_history_pack(&life->account->navi, &call->query, &call->ask, &packet, &fault);
     if (rc == MT_OK)
         mt_rong_ask(life, &packet.request);
@@ -81,7 +80,7 @@ static void history_answer(struct mt_provider_call *life, const struct mt_rong_a
     }
     rc = take(call, answer, &again, &fault);
     if (rc == MT_OK && again) {
-        call->more_at_once = true;
+        call->asked_again = true;
         mt_rong_again(life);
         return;
     }

@@ -31,12 +31,11 @@ enum mt_rc mt_rong_history_pack(const struct mt_rong_navi *navi,
                                 const struct mt_rong_history_ask *ask, struct mt_rong_packet *out,
                                 struct mt_fault *fault) MT_CHECKED;
 /* What the answer means. Sorts and filters in place; everything of page lies in the arena. *again:
- * nothing new was in it because too many messages share the time; ask for more at once (count).
- * PROTOCOL "history.crowded": more share it than the cloud can list; "history.stuck". */
+ * nothing new was in it because too many messages share the time; to be asked again as ask says
+ * now. PROTOCOL "history.crowded": more share it than the cloud can list; "history.stuck". */
 enum mt_rc mt_rong_history_page(const struct mt_history_query *query,
-                                const struct mt_rong_history_ask *ask,
-                                struct mt_rong_history_out *out, struct mt_arena *arena,
-                                struct mt_history_page *page, bool *again,
+                                struct mt_rong_history_ask *ask, struct mt_rong_history_out *out,
+                                struct mt_arena *arena, struct mt_history_page *page, bool *again,
                                 struct mt_fault *fault) MT_CHECKED;
 /* The cursor that reads on after a message; false if it has none. */
 bool mt_rong_cursor_of(const struct mt_message *m, char out[MT_CURSOR_MAX]);

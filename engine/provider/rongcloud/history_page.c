@@ -180,20 +180,28 @@ static void fill_times(struct mt_rong_messages *m, int64_t otherwise)
 }
 
 /* How many of the first items the pages before have given. When the last of them is not there any
- * more (deleted meanwhile), those of its time are given again rather than lost. */
+ * more (deleted meanwhile), those of its time are given again rather than lost. *unseen: it is not
+ * there, and may stand behind the end of what the cloud gave. */
 static size_t given(const struct mt_history_query *query, const struct mt_rong_history_ask *ask,
-                    const struct mt_rong_messages *m)
+                    const struct mt_rong_history_out *out, bool *unseen)
 {
+    const struct mt_rong_messages *m = &out->messages;
     size_t n = 0;
 
+    *unseen = false;
     if (ask->reached_ms == 0)
         return 0;
     while (n < m->n && (query->oldest_first ? m->items[n].time_ms < ask->reached_ms
                                             : m->items[n].time_ms > ask->reached_ms))
         n++;
-    for (size_t i = n; i < m->n && m->items[i].time_ms == ask->reached_ms; i++)
-        if (ask->last[0] == '\0' || mt_id_same(m->items[i].id, ask->last))
-            n = i + 1;
+    *unseen = ask->last[0] != '\0' && out->more &&
+              (n == m->n || m->items[m->n - 1].time_ms == ask->reached_ms);
+    for (size_t i = n; i < m->n && m->items[i].time_ms == ask->reached_ms; i++) {
+        if (ask->last[0] != '\0' && !mt_id_same(m->items[i].id, ask->last))
+            continue;
+        n = i + 1;
+        *unseen = false;
+    }
     return n;
 }
 
@@ -246,10 +254,18 @@ static enum mt_rc go_on_from(int64_t time_ms, struct mt_arena *arena, struct mt_
     return set_cursor(&place, arena, page, fault);
 }
 
+/* The cloud counts the time itself in that it is asked from. */
+static bool is_inclusive(const struct mt_rong_history_ask *ask, const struct mt_rong_messages *m)
+{
+    for (size_t i = 0; i < m->n; i++)
+        if (m->items[i].time_ms == ask->time_ms)
+            return true;
+    return false;
+}
+
 /* The cloud says that more follows, and gave nothing new. Where it left out what a client does not
- * show, its own time says how far it got. */
-static enum mt_rc nothing_new(const struct mt_history_query *query,
-                              const struct mt_rong_history_ask *ask,
+ * show, its own time says how far it got. Where a crowd shares the time, all of it is asked for. */
+static enum mt_rc nothing_new(const struct mt_history_query *query, struct mt_rong_history_ask *ask,
                               const struct mt_rong_history_out *out, struct mt_arena *arena,
                               struct mt_history_page *page, bool *again, struct mt_fault *fault)
 {
@@ -261,36 +277,42 @@ static enum mt_rc nothing_new(const struct mt_history_query *query,
     if (n == 0)
         return mt_fault_set(fault, MT_ERR_PROTOCOL, "history.stuck",
                             "an empty page of history, and the cloud says that more follows");
-    if (ask->count < MT_RONG_PAGE_MAX) {
+    if (ask->reached_ms > 0 && ask->time_ms != ask->reached_ms &&
+        is_inclusive(ask, &out->messages)) {
+        ask->time_ms = ask->reached_ms;
         *again = true;
-        return MT_OK;
     }
-    return mt_fault_set(fault, MT_ERR_PROTOCOL, "history.crowded",
-                        "%zu messages or more were sent in the same millisecond (%lld): the cloud "
-                        "lists no more than %d of them",
-                        n, (long long)ask->reached_ms, MT_RONG_PAGE_MAX);
+    if (ask->count < MT_RONG_PAGE_MAX) {
+        ask->count = MT_RONG_PAGE_MAX;
+        *again = true;
+    }
+    return *again ? MT_OK
+                  : mt_fault_set(fault, MT_ERR_PROTOCOL, "history.crowded",
+                                 "more messages than the %d that the cloud lists at once were sent "
+                                 "in the same millisecond (%lld)",
+                                 MT_RONG_PAGE_MAX, (long long)ask->reached_ms);
 }
 
 enum mt_rc mt_rong_history_page(const struct mt_history_query *query,
-                                const struct mt_rong_history_ask *ask,
-                                struct mt_rong_history_out *out, struct mt_arena *arena,
-                                struct mt_history_page *page, bool *again, struct mt_fault *fault)
+                                struct mt_rong_history_ask *ask, struct mt_rong_history_out *out,
+                                struct mt_arena *arena, struct mt_history_page *page, bool *again,
+                                struct mt_fault *fault)
 {
     size_t limit = query->limit > 0 ? (size_t)query->limit : PAGE_COUNT;
     struct mt_rong_messages *m = &out->messages;
     bool past_end = false;
     struct mt_message *items = NULL;
     size_t skip = 0, n = 0;
-    bool more = out->more;
+    bool more = out->more, unseen = false;
 
     *page = (struct mt_history_page){.is_last = true};
     *again = false;
     orient(m, query->oldest_first);
     fill_times(m, ask->reached_ms > 0 ? ask->reached_ms : ask->time_ms);
-    skip = given(query, ask, m);
+    skip = given(query, ask, out, &unseen);
     items = m->n > skip ? &m->items[skip] : NULL;
     n = m->n - skip;
-    if (n == 0 && more)
+    if ((n == 0 && more) || unseen)
         return nothing_new(query, ask, out, arena, page, again, fault);
     if (n > limit) {
         n = limit;

@@ -1,5 +1,7 @@
 /* The tests of the room rongcloud. */
 int test_content(void);
+int test_map(void);
+int test_page(void);
 int test_app(void);
 int test_golden(void);
 int test_link(void);
@@ -11,6 +13,8 @@ int main(void)
 
     failed += test_golden();
     failed += test_content();
+    failed += test_map();
+    failed += test_page();
     failed += test_app();
     failed += test_link();
     failed += test_live();
