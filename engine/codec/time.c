@@ -14,7 +14,7 @@
 
 /* Days since 1970-01-01 of a date, and back: years are counted from March, so that the leap day is
  * the last. */
-static int64_t days_from_date(int64_t year, int month, int day)
+int64_t mt_days_of_date(int64_t year, int month, int day)
 {
     year -= month <= 2;
     int64_t era = (year >= 0 ? year : year - 399) / 400;
@@ -23,7 +23,7 @@ static int64_t days_from_date(int64_t year, int month, int day)
     return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
 }
 
-static void date_from_days(int64_t days, int *year, int *month, int *day)
+void mt_date_of_days(int64_t days, int *year, int *month, int *day)
 {
     days += 719468;
     int64_t era = (days >= 0 ? days : days - 146096) / 146097;
@@ -58,7 +58,7 @@ void mt_time_format(int64_t ms, char out[MT_TIME_RFC3339_LEN])
         return;
     }
     int year = 0, month = 0, day = 0;
-    date_from_days(days, &year, &month, &day);
+    mt_date_of_days(days, &year, &month, &day);
     int second = (int)(of_day / 1000);
     char *at = put_digits(out, year, 4);
     *at++ = '-';
@@ -117,7 +117,7 @@ static bool take_date(const char **at, int64_t *days)
     if (year < 1 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month)) {
         return false;
     }
-    *days = days_from_date(year, month, day);
+    *days = mt_days_of_date(year, month, day);
     return true;
 }
 

@@ -20,6 +20,9 @@ enum mt_rc mt_duration_parse(const char *text, int64_t *ms, struct mt_fault *fau
  * now_ms. */
 enum mt_rc mt_time_parse_point(const char *text, int64_t now_ms, int64_t *ms,
                                struct mt_fault *fault) MT_CHECKED;
+/* Days since 1970-01-01 of a date of the Gregorian calendar, and back; months and days from 1. */
+int64_t mt_days_of_date(int64_t year, int month, int day);
+void mt_date_of_days(int64_t days, int *year, int *month, int *day);
 /* "3d 4h", "12.5 s", "420 ms": for people. */
 void mt_duration_format(int64_t ms, char out[MT_TIME_RFC3339_LEN]);
 

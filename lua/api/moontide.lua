@@ -331,6 +331,11 @@ return {
   { name = "moontide.every", call = 'moontide.every(duration, f)',
     doc = "Calls f again and again, that long after each other, first after the first interval; the script goes on until the handle's cancel(). A call that takes longer is not overtaken. One that fails is logged, and the next comes.",
     result = "timer, with cancel()", source = "DESIGN §5", example = 'local timer = moontide.every("1h", function() print "an hour" end); timer:cancel()' },
+  { name = "moontide.cron", call = 'moontide.cron(text, f, { … })',
+    doc = "Calls f when the clocks of a time zone show it: minute, hour, day of the month, month, day of the week, as in \"0 3 * * mon-fri\" or \"*/10 8-17 * * *\", or @hourly, @daily, @weekly, @monthly, @yearly. A time that the clocks leave out when they are put forward comes once, right after; one that they show twice comes the first time only, unless the hour is *. A call that takes longer is not overtaken. One that fails is logged, and the next comes.",
+    params = { { name = "timezone", type = "string", doc = "such as Asia/Shanghai; default UTC" } },
+    result = "timer, with cancel()", faults = { "cron.syntax", "cron.range", "cron.never", "zone.unknown" }, source = "DESIGN §5",
+    example = 'local timer = moontide.cron("0 3 * * *", function() print "at night" end, { timezone = "Asia/Shanghai" }); timer:cancel()' },
   { name = "moontide.http.request", call = 'moontide.http.request { … }',
     doc = "One HTTP request. https, and http to this machine only. An answer is an answer, whatever its status; 429 and 5xx that stay after retries, and no answer, are faults. A GET is tried again, others only when they certainly did not arrive. Redirects stay at the host. Certificates are always verified.",
     params = {

@@ -239,7 +239,10 @@
 ---@class moontide.options.51 @options of account:on
 ---@field ['limit'] string|integer|nil @how long one call may take, without what it waits in conversation:ask; then it is ended with one line in the log; default 10m, 0 for none
 
----@class moontide.options.56 @options of moontide.http.request
+---@class moontide.options.56 @options of moontide.cron
+---@field ['timezone'] string|nil @such as Asia/Shanghai; default UTC
+
+---@class moontide.options.57 @options of moontide.http.request
 ---@field ['url'] string @where
 ---@field ['method'] string|nil @GET, POST, PUT, DELETE; default GET
 ---@field ['headers'] string|nil @{ Name = "value" }
@@ -249,7 +252,7 @@
 ---@field ['timeout'] string|integer|nil @for all of it; default 30s
 ---@field ['max_bytes'] integer|nil @of the answer; default 4 MiB
 
----@class moontide.options.65 @options of moontide.progress
+---@class moontide.options.66 @options of moontide.progress
 ---@field ['label'] string|nil @what is being done
 ---@field ['done'] integer|nil @how much
 ---@field ['total'] integer|nil @of how much, if known

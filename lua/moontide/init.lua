@@ -23,6 +23,7 @@ moontide.store = store.table
 moontide.http = require "moontide.http"
 local timers = require "moontide.timers"
 moontide.every = timers.every
+moontide.cron = timers.cron
 local live = require "moontide.live"
 core.extend("account", { on = live.on, off = live.off })
 core.extend("conversation", { join = live.join, leave = live.leave, ask = live.ask })

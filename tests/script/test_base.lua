@@ -35,6 +35,15 @@ check("xpcall calls the handler",
   select(2, xpcall(error, function(e) return "handled " .. e end, "it")) == "handled it")
 ok, fault = moontide.try(table.sort, { 2, 1 }, function() moontide.sleep "1ms" end)
 check("waiting in a comparator is refused", not ok and fault.code == "script.cannot_wait")
+local function code(...)
+  local good, why = moontide.try(...)
+  return not good and why.code
+end
+check("moontide.cron names the field that is wrong", code(moontide.cron, "0 24 * * *", print) == "cron.range")
+check("and the zone", code(moontide.cron, "@daily", print, { timezone = "Berlin" }) == "zone.unknown")
+check("and the option", code(moontide.cron, "@daily", print, { timezon = "UTC" }) == "option.unknown")
+check("and wants a function", code(moontide.cron, "@daily") == "option.type")
+moontide.cron("0 3 * * *", print, { timezone = "Europe/Berlin" }):cancel()
 moontide.log.info "a line"
 moontide.progress { label = "testing", done = 1, total = 2, unit = "things" }
 local n = moontide.arg.integer { default = 1 }

@@ -3,7 +3,7 @@
 set -eu
 BUILD="gcc libc6-dev make pkg-config premake4 lua5.4 liblua5.4-dev libcurl4-openssl-dev libcjson-dev
 libwebsockets-dev libwebsockets-evlib-uv libuv1-dev libprotobuf-c-dev protobuf-c-compiler libssl-dev libzstd-dev zlib1g-dev
-libsqlite3-dev uthash-dev ca-certificates"
+libsqlite3-dev uthash-dev ca-certificates tzdata"
 TEST="libcmocka-dev clang clang-format clang-tidy lua-check pmccabe binutils git procps openssl zstd sqlite3 curl"
 
 command -v dpkg-query >/dev/null 2>&1 || exit 0 # not Debian: the build says by name what it does not find

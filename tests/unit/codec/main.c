@@ -24,6 +24,7 @@ int main(void)
     failed += test_json_property();
     failed += test_json_write();
     failed += test_time();
+    failed += test_zone();
     failed += test_zstd();
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -16,6 +16,7 @@ int test_json(void);
 int test_json_property(void);
 int test_json_write(void);
 int test_time(void);
+int test_zone(void);
 int test_zstd(void);
 
 /* The seed of this run's random tests: $MT_TEST_SEED, or a fresh one; printed, so that a failure

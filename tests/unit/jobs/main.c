@@ -4,6 +4,7 @@ int test_gaps(void);
 int test_trouble(void);
 int test_known(void);
 int test_media(void);
+int test_cron(void);
 
 int main(void)
 {
@@ -14,5 +15,6 @@ int main(void)
     failed += test_trouble();
     failed += test_known();
     failed += test_media();
+    failed += test_cron();
     return failed;
 }
