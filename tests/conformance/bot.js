@@ -48,6 +48,12 @@ function doing.list(order)
   end
   return list
 end
+function doing.entries(order)
+  local list = moontide.json.array {}
+  for conversation in account:conversations(order.options) do list[#list + 1] = conversation:json() end
+  return list
+end
+function doing.set_notification(order, conversation) conversation:set_notification(order.level) end
 function doing.history(order, conversation)
   local list = moontide.json.array {}
   for message in conversation:history { order = "oldest" } do list[#list + 1] = message:json() end
