@@ -24,7 +24,7 @@ struct mt_provider_account {
     const struct mt_live_handlers *handlers;
     void *ud;
     int starts, stops, done;
-    int read; /* batches that were done while it was live */
+    int read;         /* batches that were done while it was live */
     char resumed[64]; /* the position that the latest start was given */
 };
 

@@ -6,6 +6,7 @@ int test_app(void);
 int test_golden(void);
 int test_link(void);
 int test_live(void);
+int test_wire(void);
 
 int main(void)
 {
@@ -18,5 +19,6 @@ int main(void)
     failed += test_app();
     failed += test_link();
     failed += test_live();
+    failed += test_wire();
     return failed;
 }
