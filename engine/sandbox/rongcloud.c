@@ -67,6 +67,21 @@ static void record_open(void *ud, const char *path, const char *query)
         mt_sb_record_open(sandbox->record, "rongcloud", path, query, mt_clock_wall_ms());
 }
 
+static void write_peer(void *ud, struct mt_ws_peer *peer, const void *p, size_t len)
+{
+    (void)ud;
+    (void)mt_ws_peer_send(peer, true, p, len); /* a full queue closes the peer itself */
+}
+
+static void end_peer(void *ud, struct mt_ws_peer *peer, uint16_t code)
+{
+    (void)ud;
+    if (code == 0)
+        mt_ws_peer_cut(peer);
+    else
+        mt_ws_peer_close(peer, code);
+}
+
 void mt_sb_rongcloud_hooks(struct mt_sandbox *sandbox, struct mt_sr_hooks *hooks)
 {
     *hooks = (struct mt_sr_hooks){
@@ -76,6 +91,8 @@ void mt_sb_rongcloud_hooks(struct mt_sandbox *sandbox, struct mt_sr_hooks *hooks
         .pick = pick,
         .record = record,
         .record_open = record_open,
+        .write = write_peer,
+        .end = end_peer,
     };
 }
 

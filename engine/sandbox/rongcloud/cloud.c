@@ -2,7 +2,6 @@
 #include "sandbox/rongcloud/cloud_int.h"
 
 #include "base/mem.h"
-#include "ws/server.h"
 
 #include <string.h>
 
@@ -138,7 +137,7 @@ size_t mt_sr_cloud_cut(struct mt_sr_cloud *cloud)
 {
     size_t n = 0;
     for (struct mt_sr_session *s = cloud->sessions; s != NULL; s = s->next, n++)
-        mt_ws_peer_cut(s->peer);
+        cloud->hooks.end(cloud->hooks.ud, s->peer, 0);
     return n;
 }
 

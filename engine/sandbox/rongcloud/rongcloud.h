@@ -50,6 +50,9 @@ struct mt_sr_hooks {
     void (*pick)(void *ud, const char *path, struct mt_sr_pick *pick);
     void (*record)(void *ud, bool up, const char *user, const void *p, size_t len);
     void (*record_open)(void *ud, const char *path, const char *query);
+    /* one binary message to a WebSocket; and its end after what was sent, or (code 0) at once */
+    void (*write)(void *ud, struct mt_ws_peer *peer, const void *p, size_t len);
+    void (*end)(void *ud, struct mt_ws_peer *peer, uint16_t code);
 };
 
 /* spec: what the navigation announces, limits and this cloud's own faults, key=value,key=value

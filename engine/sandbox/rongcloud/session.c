@@ -6,7 +6,6 @@
 #include "base/str.h"
 #include "loop/loop.h"
 #include "sandbox/rongcloud/query_int.h"
-#include "ws/server.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -39,7 +38,16 @@ static void record(struct mt_sr_session *session, bool up, const void *p, size_t
 static void write_now(struct mt_sr_session *session, const void *p, size_t len)
 {
     record(session, false, p, len);
-    (void)mt_ws_peer_send(session->peer, true, p, len); /* a full queue closes the peer itself */
+    const struct mt_sr_hooks *hooks = &session->cloud->hooks;
+    hooks->write(hooks->ud, session->peer, p, len);
+}
+
+/* code 0: at once, and without a goodbye. */
+static void end(struct mt_sr_session *session, uint16_t code)
+{
+    const struct mt_sr_hooks *hooks = &session->cloud->hooks;
+    session->leaving = true;
+    hooks->end(hooks->ud, session->peer, code);
 }
 
 static void unlink_late(struct mt_sr_late *late)
@@ -145,8 +153,7 @@ void mt_sr_session_kick(struct mt_sr_session *session, int status)
 {
     uint8_t frame[3] = {DISCONNECT, 0, (uint8_t)status};
     write_now(session, frame, sizeof frame);
-    session->leaving = true;
-    mt_ws_peer_close(session->peer, 1000);
+    end(session, 1000);
 }
 
 static void refuse(struct mt_sr_session *session, int status)
@@ -348,7 +355,7 @@ static void on_ask(struct mt_sr_session *session, bool publish, uint8_t head, st
     take_text(reader, target, sizeof target);
     uint16_t id = take_u16(reader);
     if (reader->broken || (head & 8) != 0) {
-        mt_ws_peer_close(session->peer, 1007);
+        end(session, 1007);
         return;
     }
     session->client_id = id;
@@ -368,8 +375,7 @@ static void on_ask(struct mt_sr_session *session, bool publish, uint8_t head, st
     (void)snprintf(path, sizeof path, "/rongcloud/%s", topic);
     cloud->hooks.pick(cloud->hooks.ud, path, &ask.pick);
     if (ask.pick.trouble == MT_SR_TROUBLE_CUT) {
-        session->leaving = true;
-        mt_ws_peer_cut(session->peer);
+        end(session, 0);
         return;
     }
     ask.status = mt_sr_options_refusal(&cloud->options, topic);
@@ -391,7 +397,7 @@ void mt_sr_session_message(struct mt_sr_session *session, bool binary, const voi
     if (session->leaving)
         return;
     if (!binary || len == 0 || len > MT_SR_FRAME_MAX) {
-        mt_ws_peer_close(session->peer, binary ? 1007 : 1003);
+        end(session, binary ? 1007 : 1003);
         return;
     }
     record(session, true, p, len);
@@ -400,7 +406,7 @@ void mt_sr_session_message(struct mt_sr_session *session, bool binary, const voi
     reader.p++;
     reader.len--;
     if (session->user == NULL) {
-        mt_ws_peer_close(session->peer, 1008);
+        end(session, 1008);
         return;
     }
     switch (head >> 4) {
@@ -418,10 +424,9 @@ void mt_sr_session_message(struct mt_sr_session *session, bool binary, const voi
             write_now(session, pong, sizeof pong);
         break;
     case 14:
-        session->leaving = true;
-        mt_ws_peer_close(session->peer, 1000);
+        end(session, 1000);
         break;
     default:
-        mt_ws_peer_close(session->peer, 1007);
+        end(session, 1007);
     }
 }
