@@ -48,6 +48,43 @@ try "$m" doctor -c rong.lua -a acme/agent; check "api stands before the area" $s
 printf 'app "acme" { provider = "rongcloud", appkey = "sandbox", app_secret = env "RONG_SECRET", any_user = true, area = "mars" }\n' >"$work/rong.lua"
 try "$m" doctor -c rong.lua -a acme/agent; check "an area that there is not" $status 1 '"sg-b"'
 
+# ---- the sandbox's server API, signed by another program
+api() { # PATH BODY TEXT…: the answer holds the texts
+  path=$1 body=$2
+  shift 2
+  nonce=$((count + 4711)) now=$(date +%s)
+  signature=$(printf 'sandbox-app-secret%s%s' "$nonce" "$now" | sha1sum | cut -d' ' -f1)
+  curl -s -H "App-Key: sandbox" -H "Nonce: $nonce" -H "Timestamp: $now" -H "Signature: $signature" --data "$body" \
+    "$rest$path" >"$work/out"
+  check "server API: $path" $? 0 "$@"
+}
+api /user/info.json 'userId=nobody-there' '"code":404'
+api /user/getToken.json 'userId=ann' '"code":1002' 'name is required'
+api /user/getToken.json 'userId=ann&name=Ann&portraitUri=http%3A%2F%2Fp%2F' '"code":200' "@http://"
+api /user/info.json 'userId=ann' '"userName":"Ann","userPortrait":"http://p/"'
+api /user/refresh.json 'userId=ann&name=Anna' '"code":200'
+api /user/info.json 'userId=ann' '"userName":"Anna","userPortrait":"http://p/"'
+api /user/checkOnline.json 'userId=ann' '"status":"0"'
+api /message/private/publish.json 'fromUserId=ann&toUserId=bert&toUserId=carl&objectName=RC:TxtMsg&content=%7B%22content%22%3A%22hi%22%7D' \
+  '"userId":"bert"' '"userId":"carl"' '"messageUID":"'
+api /message/group/publish.json 'fromUserId=ann&toGroupId=g&objectName=RC:TxtMsg&content=%7B%22content%22%3A%22ho%22%7D' '"groupId":"g"'
+api /v3/message/group/query.json '{"userId":"ann","targetId":"g","startTime":"0","endTime":"9999999999999","pageSize":"10"}' '\"ho\"'
+api /v3/message/private/query.json '{"userId":"bert","targetId":"ann","pageSize":"10"}' '"fromUserId":"ann"' '\"hi\"'
+uid=$(sed -n 's/.*"messageUID":"\([^"]*\)".*/\1/p' "$work/out")
+api /message/recall.json "fromUserId=bert&conversationType=1&targetId=ann&messageUID=$uid" '"code":1002'
+api /message/recall.json "fromUserId=ann&conversationType=1&targetId=bert&messageUID=$uid" '"code":200'
+api /v3/message/private/query.json '{"userId":"carl","targetId":"ann","pageSize":"10"}' '\"hi\"'
+api /conversation/message/history/clean.json 'conversationType=1&fromUserId=carl&targetId=ann' '"code":200'
+api /v3/message/private/query.json '{"userId":"carl","targetId":"ann","pageSize":"10"}' '"data":[]'
+api /v3/message/private/query.json '{"userId":"carl","targetId":"ann","pageSize":"101"}' '"code":1002'
+api /v3/message/private/query.json '[' '"code":1002'
+api /conversation/top/set.json 'userId=ann&conversationType=1&targetId=bert&setTop=true' '"code":200'
+api /conversation/notification/set.json 'requestId=ann&conversationType=1&targetId=bert&isMuted=1' '"code":200'
+api /conversation/notification/get.json 'requestId=ann&conversationType=1&targetId=bert' '"isMuted":1'
+api /user/token/expire.json 'userId=ann&time=1' '"code":200'
+curl -s -w ' %{http_code}' --data 'userId=ann' "$rest/user/info.json" >"$work/out"
+check "server API: without a signature" $? 0 '"code":1004' ' 401'
+
 # ---- what is wrong is said
 printf 'ann\nbob bobson\n' >"$work/bad.txt"
 while IFS='|' read -r keys texts; do
@@ -96,6 +133,6 @@ L
 try "$m" run -v -v -c app.lua ask.lua; check "a script asks its account" $status 0 "configuration"
 printf 'canary-4715\nsandbox-client-secret\nsandbox-app-secret\n' >"$work/canaries"
 printf 'sandbox-client-secret' | base64 | cut -c3-24 >>"$work/canaries"
-leaks=$(cd "$work" && grep -rlF -f canaries rong.out wrong.out app.out out app-archive state | wc -l)
+leaks=$(cd "$work" && grep -rlF -f canaries rong.out wrong.out app.out out app-archive | wc -l)
 check "the secret stands in no log, no fault and no archive" "$leaks" 0
 check "which would be found" "$(grep -cF -f "$work/canaries" "$work/canaries")" 4
