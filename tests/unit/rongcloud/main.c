@@ -2,6 +2,8 @@
 int test_content(void);
 int test_map(void);
 int test_page(void);
+int test_outgoing(void);
+int test_event(void);
 int test_app(void);
 int test_golden(void);
 int test_link(void);
@@ -16,6 +18,8 @@ int main(void)
     failed += test_content();
     failed += test_map();
     failed += test_page();
+    failed += test_outgoing();
+    failed += test_event();
     failed += test_app();
     failed += test_link();
     failed += test_live();
