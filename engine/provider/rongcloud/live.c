@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "codec/hash.h"
 #include "loop/loop.h"
 #include "provider/session.h"
 
@@ -24,12 +25,26 @@
 
 /* ---------------------------------------------------------------- what is known */
 
+/* The beginning of a hash of each id: a session of a busy user keeps a thousand of them. */
+static uint64_t hash_of(const char *id)
+{
+    uint8_t hash[MT_SHA256_LEN];
+    uint64_t out = 0;
+
+    mt_sha256_of(id, strlen(id), hash);
+    memcpy(&out, hash, sizeof out);
+    return out;
+}
+
 bool mt_rong_live_seen(const struct mt_rong_live *live, const char *id)
 {
-    if (!mt_id_is(id))
+    uint64_t hash = 0;
+
+    if (!mt_id_is(id) || live->seen_n == 0)
         return false;
+    hash = hash_of(id);
     for (size_t i = 0; i < live->seen_n; i++)
-        if (strcmp(live->seen[i], id) == 0)
+        if (live->seen[i] == hash)
             return true;
     return false;
 }
@@ -38,8 +53,7 @@ bool mt_rong_live_seen(const struct mt_rong_live *live, const char *id)
 static void seen_grow(struct mt_rong_live *live)
 {
     size_t cap = live->seen_cap > 0 ? live->seen_cap * 2 : SEEN_FIRST;
-    char(*seen)[MT_ID_MAX] =
-        cap > MT_RONG_SEEN_MAX ? NULL : mt_mem_realloc(live->seen, cap * sizeof *seen);
+    uint64_t *seen = cap > MT_RONG_SEEN_MAX ? NULL : mt_mem_realloc(live->seen, cap * sizeof *seen);
 
     if (seen == NULL)
         return; /* the oldest is forgotten instead */
@@ -49,14 +63,14 @@ static void seen_grow(struct mt_rong_live *live)
 
 void mt_rong_live_see(struct mt_rong_live *live, const char *id)
 {
-    if (!mt_id_is(id) || strlen(id) >= MT_ID_MAX)
+    if (!mt_id_is(id))
         return;
     if (live->seen_n == live->seen_cap)
         seen_grow(live);
     if (live->seen_cap == 0)
         return;
     size_t at = live->seen_n < live->seen_cap ? live->seen_n++ : live->seen_at++ % live->seen_cap;
-    snprintf(live->seen[at], sizeof live->seen[at], "%s", id);
+    live->seen[at] = hash_of(id);
 }
 
 /* ---------------------------------------------------------------- batches */

@@ -59,7 +59,7 @@ struct mt_rong_live {
     int64_t settings_version; /* 0: not pulled yet, and then nothing in it is news */
     struct mt_timer *timer;   /* pulls again, even if nothing was said */
     unsigned pushed_n; /* messages that came in pushes since the last pull; it comes soon then */
-    char (*seen)[MT_ID_MAX]; /* a ring that grows to MT_RONG_SEEN_MAX */
+    uint64_t *seen;    /* of ids, hashed: a ring that grows to MT_RONG_SEEN_MAX */
     size_t seen_at, seen_n, seen_cap;
     struct mt_rong_room *rooms; /* that it is in */
 };
