@@ -234,6 +234,7 @@ static enum mt_rc room_new(struct mt_hub *hub, const struct mt_provider *provide
                                       provider->user(account), provider->live->device(account));
     remembered.last_ms = mt_presence_last(room->presence);
     remembered.position = mt_presence_position(room->presence);
+    remembered.known_n = mt_presence_known(room->presence, &remembered.known);
     enum mt_rc rc = provider->live->start(account, &remembered, &handlers, room, fault);
     if (rc) {
         mt_presence_close(room->presence);

@@ -19,6 +19,9 @@ struct mt_live_options {
                         known */
     const char *position; /* what mt_provider_live.position said to an earlier process of this
                              device; NULL: not known */
+    const char *const *known; /* ids of messages that it dealt with or sent last, oldest first;
+                                 live as long as the call */
+    size_t known_n;
 };
 
 #define MT_LIVE_POSITION_MAX 128 /* with NUL */

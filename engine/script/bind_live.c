@@ -71,6 +71,15 @@ static struct mt_lua_live *find(struct mt_script *script, const struct mt_provid
     return live;
 }
 
+void mt_lua_live_sent(struct mt_script *script, const struct mt_provider_account *account,
+                      const char *id)
+{
+    struct mt_lua_live *live = find(script, account);
+
+    if (live)
+        mt_seat_handled(live->seat, id);
+}
+
 /* Raises; what follows is never reached. */
 static struct mt_lua_live *raise_null(lua_State *L, enum mt_rc rc, const struct mt_fault *fault)
 {

@@ -16,6 +16,8 @@ struct send_wait {
     const struct mt_provider *provider;
     struct mt_provider_call *call;
     struct mt_arena *arena; /* what goes out, until it was handed over */
+    struct mt_script *script;
+    struct mt_provider_account *account;
     char id[MT_ID_MAX];
     int64_t time_ms;
 };
@@ -41,6 +43,7 @@ static void sent(void *ud, enum mt_rc rc, const struct mt_sent *result,
     if (!rc) {
         snprintf(w->id, sizeof w->id, "%s", result->id ? result->id : "");
         w->time_ms = result->time_ms;
+        mt_lua_live_sent(w->script, w->account, w->id);
     }
     mt_wait_wake(&w->wait, rc, fault);
 }
@@ -59,12 +62,15 @@ static int sent_more(lua_State *L, int status, lua_KContext ctx)
     return 1;
 }
 
-static struct send_wait *wait_new(lua_State *L, const struct mt_provider *provider)
+static struct send_wait *wait_new(lua_State *L, const struct mt_provider *provider,
+                                  struct mt_provider_account *account)
 {
     struct send_wait *w = mt_wait_new(L, sizeof *w, send_release);
 
     w->wait.cancel = send_cancel;
     w->provider = provider;
+    w->script = mt_script_of(L);
+    w->account = account;
     w->arena = mt_arena_new(ARENA_MAX);
     if (!w->arena)
         mt_fault_raisef(L, MT_ERR_NOMEM, "memory", "out of memory");
@@ -149,7 +155,7 @@ static int send_to(lua_State *L, const struct mt_provider *provider,
     lua_settop(L, 2);
     mt_task_may_wait(L);
     (void)mt_lua_live_want(L, provider, account);
-    struct send_wait *w = wait_new(L, provider);
+    struct send_wait *w = wait_new(L, provider, account);
     take_outgoing(L, 2, function, w->arena, only, &message);
     message.to = *to;
     enum mt_rc rc = provider->live->send(account, &message, sent, w, &w->call);
@@ -201,7 +207,7 @@ int mt_lua_mark_read(lua_State *L)
     memset(&reference, 0, sizeof reference);
     reference.type = MT_REFER_CONVERSATION;
     reference.conversation = c->ref;
-    return refer(L, c->provider, c->account, &reference, wait_new(L, c->provider));
+    return refer(L, c->provider, c->account, &reference, wait_new(L, c->provider, c->account));
 }
 
 /* core.room(conversation, enter): who is in which room is remembered by lua/moontide/live.lua. */
@@ -218,7 +224,7 @@ int mt_lua_room(lua_State *L)
     memset(&reference, 0, sizeof reference);
     reference.type = enter ? MT_REFER_JOIN : MT_REFER_LEAVE;
     reference.conversation = c->ref;
-    return refer(L, c->provider, c->account, &reference, wait_new(L, c->provider));
+    return refer(L, c->provider, c->account, &reference, wait_new(L, c->provider, c->account));
 }
 
 int mt_lua_message_refer(lua_State *L, const struct mt_page *page, const struct mt_message *m,
@@ -233,7 +239,7 @@ int mt_lua_message_refer(lua_State *L, const struct mt_page *page, const struct 
     lua_settop(L, 2);
     mt_task_may_wait(L);
     (void)mt_lua_live_want(L, page->provider, page->account);
-    struct send_wait *w = wait_new(L, page->provider);
+    struct send_wait *w = wait_new(L, page->provider, page->account);
     memset(&reference, 0, sizeof reference);
     reference.type = type;
     reference.conversation = m->conversation;

@@ -11,6 +11,9 @@ struct mt_lua_live;
 /* Starts the session if it is not there. Raises what the provider says. */
 MT_RAISES struct mt_lua_live *mt_lua_live_want(lua_State *L, const struct mt_provider *provider,
                                                struct mt_provider_account *account);
+/* A message was sent: no news to a later session of this device. */
+void mt_lua_live_sent(struct mt_script *script, const struct mt_provider_account *account,
+                      const char *id);
 /* Says goodbye on all sessions of a script that has ended. */
 void mt_lua_live_stop_all(struct mt_script *script);
 void mt_bind_live(lua_State *L);  /* adds to the table of the core on top of the stack */

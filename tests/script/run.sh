@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 . tests/tools/sandbox.sh
 root=$PWD
 clouds=${MT_CLOUDS:-easemob}
-start_sandbox --generate 2000 --faults seed=9
+start_sandbox --generate 2000 --faults seed=9 --rongcloud grpRRVer=4
 accounts() { # the three accounts of the tests at $cloud
   write_account it "$owner" 'password = env "TEST_PASSWORD"'
   write_account guest guest 'password = env "TEST_PASSWORD"'

@@ -316,6 +316,8 @@ enum mt_rc mt_rong_live_start(struct mt_provider_account *account,
     live->lost_ms = options->last_ms;
     live->began_ms = options->last_ms > 0 ? options->last_ms : mt_clock_wall_ms();
     take_position(live, options->position);
+    for (size_t i = 0; i < options->known_n; i++) /* what was sent stands in the outbox (4.2) */
+        mt_rong_live_see(live, options->known[i]);
     account->ws = options->ws;
     account->live = live;
     account->link.refused = (struct mt_fault){.kind = MT_OK}; /* this is worth an attempt */
