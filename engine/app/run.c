@@ -215,9 +215,8 @@ static int run_script(struct run *run, const struct mt_script_host *host,
     if (mt_signal_new(run->loop, SIGINT, interrupted, run, &on_int) ||
         mt_signal_new(run->loop, SIGTERM, interrupted, run, &on_term))
         run->failed = mt_fault_set(&run->fault, MT_ERR_NOMEM, "memory", "out of memory") != MT_OK;
-    else if (mean_accounts(run, options, &script))
-        run->failed = true;
-    else if (mt_script_start(host, &script, ended, run, &run->script, &run->fault))
+    else if (mean_accounts(run, options, &script) ||
+             mt_script_start(host, &script, ended, run, &run->script, &run->fault))
         run->failed = true;
     else
         mt_loop_run(run->loop);

@@ -242,8 +242,11 @@ enum mt_rc mt_config_select(const struct mt_config *config, const char *const *w
     while (wanted[wanted_n])
         wanted_n++;
     s.names = mt_arena_calloc(arena, wanted_n + mt_config_accounts_n(config) + 1, sizeof *s.names);
-    if (!s.seen || !s.names)
-        rc = mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
+    if (!s.seen || !s.names) {
+        mt_map_free(s.seen, NULL);
+        (void)mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
+        return MT_ERR_NOMEM;
+    }
     for (size_t i = 0; !rc && i < wanted_n; i++) {
         if (strchr(wanted[i], '*') && !mt_config_find(config, wanted[i]))
             rc = add_matching(config, &s, wanted[i], fault);
@@ -296,8 +299,8 @@ bool mt_config_app_same(const struct mt_app_config *a, const struct mt_app_confi
 
 bool mt_config_account_same(const struct mt_config *a, const struct mt_config *b, const char *name)
 {
-    struct mt_account_view x;
-    struct mt_account_view y;
+    struct mt_account_view x = {.app = NULL};
+    struct mt_account_view y = {.app = NULL};
 
     if (mt_config_account(a, name, &x, NULL) || mt_config_account(b, name, &y, NULL))
         return false;

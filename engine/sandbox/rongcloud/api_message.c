@@ -31,6 +31,7 @@ static void run(struct mt_sr_api_call *call, struct mt_sr_ask *ask, const struct
         ask->status = MT_SR_SERVER;
     else
         mt_sr_topic_run(ask);
+    ask->out = NULL;
     mt_buf_deinit(&out);
 }
 
