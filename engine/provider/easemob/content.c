@@ -3,7 +3,7 @@
 #include "provider/easemob/content_int.h"
 
 #include "base/arena.h"
-#include "provider/easemob/map_int.h"
+#include "model/fields.h"
 
 #include <string.h>
 
@@ -29,7 +29,7 @@ static const char *rebase(const char *path, const char *api, struct mt_arena *ar
     return out;
 }
 
-static void add_url(struct mt_em_map *map, const char *key, const char *path, const char *api)
+static void add_url(struct mt_fields *map, const char *key, const char *path, const char *api)
 {
     const char *url = NULL;
 
@@ -39,51 +39,51 @@ static void add_url(struct mt_em_map *map, const char *key, const char *path, co
     if (url == NULL)
         map->failed = MT_ERR_NOMEM;
     else
-        mt_em_map_value(map, key, mt_em_value_str(url));
+        mt_fields_value(map, key, mt_value_of_str(url));
 }
 
-static void add_stream(struct mt_em_map *body, const struct mt_em_stream *stream)
+static void add_stream(struct mt_fields *body, const struct mt_em_stream *stream)
 {
-    struct mt_em_map map;
+    struct mt_fields map;
 
-    mt_em_map_init(&map, body->arena);
-    mt_em_map_str(&map, "type", stream->type);
+    mt_fields_init(&map, body->arena);
+    mt_fields_str(&map, "type", stream->type);
     if (stream->seq > INT64_MAX)
-        mt_em_map_value(&map, "seq", (struct mt_value){.type = MT_VALUE_UINT, .u = stream->seq});
+        mt_fields_value(&map, "seq", (struct mt_value){.type = MT_VALUE_UINT, .u = stream->seq});
     else
-        mt_em_map_int(&map, "seq", (int64_t)stream->seq);
-    mt_em_map_int(&map, "status", stream->status);
+        mt_fields_int(&map, "seq", (int64_t)stream->seq);
+    mt_fields_int(&map, "status", stream->status);
     if (stream->error != 0)
-        mt_em_map_int(&map, "error", stream->error);
+        mt_fields_int(&map, "error", stream->error);
     if (stream->finish_reason != 0)
-        mt_em_map_int(&map, "finish_reason", stream->finish_reason);
+        mt_fields_int(&map, "finish_reason", stream->finish_reason);
     if (map.failed != MT_OK)
         body->failed = map.failed;
-    mt_em_map_value(body, "stream", mt_em_map_end(&map));
+    mt_fields_value(body, "stream", mt_fields_end(&map));
 }
 
-static void add_file(struct mt_em_map *body, const struct mt_em_content *c, const char *api)
+static void add_file(struct mt_fields *body, const struct mt_em_content *c, const char *api)
 {
     add_url(body, "url", c->remote_path, api);
-    mt_em_map_str(body, "remote_path", c->remote_path);
-    mt_em_map_str(body, "secret", c->secret);
-    mt_em_map_str(body, "filename", c->filename);
+    mt_fields_str(body, "remote_path", c->remote_path);
+    mt_fields_str(body, "secret", c->secret);
+    mt_fields_str(body, "filename", c->filename);
     if (c->size_bytes > 0) /* the JSON form writes 0 for a size that nobody gave */
-        mt_em_map_int(body, "size_bytes", c->size_bytes);
+        mt_fields_int(body, "size_bytes", c->size_bytes);
     if (c->has_dimensions && (c->kind == MT_MESSAGE_IMAGE || c->kind == MT_MESSAGE_VIDEO)) {
-        mt_em_map_number(body, "width", c->width);
-        mt_em_map_number(body, "height", c->height);
+        mt_fields_number(body, "width", c->width);
+        mt_fields_number(body, "height", c->height);
     }
     if (c->has_duration && (c->kind == MT_MESSAGE_VOICE || c->kind == MT_MESSAGE_VIDEO))
-        mt_em_map_int(body, "duration_s", c->duration_s);
+        mt_fields_int(body, "duration_s", c->duration_s);
     if (c->gif)
-        mt_em_map_bool(body, "gif", true);
+        mt_fields_bool(body, "gif", true);
     add_url(body, "thumbnail_url", c->thumbnail_path, api);
-    mt_em_map_str(body, "thumbnail_remote_path", c->thumbnail_path);
-    mt_em_map_str(body, "thumbnail_secret", c->thumbnail_secret);
+    mt_fields_str(body, "thumbnail_remote_path", c->thumbnail_path);
+    mt_fields_str(body, "thumbnail_secret", c->thumbnail_secret);
 }
 
-static void add_body(struct mt_em_map *body, const struct mt_em_content *c, const char *api)
+static void add_body(struct mt_fields *body, const struct mt_em_content *c, const char *api)
 {
     switch (c->kind) {
     case MT_MESSAGE_TEXT:
@@ -98,25 +98,25 @@ static void add_body(struct mt_em_map *body, const struct mt_em_content *c, cons
         break;
     case MT_MESSAGE_LOCATION:
         if (c->has_position) {
-            mt_em_map_number(body, "latitude", c->latitude);
-            mt_em_map_number(body, "longitude", c->longitude);
+            mt_fields_number(body, "latitude", c->latitude);
+            mt_fields_number(body, "longitude", c->longitude);
         }
-        mt_em_map_str(body, "address", c->address);
-        mt_em_map_str(body, "building", c->building);
+        mt_fields_str(body, "address", c->address);
+        mt_fields_str(body, "building", c->building);
         break;
     case MT_MESSAGE_COMMAND:
-        mt_em_map_str(body, "action", c->action);
+        mt_fields_str(body, "action", c->action);
         break;
     case MT_MESSAGE_CUSTOM:
-        mt_em_map_str(body, "event", c->event);
+        mt_fields_str(body, "event", c->event);
         if (c->fields.type == MT_VALUE_MAP)
-            mt_em_map_value(body, "fields", c->fields);
+            mt_fields_value(body, "fields", c->fields);
         break;
     case MT_MESSAGE_COMBINE:
-        mt_em_map_str(body, "title", c->title);
-        mt_em_map_str(body, "summary", c->summary);
+        mt_fields_str(body, "title", c->title);
+        mt_fields_str(body, "summary", c->summary);
         if (c->has_level)
-            mt_em_map_int(body, "level", c->level);
+            mt_fields_int(body, "level", c->level);
         add_file(body, c, api);
         break;
     case MT_MESSAGE_OTHER:
@@ -124,7 +124,7 @@ static void add_body(struct mt_em_map *body, const struct mt_em_content *c, cons
         break;
     }
     if (c->params.type == MT_VALUE_MAP && c->params.fields_n > 0)
-        mt_em_map_value(body, "params", c->params);
+        mt_fields_value(body, "params", c->params);
 }
 
 static bool has_text(const struct mt_em_content *c)
@@ -143,7 +143,7 @@ static bool has_text(const struct mt_em_content *c)
 enum mt_rc mt_em_content_write(const struct mt_em_content *content, const char *api,
                                struct mt_arena *arena, struct mt_message *out)
 {
-    struct mt_em_map body;
+    struct mt_fields body;
 
     out->kind = content->kind;
     out->kind_name = content->kind == MT_MESSAGE_OTHER ? mt_arena_strdup(arena, content->other)
@@ -159,8 +159,8 @@ enum mt_rc mt_em_content_write(const struct mt_em_content *content, const char *
             return MT_ERR_NOMEM;
         out->text_len = content->text_len;
     }
-    mt_em_map_init(&body, arena);
+    mt_fields_init(&body, arena);
     add_body(&body, content, api);
-    out->body = mt_em_map_end(&body);
+    out->body = mt_fields_end(&body);
     return body.failed;
 }

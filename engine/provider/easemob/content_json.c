@@ -4,8 +4,8 @@
 
 #include "base/arena.h"
 #include "codec/json.h"
+#include "model/fields.h"
 #include "provider/easemob/ext_int.h"
-#include "provider/easemob/map_int.h"
 
 #include <string.h>
 
@@ -67,9 +67,9 @@ static enum mt_rc read_pairs(const struct mt_json *node, struct mt_arena *arena,
 {
     bool list = mt_json_type(node) == MT_JSON_ARRAY;
     const struct mt_json *object = list ? mt_json_child(node) : node;
-    struct mt_em_map map;
+    struct mt_fields map;
 
-    mt_em_map_init(&map, arena);
+    mt_fields_init(&map, arena);
     for (; object != NULL; object = list ? mt_json_next(object) : NULL) {
         if (mt_json_type(object) != MT_JSON_OBJECT)
             continue;
@@ -81,13 +81,13 @@ static enum mt_rc read_pairs(const struct mt_json *node, struct mt_arena *arena,
 
             if (rc != MT_OK)
                 return rc;
-            slot = mt_em_map_slot(&map, key);
+            slot = mt_fields_slot(&map, key);
             if (slot == NULL)
                 return map.failed;
             *slot = value;
         }
     }
-    *out = mt_em_map_end(&map);
+    *out = mt_fields_end(&map);
     return MT_OK;
 }
 

@@ -123,23 +123,23 @@ static enum mt_rc set_people(const struct mt_em_decoder *decoder, const meta_pb 
 static enum mt_rc set_extra(const meta_pb *meta, const body_pb *body, struct mt_arena *arena,
                             struct mt_message *out)
 {
-    struct mt_em_map extra;
+    struct mt_fields extra;
     enum mt_rc rc = MT_OK;
 
-    mt_em_map_init(&extra, arena);
+    mt_fields_init(&extra, arena);
     rc = mt_em_extra_body_text(&extra, body->meta);
     if (rc == MT_OK)
         rc = mt_em_extra_meta(&extra, meta);
     if (rc != MT_OK)
         return rc;
     if (body->msgconfig != NULL && body->msgconfig->has_allowgroupack)
-        mt_em_map_bool(&extra, "group_ack", body->msgconfig->allowgroupack);
+        mt_fields_bool(&extra, "group_ack", body->msgconfig->allowgroupack);
     if (body->has_editscope && body->type == EASEMOB__PB__MESSAGE_BODY__TYPE__EDIT)
-        mt_em_map_str(&extra, "edit_scope",
+        mt_fields_str(&extra, "edit_scope",
                       body->editscope == EASEMOB__PB__MESSAGE_BODY__EDIT_SCOPE__BODY_AND_EXT
                           ? "body_and_ext"
                           : "body");
-    out->extra = mt_em_map_end(&extra);
+    out->extra = mt_fields_end(&extra);
     return extra.failed;
 }
 
@@ -148,7 +148,7 @@ static enum mt_rc set_extra(const meta_pb *meta, const body_pb *body, struct mt_
 static enum mt_rc set_notice(const body_pb *body, const char *name, struct mt_arena *arena,
                              struct mt_message *out)
 {
-    struct mt_em_map map;
+    struct mt_fields map;
     struct mt_value counts = {.type = MT_VALUE_NULL};
     ProtobufCBinaryData text = {0, NULL};
 
@@ -157,8 +157,8 @@ static enum mt_rc set_notice(const body_pb *body, const char *name, struct mt_ar
     out->target_id = mt_id_of_u64(arena, body->has_ackmessageid ? body->ackmessageid : 0);
     if (!out->target_id)
         return MT_ERR_LIMIT;
-    mt_em_map_init(&map, arena);
-    mt_em_map_str(&map, "ack_content", body->ackcontent);
+    mt_fields_init(&map, arena);
+    mt_fields_str(&map, "ack_content", body->ackcontent);
     if (body->type == EASEMOB__PB__MESSAGE_BODY__TYPE__READ_ACK && body->n_ext > 0 &&
         body->ext[0]->value_case == EASEMOB__PB__KEY_VALUE__VALUE_STRING_VALUE)
         text = body->ext[0]->stringvalue;
@@ -167,9 +167,9 @@ static enum mt_rc set_notice(const body_pb *body, const char *name, struct mt_ar
 
         if (rc != MT_OK)
             return rc;
-        mt_em_map_value(&map, "group_read_count", counts);
+        mt_fields_value(&map, "group_read_count", counts);
     }
-    out->body = mt_em_map_end(&map);
+    out->body = mt_fields_end(&map);
     return map.failed;
 }
 

@@ -3,7 +3,7 @@
 
 #include "base/arena.h"
 #include "codec/json.h"
-#include "provider/easemob/map_int.h"
+#include "model/fields.h"
 
 #include <string.h>
 
@@ -26,7 +26,7 @@ enum mt_rc mt_em_ext_json(const char *text, size_t len, struct mt_arena *arena,
     copy = mt_arena_strndup(arena, text, len);
     if (copy == NULL)
         return MT_ERR_NOMEM;
-    *out = mt_em_value_str(copy);
+    *out = mt_value_of_str(copy);
     return MT_OK;
 }
 
@@ -79,9 +79,9 @@ enum mt_rc mt_em_ext_value(const Easemob__Pb__KeyValue *pair, struct mt_arena *a
 enum mt_rc mt_em_ext_decode(Easemob__Pb__KeyValue *const *pairs, size_t n, struct mt_arena *arena,
                             struct mt_value *out)
 {
-    struct mt_em_map map;
+    struct mt_fields map;
 
-    mt_em_map_init(&map, arena);
+    mt_fields_init(&map, arena);
     for (size_t i = 0; i < n; i++) {
         struct mt_value value;
         struct mt_value *slot = NULL;
@@ -96,11 +96,11 @@ enum mt_rc mt_em_ext_decode(Easemob__Pb__KeyValue *const *pairs, size_t n, struc
         key = mt_arena_strdup(arena, pairs[i]->key == NULL ? "" : pairs[i]->key);
         if (key == NULL)
             return MT_ERR_NOMEM;
-        slot = mt_em_map_slot(&map, key);
+        slot = mt_fields_slot(&map, key);
         if (slot == NULL)
             return map.failed;
         *slot = value;
     }
-    *out = mt_em_map_end(&map);
+    *out = mt_fields_end(&map);
     return MT_OK;
 }

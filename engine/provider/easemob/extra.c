@@ -27,7 +27,7 @@ static const char *our_name(const char *theirs, struct mt_arena *arena)
     return mt_arena_strdup(arena, theirs);
 }
 
-enum mt_rc mt_em_extra_body(struct mt_em_map *extra, const struct mt_json *meta)
+enum mt_rc mt_em_extra_body(struct mt_fields *extra, const struct mt_json *meta)
 {
     if (mt_json_type(meta) != MT_JSON_OBJECT)
         return MT_OK;
@@ -42,7 +42,7 @@ enum mt_rc mt_em_extra_body(struct mt_em_map *extra, const struct mt_json *meta)
         rc = mt_value_from_json(m, extra->arena, &value);
         if (rc != MT_OK)
             return rc;
-        slot = mt_em_map_slot(extra, key);
+        slot = mt_fields_slot(extra, key);
         if (slot == NULL)
             return extra->failed;
         *slot = value;
@@ -50,7 +50,7 @@ enum mt_rc mt_em_extra_body(struct mt_em_map *extra, const struct mt_json *meta)
     return MT_OK;
 }
 
-enum mt_rc mt_em_extra_body_text(struct mt_em_map *extra, const char *text)
+enum mt_rc mt_em_extra_body_text(struct mt_fields *extra, const char *text)
 {
     struct mt_json *json = NULL;
     enum mt_rc rc = MT_OK;
@@ -61,7 +61,7 @@ enum mt_rc mt_em_extra_body_text(struct mt_em_map *extra, const char *text)
     if (rc == MT_ERR_NOMEM)
         return rc;
     if (rc != MT_OK) { /* kept as it came */
-        mt_em_map_str(extra, "meta", text);
+        mt_fields_str(extra, "meta", text);
         return extra->failed;
     }
     rc = mt_em_extra_body(extra, json);
@@ -70,7 +70,7 @@ enum mt_rc mt_em_extra_body_text(struct mt_em_map *extra, const char *text)
 }
 
 /* 0 offline, 1 online, anything else "other" = 2, as the SDK counts; absent says nothing. */
-static void add_online(struct mt_em_map *extra, const struct mt_json *json)
+static void add_online(struct mt_fields *extra, const struct mt_json *json)
 {
     const struct mt_json *online = mt_json_get(json, "is_online");
     int64_t state = mt_json_i64(online, 2);
@@ -79,10 +79,10 @@ static void add_online(struct mt_em_map *extra, const struct mt_json *json)
         return;
     if (mt_json_type(online) == MT_JSON_BOOL)
         state = mt_json_bool(online, false) ? 1 : 0;
-    mt_em_map_int(extra, "online_state", state == 0 || state == 1 ? state : 2);
+    mt_fields_int(extra, "online_state", state == 0 || state == 1 ? state : 2);
 }
 
-static void add_meta_json(struct mt_em_map *extra, const ProtobufCBinaryData *bytes)
+static void add_meta_json(struct mt_fields *extra, const ProtobufCBinaryData *bytes)
 {
     struct mt_json *json = NULL;
     const struct mt_json *replaced = NULL;
@@ -96,14 +96,14 @@ static void add_meta_json(struct mt_em_map *extra, const ProtobufCBinaryData *by
         enum mt_rc rc = mt_value_from_json(replaced, extra->arena, &value);
 
         if (rc == MT_OK)
-            mt_em_map_value(extra, "replaced", value);
+            mt_fields_value(extra, "replaced", value);
         else
             extra->failed = rc;
     }
     mt_json_free(json);
 }
 
-static enum mt_rc add_meta_ext(struct mt_em_map *extra, const Easemob__Pb__KeyValue *pair)
+static enum mt_rc add_meta_ext(struct mt_fields *extra, const Easemob__Pb__KeyValue *pair)
 {
     static const char *const priorities[] = {"high", "normal", "low"};
     struct mt_value value;
@@ -117,22 +117,22 @@ static enum mt_rc add_meta_ext(struct mt_em_map *extra, const Easemob__Pb__KeyVa
         return rc;
     if (strcmp(pair->key, "chatroom_msg_tag") == 0 && value.type == MT_VALUE_INT && value.i >= 0 &&
         value.i <= 2) {
-        mt_em_map_str(extra, "priority", priorities[value.i]);
+        mt_fields_str(extra, "priority", priorities[value.i]);
     } else if (strcmp(pair->key, "is_broadcast") == 0) {
-        mt_em_map_value(extra, "broadcast", value);
+        mt_fields_value(extra, "broadcast", value);
     } else if (strcmp(pair->key, "recallMessageExtensionInfo") == 0) {
-        mt_em_map_value(extra, "recall_info", value);
+        mt_fields_value(extra, "recall_info", value);
     } else {
         const char *key = mt_arena_strdup(extra->arena, pair->key);
 
         if (key == NULL)
             return MT_ERR_NOMEM;
-        mt_em_map_value(extra, key, value);
+        mt_fields_value(extra, key, value);
     }
     return extra->failed;
 }
 
-enum mt_rc mt_em_extra_meta(struct mt_em_map *extra, const Easemob__Pb__Meta *meta)
+enum mt_rc mt_em_extra_meta(struct mt_fields *extra, const Easemob__Pb__Meta *meta)
 {
     if (meta->has_meta && meta->meta.len > 0)
         add_meta_json(extra, &meta->meta);

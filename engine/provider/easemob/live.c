@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "codec/json.h"
 #include "loop/loop.h"
-#include "provider/easemob/map_int.h"
+#include "model/fields.h"
 #include "provider/session.h"
 #include "ws/client.h"
 

@@ -5,8 +5,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "codec/json.h"
+#include "model/fields.h"
 #include "provider/easemob/ext_int.h"
-#include "provider/easemob/map_int.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,7 +172,7 @@ static enum mt_rc conversation_changed(struct mt_em_live *live, const struct mt_
                    {"pin_delete", "unpinned", MT_EVENT_MESSAGE_PINNED}};
     const char *op = text_of(data, "op");
     bool single = !strcmp(text_of(data, "type"), "chat");
-    struct mt_em_map map;
+    struct mt_fields map;
 
     if (!strcmp(text_of(data, "res"), live->device) &&
         !strcmp(text_of(data, "from"), live->account->user))
@@ -184,13 +184,13 @@ static enum mt_rc conversation_changed(struct mt_em_live *live, const struct mt_
         out->type = changes[i].type;
         set_conversation(out, text_of(data, "type"),
                          text_of(data, message && single ? "from" : "id"));
-        mt_em_map_init(&map, arena);
-        mt_em_map_str(&map, "change", changes[i].change);
-        mt_em_map_str(&map, message ? "id" : "mark", text_of(data, "ext"));
+        mt_fields_init(&map, arena);
+        mt_fields_str(&map, "change", changes[i].change);
+        mt_fields_str(&map, message ? "id" : "mark", text_of(data, "ext"));
         if (message)
-            mt_em_map_str(&map, "by", text_of(data, "from"));
-        mt_em_map_int(&map, "time", mt_json_i64(mt_json_get(data, "ts"), 0));
-        out->data = mt_em_map_end(&map);
+            mt_fields_str(&map, "by", text_of(data, "from"));
+        mt_fields_int(&map, "time", mt_json_i64(mt_json_get(data, "ts"), 0));
+        out->data = mt_fields_end(&map);
         *told = true;
         return map.failed;
     }
@@ -228,18 +228,18 @@ static enum mt_rc group(const meta_pb *meta, struct mt_arena *arena, struct mt_e
 {
     Easemob__Pb__MUCBody *body =
         easemob__pb__mucbody__unpack(NULL, meta->payload.len, meta->payload.data);
-    struct mt_em_map map;
+    struct mt_fields map;
 
     if (!body)
         return MT_OK;
     const ProtobufCEnumValue *name = protobuf_c_enum_descriptor_get_value(
         &easemob__pb__mucbody__operation__descriptor, (int)body->operation);
-    mt_em_map_init(&map, arena);
-    mt_em_map_str(&map, "type", "group");
-    mt_em_map_str(&map, "operation", name ? name->name : "UNKNOWN");
-    mt_em_map_int(&map, "number", (int64_t)body->operation);
-    mt_em_map_str(&map, "from", body->from ? body->from->name : NULL);
-    mt_em_map_str(&map, "reason", body->reason);
+    mt_fields_init(&map, arena);
+    mt_fields_str(&map, "type", "group");
+    mt_fields_str(&map, "operation", name ? name->name : "UNKNOWN");
+    mt_fields_int(&map, "number", (int64_t)body->operation);
+    mt_fields_str(&map, "from", body->from ? body->from->name : NULL);
+    mt_fields_str(&map, "reason", body->reason);
     if (body->mucid && body->mucid->name) {
         bool room = body->has_ischatroom && body->ischatroom;
         out->has_conversation =
@@ -247,7 +247,7 @@ static enum mt_rc group(const meta_pb *meta, struct mt_arena *arena, struct mt_e
                           body->mucid->name);
     }
     out->type = MT_EVENT_NOTICE;
-    out->data = mt_em_map_end(&map);
+    out->data = mt_fields_end(&map);
     *told = true;
     easemob__pb__mucbody__free_unpacked(body, NULL);
     return map.failed;
@@ -258,17 +258,17 @@ static enum mt_rc contact(const meta_pb *meta, struct mt_arena *arena, struct mt
 {
     Easemob__Pb__RosterBody *body =
         easemob__pb__roster_body__unpack(NULL, meta->payload.len, meta->payload.data);
-    struct mt_em_map map;
+    struct mt_fields map;
 
     if (!body)
         return MT_OK;
-    mt_em_map_init(&map, arena);
-    mt_em_map_str(&map, "type", "contact");
-    mt_em_map_int(&map, "number", (int64_t)body->operation);
-    mt_em_map_str(&map, "from", body->from ? body->from->name : NULL);
-    mt_em_map_str(&map, "reason", body->reason);
+    mt_fields_init(&map, arena);
+    mt_fields_str(&map, "type", "contact");
+    mt_fields_int(&map, "number", (int64_t)body->operation);
+    mt_fields_str(&map, "from", body->from ? body->from->name : NULL);
+    mt_fields_str(&map, "reason", body->reason);
     out->type = MT_EVENT_NOTICE;
-    out->data = mt_em_map_end(&map);
+    out->data = mt_fields_end(&map);
     *told = true;
     easemob__pb__roster_body__free_unpacked(body, NULL);
     return map.failed;

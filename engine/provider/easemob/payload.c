@@ -80,15 +80,15 @@ static enum mt_rc set_extra(const struct mt_json *payload, struct mt_arena *aren
                             struct mt_message *out)
 {
     const struct mt_json *meta = mt_json_get(payload, "meta");
-    struct mt_em_map extra;
+    struct mt_fields extra;
     enum mt_rc rc = MT_OK;
 
-    mt_em_map_init(&extra, arena);
+    mt_fields_init(&extra, arena);
     if (mt_json_type(meta) == MT_JSON_STRING)
         rc = mt_em_extra_body_text(&extra, mt_json_str(meta));
     else
         rc = mt_em_extra_body(&extra, meta);
-    out->extra = mt_em_map_end(&extra);
+    out->extra = mt_fields_end(&extra);
     return rc;
 }
 

@@ -7,8 +7,8 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "codec/json.h"
+#include "model/fields.h"
 #include "provider/easemob/account_int.h"
-#include "provider/easemob/map_int.h"
 #include "provider/source.h"
 
 #include <inttypes.h>
@@ -110,7 +110,7 @@ static void take_name(struct upload *u, const struct mt_http_response *response)
     const char *uuid = mt_json_str(mt_json_get(first, "uuid"));
     const char *secret = mt_json_str(mt_json_get(first, "share-secret"));
     const struct mt_provider_account *account = u->call.life.account;
-    struct mt_em_map map;
+    struct mt_fields map;
     char remote[MT_EM_URL_MAX];
 
     if (!is_id(uuid, sizeof u->uuid) || (secret != NULL && strpbrk(secret, "\r\n") != NULL)) {
@@ -119,17 +119,17 @@ static void take_name(struct upload *u, const struct mt_http_response *response)
         return;
     }
     snprintf(remote, sizeof remote, "%s/%s/chatfiles/%s", account->api, account->org_app, uuid);
-    mt_em_map_init(&map, u->arena);
-    mt_em_map_str(&map, "remote_path", remote);
-    mt_em_map_str(&map, "secret", secret);
-    mt_em_map_str(&map, "filename", u->source.filename);
-    mt_em_map_int(&map, "size_bytes", u->source.size_bytes);
+    mt_fields_init(&map, u->arena);
+    mt_fields_str(&map, "remote_path", remote);
+    mt_fields_str(&map, "secret", secret);
+    mt_fields_str(&map, "filename", u->source.filename);
+    mt_fields_int(&map, "size_bytes", u->source.size_bytes);
     mt_json_free(root);
     if (map.failed != MT_OK) {
         fail(u, map.failed, "memory", "out of memory");
         return;
     }
-    *u->attachment = mt_em_map_end(&map);
+    *u->attachment = mt_fields_end(&map);
     u->stage = FINISHED;
     mt_call_end(&u->call.life, MT_OK, NULL);
 }
