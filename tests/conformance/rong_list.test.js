@@ -122,6 +122,7 @@ tap.run(async () => {
   tap.equal((await take({ fresh: true })).length, (await all(user, 0)).length, 'a fresh list is given');
   await compare(user, take, 'a session');
 
+  await members(config, user);
   const more = await rong.say(bob, rong.one(ME), 'three');
   const fresh = await rong.say(bob, rong.group('lobby'), 'four');
   for (const one of [more, fresh]) {
@@ -145,6 +146,32 @@ tap.run(async () => {
   await thousand();
   await ultra();
 });
+
+/** The same as members of a conversation in Lua; drafts are kept by whoever wrote them. */
+async function members(config, user) {
+  const file = path.join(moontide.scratch, 'members.lua');
+  fs.writeFileSync(file, `local moontide = require "moontide"
+    local account = moontide.account "it"
+    local list = moontide.json.array {}
+    for _, id in ipairs { "single:bob", "group:lobby" } do
+      local c = account:conversation(id):fetch()
+      list[#list + 1] = { c.id, c.kind, c.unread, c.pinned, c.notification, c.mentions, c.mentioned and c.mentioned.all, c.last.text,
+        c.last_unread_time }
+    end
+    local bob = account:conversation "bob"
+    local before = bob:draft()
+    bob:set_draft "half a sen"
+    list[#list + 1] = { before or "none", bob:draft() }
+    bob:set_draft(nil)
+    print(moontide.json.encode(list))`);
+  const run = await moontide.run(['run', '-c', config, file], { password: rong.token(ME) });
+  if (run.status) throw new Error(run.err);
+  const [one, group, draft] = JSON.parse(run.out);
+  const [bob, lobby] = [await user.ok('getConversation', rong.one('bob')), await user.ok('getConversation', rong.group('lobby'))];
+  tap.equal([one, group], [['single:bob', 'single', 2, true, 'default', 0, null, 'two', bob.latestMessage.sentTime],
+    ['group:lobby', 'group', 2, false, 'mentions_me', 2, true, '@', lobby.latestMessage.sentTime]], 'members of a conversation in Lua');
+  tap.equal(draft, ['none', 'half a sen'], 'a draft is kept');
+}
 
 async function thousand() {
   const sandbox = await moontide.sandbox('--load', load(1010), '--owner', ME);

@@ -2,6 +2,7 @@
 #include "provider/rongcloud/account_int.h"
 
 #include "base/mem.h"
+#include "base/rand.h"
 #include "base/secret.h"
 #include "base/str.h"
 #include "codec/hash.h"
@@ -69,6 +70,7 @@ static void set_device_id(struct mt_provider_account *account)
     const char *parts[] = {account->appkey, account->user, account->device};
     char all[512];
     uint8_t hash[MT_SHA256_LEN];
+    uint8_t chance[sizeof account->visitor_id];
     size_t at = 0;
 
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
@@ -76,6 +78,9 @@ static void set_device_id(struct mt_provider_account *account)
     mt_sha256_of(all, at, hash);
     for (size_t i = 0; i + 1 < sizeof account->device_id; i++)
         account->device_id[i] = digits[hash[i] % 32];
+    mt_rand_bytes(chance, sizeof chance);
+    for (size_t i = 0; i + 1 < sizeof account->visitor_id; i++)
+        account->visitor_id[i] = digits[chance[i] % 32];
 }
 
 static bool navigator_ok(const char *url)

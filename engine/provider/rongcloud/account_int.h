@@ -107,8 +107,9 @@ struct mt_provider_account {
     char *name;
     char *appkey;
     char *user;
-    char *device;       /* as configured */
-    char device_id[23]; /* as the cloud hears it: always the same for a device of a user */
+    char *device;        /* as configured */
+    char device_id[23];  /* of a session: always the same for a device of a user */
+    char visitor_id[23]; /* of a mere call: another each time, which ends nobody's session */
     char **navigators;
     size_t navigators_n;
     struct mt_provider_app *app; /* NULL, or what makes tokens */

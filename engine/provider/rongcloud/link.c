@@ -262,7 +262,8 @@ static enum mt_rc make_url(const struct mt_provider_account *account, struct mt_
     (void)mt_buf_appendf(out,
                          "&sdkVer=" MT_RONG_SDK_VERSION "&pid=&deviceId=%s"
                          "&apiVer=browser%%7CChrome%%7C120.0.0.0&protocolVer=%u",
-                         account->device_id, navi->version);
+                         account->live != NULL ? account->device_id : account->visitor_id,
+                         navi->version);
     return out->failed;
 }
 

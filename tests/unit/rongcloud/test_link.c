@@ -78,8 +78,9 @@ static void it_asks_as_the_sdk_does(void **state)
         assert_string_equal(cloud->navi_request, "token=opaque%2F%2B%40&v=5.38.0&platfrom=browser");
         const char *at = strstr(cloud->opens[0].query, "&deviceId=");
         assert_non_null(at);
-        if (i == 0)
-            snprintf(device, sizeof device, "%.22s", at + 10);
+        /* each is another device to the cloud: a session of the user goes on beside it */
+        assert_int_not_equal(strncmp(device, at + 10, 22), 0);
+        snprintf(device, sizeof device, "%.22s", at + 10);
         snprintf(query, sizeof query,
                  "appId=appkey&token=opaque%%2F%%2B%%40&sdkVer=5.38.0&pid=&deviceId=%s"
                  "&apiVer=browser%%7CChrome%%7C120.0.0.0&protocolVer=3",
