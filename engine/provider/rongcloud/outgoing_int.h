@@ -15,6 +15,8 @@ struct mt_rong_sender {
     const struct mt_rong_navi *navi;
     int64_t now_ms;  /* the cloud's time */
     uint64_t unique; /* mt_rong_unique_id */
+    bool unasked; /* a read message of a single chat had not asked for receipts: it is told the way
+                     that needs no asking */
 };
 
 /* A request whose target and payload are its own: it is not to be moved. */

@@ -158,6 +158,8 @@ static enum mt_rc was_read(const struct mt_rong_sender *sender, const struct mt_
 
     if (!mt_id_is(r->message.id))
         return bad(out, fault, "message.id", "which message was read is not said");
+    if (sender->unasked && r->conversation.kind == MT_CONVERSATION_SINGLE)
+        return read_single(sender, r, out, fault);
     if (sender->navi->receipts == RECEIPTS_V5)
         return read_v5(r, channel, out, fault);
     if (sender->navi->receipts == RECEIPTS_V4)

@@ -16,6 +16,8 @@
 
 #define ARENA_MAX ((size_t)8 * 1024 * 1024)
 
+#define NOT_ASKED 26321 /* SERVICE_RRSV5_MESSAGE_RECEIPT_NEEDLESS */
+
 struct send_call {
     struct mt_rong_call base; /* first */
     mt_sent_fn *done;
@@ -25,7 +27,8 @@ struct send_call {
     struct mt_outgoing message;    /* or what an edit makes of one */
     struct mt_reference reference; /* if it refers */
     uint64_t unique;
-    bool asking; /* the message is there, and the group is being asked for receipts */
+    bool unasked; /* the message that was read had not asked for receipts */
+    bool asking;  /* the message is there, and the group is being asked for receipts */
     struct mt_sent result;
     char id[MT_ID_MAX];
     struct mt_field fields[1]; /* of the result's data */
@@ -105,7 +108,8 @@ static enum mt_rc pack(const struct send_call *call, struct mt_rong_packet *pack
     struct mt_rong_sender sender = {.user = account->user,
                                     .navi = &account->navi,
                                     .now_ms = mt_rong_cloud_ms(account),
-                                    .unique = call->unique};
+                                    .unique = call->unique,
+                                    .unasked = call->unasked};
 
     if (call->asking)
         return mt_rong_receipt_request_pack(&sender, &call->message.to, call->id, packet, fault);
@@ -225,6 +229,15 @@ static void answered(struct mt_provider_call *life, const struct mt_rong_answer 
 {
     struct send_call *call = (struct send_call *)life;
 
+    /* Version 5 knows receipts of those alone that asked for them; in a single chat a receipt of
+     * the oldest form says it all the same. */
+    if (fault != NULL && fault->provider_code == NOT_ASKED && !call->unasked && call->refers &&
+        call->reference.type == MT_REFER_READ &&
+        call->reference.conversation.kind == MT_CONVERSATION_SINGLE) {
+        call->unasked = true;
+        step(life);
+        return;
+    }
     if (fault != NULL) {
         mt_call_end(life, fault->kind, fault);
         return;
