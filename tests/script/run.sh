@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/../.."
 . tests/tools/sandbox.sh
 root=$PWD
-clouds=${MT_CLOUDS:-easemob}
+clouds=${MT_CLOUDS:-easemob rongcloud}
 start_sandbox --generate 2000 --faults seed=9 --rongcloud grpRRVer=4
 accounts() { # the three accounts of the tests at $cloud
   write_account it "$owner" 'password = env "TEST_PASSWORD"'

@@ -21,7 +21,8 @@ guest:on("read", function(message) read = message end)
 for name, account in pairs { tablet = tablet, guest = guest } do
   account:on("connected", function() online[name] = true end)
 end
-owner:on("message", function(message) if message.text == "read me, all" then message:mark_read "seen it" end end)
+local newest -- that the owner has heard
+owner:on("message", function(message) newest = message.text if message.text == "read me, all" then message:mark_read "seen it" end end)
 local function wait_for(what) while not what() do moontide.sleep "5ms" end end
 local function heard(name, conversation)
   wait_for(function() return events[key(name, conversation)] end)
@@ -44,6 +45,7 @@ if owner:can "receipts.delivered" then
   wait_for(function() return delivered == sent[45].id end)
   check("delivery_receipts tells the sender when it was dealt with", true)
 end
+wait_for(function() return newest == "m45" end) -- a cloud that needs more than ids finds what was seen lately
 local ids = {}
 for i = 1, 41 do ids[i] = sent[i].id end
 local result = mine:delete_messages { ids = ids }
@@ -121,7 +123,8 @@ for message in group:history { limit = 1 } do
   for user in message:readers() do users[#users + 1] = user end
   check("message:readers names them", #users == 1 and users[1] == owner.user)
   local page = message:readers_page { limit = 1 }
-  check("message:readers_page counts them", page.total == 1 and #page.readers == 1 and page.cursor == nil)
+  local rest = page.cursor and message:readers_page { limit = 1, cursor = page.cursor }
+  check("message:readers_page counts them", page.total == 1 and #page.readers == 1 and (not rest or #rest.readers == 0))
 end
 for message in owner:conversation("group:777001"):history { limit = 1 } do
   check("only the sender may ask", code(message.readers_page, message) == "receipts.denied")
