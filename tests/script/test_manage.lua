@@ -22,7 +22,10 @@ for name, account in pairs { tablet = tablet, guest = guest } do
   account:on("connected", function() online[name] = true end)
 end
 local newest -- that the owner has heard
-owner:on("message", function(message) newest = message.text if message.text == "read me, all" then message:mark_read "seen it" end end)
+owner:on("message", function(message)
+  newest = message.text
+  if message.text == "read me, all" then message:mark_read "seen it" end
+end)
 local function wait_for(what) while not what() do moontide.sleep "5ms" end end
 local function heard(name, conversation)
   wait_for(function() return events[key(name, conversation)] end)
