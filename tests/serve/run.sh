@@ -425,6 +425,30 @@ is "SIGHUP brings those who were added to the list" wait_for serve.log "fleet: a
 stop
 is "and it ends well" [ $stopped = 0 ]
 is "the app's secret is in no line" sh -c '! grep -qF sandbox-client-secret out'
+
+# ---- the same at the other cloud: a token that is over is made anew by the app secret
+users 20 >users.txt
+cat >moontide.lua <<L
+app "acme" { provider = "rongcloud", appkey = "sandbox", app_secret = env "RONG_SECRET", api = { "$rest" },
+  create_users = true, users = file "users.txt" }
+job "fleet" { script = "fleet.lua", accounts = { "acme/u*" }, grant = { "read" } }
+L
+RONG_SECRET=sandbox-app-secret
+export RONG_SECRET
+start
+wait_for serve.log "fleet: acme/u[0-9]* online" 20
+is "twenty accounts of the other cloud are online by its app secret" [ "$(lines "fleet: acme/u[0-9]* online" serve.log)" = 20 ]
+now=$(date +%s%3N)
+signature=$(printf 'sandbox-app-secret7%s' "$now" | sha1sum | cut -d' ' -f1)
+curl -s -H "App-Key: sandbox" -H "Nonce: 7" -H "Timestamp: $now" -H "Signature: $signature" \
+  --data "userId=u7&time=$now" "$rest/user/token/expire.json" >out
+check "the token of one of them is over" $? 0 '"code":200'
+curl -s -o /dev/null -X POST "$rest/sandbox/cut"
+is "all come back" wait_for serve.log "fleet: acme/u[0-9]* online" 40
+is "also the one whose token is over" [ "$(lines "fleet: acme/u7 online" serve.log)" = 2 ]
+stop
+is "that secret is in no line either" sh -c '! grep -qF sandbox-app-secret out'
+fleet
 users 60 | sed 's/u5$/u five/' >users.txt
 try "$MOONTIDE" serve --check; check "a list of users that is damaged" $status 2 "line 6 of users.txt"
 
