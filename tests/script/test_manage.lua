@@ -18,7 +18,7 @@ end
 local delivered, read
 guest:on("delivered", function(message) delivered = message.target end)
 guest:on("read", function(message) read = message end)
-for name, account in pairs { tablet = tablet, guest = guest } do
+for name, account in pairs { owner = owner, tablet = tablet, guest = guest } do
   account:on("connected", function() online[name] = true end)
 end
 local newest -- that the owner has heard
@@ -31,7 +31,7 @@ local function heard(name, conversation)
   wait_for(function() return events[key(name, conversation)] end)
   return events[key(name, conversation)]
 end
-wait_for(function() return online.tablet and online.guest end)
+wait_for(function() return online.owner and online.tablet and online.guest end)
 
 local function texts(conversation)
   local list = {}
