@@ -216,7 +216,7 @@ static CURLcode set_up(struct http_slot *slot, const struct mt_http_call *call, 
 static void write_authorization(struct mt_http_call *call)
 {
     if (call->bearer && !call->elsewhere) {
-        (void)snprintf(call->authorization, call->authorization_cap, "Authorization: Bearer %s",
+        (void)snprintf(call->authorization, call->authorization_cap, "%s%s", call->scheme,
                        mt_secret_bytes(call->bearer));
     }
 }

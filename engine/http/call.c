@@ -15,6 +15,7 @@ static const char no_expect[] = "Expect:";
 static const char no_content_type[] = "Content-Type:";
 
 static const char BEARER[] = "Authorization: Bearer ";
+static const char SIGNATURE[] = "Authorization: ";
 
 static bool method_of(const char *word, enum http_method *out)
 {
@@ -38,11 +39,12 @@ static bool header_ok(const char *line)
            strncasecmp(line, "Authorization:", 14) != 0;
 }
 
-static bool secret_ok(const struct mt_secret *secret)
+/* lowest: of the characters in it. */
+static bool secret_ok(const struct mt_secret *secret, char lowest)
 {
     const char *s = mt_secret_bytes(secret);
     for (size_t i = 0; i < mt_secret_len(secret); i++) {
-        if ((unsigned char)s[i] <= ' ' || s[i] == 0x7f) {
+        if ((unsigned char)s[i] < (unsigned char)lowest || s[i] == 0x7f) {
             return false;
         }
     }
@@ -86,10 +88,14 @@ static enum mt_rc check(const struct mt_http *http, const struct mt_http_request
                 i + 1, HTTP_HEADERS_MAX);
         }
     }
-    if (request->bearer && !secret_ok(request->bearer)) {
+    if (request->bearer && !secret_ok(request->bearer, '!')) {
         return mt_fault_set(fault, MT_ERR_INVALID, "http.bearer",
                             "the token has a space or a control character in it, or is empty: was "
                             "it copied whole?");
+    }
+    if (request->signature && (request->bearer || !secret_ok(request->signature, ' '))) {
+        return mt_fault_set(fault, MT_ERR_INVALID, "http.signature",
+                            "the signature has a control character in it, or is empty");
     }
     return MT_OK;
 }
@@ -114,7 +120,8 @@ static struct layout measure(const struct mt_http_request *request, const struct
             l.has_content_type = true;
         }
     }
-    l.authorization_cap = request->bearer ? sizeof BEARER + mt_secret_len(request->bearer) : 0;
+    const struct mt_secret *secret = request->bearer ? request->bearer : request->signature;
+    l.authorization_cap = secret ? sizeof BEARER + mt_secret_len(secret) : 0;
     l.nodes_n = l.headers_n + 3;
     return l;
 }
@@ -163,8 +170,9 @@ static struct mt_http_call *build(const struct mt_http_request *request,
     if (call->has_body && !l.has_content_type) {
         call->headers = link_node(node++, call->headers, no_content_type);
     }
-    if (request->bearer) {
-        call->bearer = request->bearer;
+    if (request->bearer || request->signature) {
+        call->bearer = request->bearer ? request->bearer : request->signature;
+        call->scheme = request->bearer ? BEARER : SIGNATURE;
         call->authorization = at;
         call->authorization_cap = l.authorization_cap;
         memset(at, 0, l.authorization_cap);

@@ -84,8 +84,10 @@ struct mt_http_request {
     const char *const
         *headers; /* "Name: value" strings, NULL-terminated; may be NULL. Never tokens */
     const struct mt_secret
-        *bearer;      /* sent as Authorization: Bearer …; may be NULL; must live until done */
-    const void *body; /* copied */
+        *bearer; /* sent as Authorization: Bearer …; may be NULL; must live until done */
+    const struct mt_secret *signature; /* instead of it: sent as Authorization as it is, as object
+                                          storages want it */
+    const void *body;                  /* copied */
     size_t body_len;
     size_t max_response_bytes; /* 0: 16 MiB; more is MT_ERR_LIMIT */
     int64_t deadline_ms;       /* for the whole call with its retries; 0: 120,000 */
@@ -125,8 +127,8 @@ struct mt_http_response {
  * longer than the deadline leaves is MT_ERR_RATE at once, with retry_after_ms. Redirects are
  * followed at the same host and port only (but see elsewhere), three at most; others are
  * MT_ERR_PROTOCOL "http.redirect". A body shorter than its Content-Length, or an answer that ends
- * in its headers, counts as a network error. A request's pointers other than bearer and bucket are
- * copied. */
+ * in its headers, counts as a network error. A request's pointers other than bearer, signature and
+ * bucket are copied. */
 enum mt_rc mt_http_start(struct mt_http *http, const struct mt_http_request *request,
                          void (*done)(void *ud, enum mt_rc rc,
                                       const struct mt_http_response *response,

@@ -78,8 +78,9 @@ struct mt_http_call {
     void (*done)(void *ud, enum mt_rc rc, const struct mt_http_response *response,
                  const struct mt_fault *fault);
     void *ud;
-    const struct mt_secret *bearer;
-    char *authorization; /* room for the header; empty but while on the wire */
+    const struct mt_secret *bearer; /* or the signature */
+    const char *scheme;             /* what stands in front of it in the header */
+    char *authorization;            /* room for the header; empty but while on the wire */
     size_t authorization_cap;
     struct curl_slist *headers; /* nodes inside this block */
     const char *url;

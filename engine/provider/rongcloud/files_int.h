@@ -51,13 +51,14 @@ struct mt_rong_post {
     const char *list[7];
     int64_t head_len;
 };
-/* head and tail are filled, and live until the request was started. INVALID "upload.answer": what
- * the cloud gave cannot be put into a request. */
+/* head and tail are filled, and live until the request was started; *signature, which may stay
+ * NULL, is to be freed when it has ended. PROTOCOL "upload.answer": what the cloud gave cannot be
+ * put into a request. */
 enum mt_rc mt_rong_post_pack(const struct mt_rong_storage *storage,
                              const Rongcloud__GetQNupTokenOutput *token, const char *key,
                              const struct mt_source *source, struct mt_buf *head,
-                             struct mt_buf *tail, struct mt_rong_post *out,
-                             struct mt_fault *fault) MT_CHECKED;
+                             struct mt_buf *tail, struct mt_secret **signature,
+                             struct mt_rong_post *out, struct mt_fault *fault) MT_CHECKED;
 
 /* The address of an attachment as it is asked: only where the account's cloud keeps files, or its
  * configuration permits. Plain http only on this machine; elsewhere https takes its place. DENIED

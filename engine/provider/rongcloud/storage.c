@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "base/str.h"
 #include "codec/json.h"
 #include "provider/source.h"
@@ -183,8 +184,9 @@ static bool add_header(struct mt_rong_post *out, const char *name, const char *v
 
 /* The file as it is, signed by headers. */
 static bool put_headers(const Rongcloud__GetQNupTokenOutput *t, const struct mt_source *source,
-                        struct mt_rong_post *out)
+                        struct mt_secret **signature, struct mt_rong_post *out)
 {
+    const char *sign = t->minioauthorization;
     struct mt_buf name;
     bool ok = false;
 
@@ -193,18 +195,23 @@ static bool put_headers(const Rongcloud__GetQNupTokenOutput *t, const struct mt_
     (void)mt_http_escape(&name, source->filename);
     (void)mt_buf_append_str(&name, ";");
     ok = name.failed == MT_OK && add_header(out, "Content-Disposition", name.data) &&
-         add_header(out, "Authorization", t->minioauthorization) &&
          add_header(out, "x-amz-content-sha256", t->miniocontentsha256) &&
          add_header(out, "x-amz-date", t->miniodate) &&
          add_header(out, "Content-Type", type_of(source));
     mt_buf_deinit(&name);
-    return ok;
+    if (!ok || sign == NULL || *sign == '\0' || !word_ok(sign))
+        return false;
+    mt_secret_free(*signature);
+    *signature = mt_secret_new(sign, strlen(sign));
+    out->request.signature = *signature;
+    return *signature != NULL;
 }
 
 enum mt_rc mt_rong_post_pack(const struct mt_rong_storage *storage,
                              const Rongcloud__GetQNupTokenOutput *token, const char *key,
                              const struct mt_source *source, struct mt_buf *head,
-                             struct mt_buf *tail, struct mt_rong_post *out, struct mt_fault *fault)
+                             struct mt_buf *tail, struct mt_secret **signature,
+                             struct mt_rong_post *out, struct mt_fault *fault)
 {
     char type[MT_HTTP_FORM_TYPE_MAX];
     struct form form = {.n = 0};
@@ -217,7 +224,7 @@ enum mt_rc mt_rong_post_pack(const struct mt_rong_storage *storage,
     out->request.method = put ? "PUT" : "POST";
     out->request.headers = out->list;
     if (put) {
-        ok = ok && put_headers(token, source, out);
+        ok = ok && put_headers(token, source, signature, out);
         /* An empty head and tail are the file alone. */
         rc = mt_buf_reserve(head, 1);
         if (rc == MT_OK)
@@ -247,7 +254,7 @@ enum mt_rc mt_rong_post_pack(const struct mt_rong_storage *storage,
 struct place {
     bool tls;
     const char *host; /* with its port */
-    size_t host_len, name_len;
+    size_t host_len;
     const char *rest; /* path and query */
 };
 
@@ -259,27 +266,27 @@ static bool split(const char *url, struct place *out)
     out->host = url + (out->tls ? 8 : 7);
     out->host_len = strcspn(out->host, "/?#");
     out->rest = out->host + out->host_len;
-    out->name_len = out->host_len;
-    for (size_t i = 0; i < out->host_len; i++) {
+    for (size_t i = 0; i < out->host_len; i++)
         if (!isalnum((unsigned char)out->host[i]) && strchr("-._:[]", out->host[i]) == NULL)
             return false;
-        if (out->host[i] == ':' && out->name_len == out->host_len)
-            out->name_len = i;
-    }
     for (const char *c = out->rest; *c != '\0'; c++)
         if ((unsigned char)*c <= ' ' || *c == 127)
             return false;
-    return out->host_len > 0 && out->name_len > 0;
+    return out->host_len > 0;
 }
 
-static bool is_loopback(const struct place *at)
+/* Of a host with or without its port. */
+static bool is_loopback(const char *host, size_t len)
 {
     static const char *const names[] = {"127.0.0.1", "localhost"};
+    size_t name_len = 0;
 
+    while (name_len < len && host[name_len] != ':')
+        name_len++;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strlen(names[i]) == at->name_len && strncasecmp(names[i], at->host, at->name_len) == 0)
+        if (strlen(names[i]) == name_len && strncasecmp(names[i], host, name_len) == 0)
             return true;
-    return at->host[0] == '[';
+    return len > 0 && host[0] == '[';
 }
 
 /* allowed: "host", "host:port" or "*.host". A bucket stands in front of a storage's own name. */
@@ -293,13 +300,13 @@ static bool fits(const struct place *at, const char *allowed, bool buckets)
         host = strstr(host, "://") + 3;
     host += wild ? 2 : 0;
     len = strcspn(host, "/");
-    if (len > at->host_len)
+    if (len == 0 || len > at->host_len)
         return false;
     skip = at->host_len - len;
     if (strncasecmp(at->host + skip, host, len) != 0)
         return false;
-    /* On this machine nothing but the place itself: it is no cloud's to name another port. */
-    return skip == 0 || ((wild || buckets) && at->host[skip - 1] == '.' && !is_loopback(at));
+    /* On this machine nothing but the place itself: it is no cloud's to name another one. */
+    return skip == 0 || ((wild || buckets) && at->host[skip - 1] == '.' && !is_loopback(host, len));
 }
 
 static bool is_allowed(const struct mt_provider_account *account, const struct place *at)
@@ -329,8 +336,8 @@ enum mt_rc mt_rong_media_url(const struct mt_provider_account *account, const ch
                             url, at.host_len > 0 && at.host_len < 80 ? (int)at.host_len : 0,
                             at.host_len > 0 ? at.host : "");
     len = snprintf(out, MT_RONG_URL_MAX, "%s://%.*s%.*s",
-                   at.tls || !is_loopback(&at) ? "https" : "http", (int)at.host_len, at.host,
-                   (int)strcspn(at.rest, "#"), at.rest);
+                   at.tls || !is_loopback(at.host, at.host_len) ? "https" : "http",
+                   (int)at.host_len, at.host, (int)strcspn(at.rest, "#"), at.rest);
     if (len < 0 || len >= MT_RONG_URL_MAX)
         return mt_fault_set(fault, MT_ERR_INVALID, "download.none",
                             "the attachment's address is too long");

@@ -7,6 +7,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "base/secret.h"
 #include "base/str.h"
 #include "codec/base64.h"
 #include "codec/hash.h"
@@ -44,7 +45,8 @@ struct upload {
     struct mt_arena *own;
     const Rongcloud__GetQNupTokenOutput *token;
     struct mt_rong_storages storages;
-    size_t at; /* of the storages */
+    size_t at;                   /* of the storages */
+    struct mt_secret *signature; /* of the request on its way; NULL: it needs none */
     int64_t head_len;
 };
 
@@ -203,7 +205,7 @@ static void send_file(struct upload *u)
     mt_buf_init(&head, 2 * FRAME_MAX + inside);
     mt_buf_init(&tail, FRAME_MAX);
     rc = mt_rong_post_pack(&u->storages.at[u->at], u->token, u->key, &u->source, &head, &tail,
-                           &post, &fault);
+                           &u->signature, &post, &fault);
     if (rc == MT_OK) {
         u->head_len = post.head_len;
         post.request.attempt_ms = MT_RONG_FILE_MS;
@@ -401,6 +403,7 @@ static void release(struct mt_provider_call *life)
 
     mt_source_deinit(&u->source);
     mt_mem_free(u->inside);
+    mt_secret_free(u->signature);
     mt_arena_free(u->own);
 }
 

@@ -9,6 +9,8 @@ int test_golden(void);
 int test_link(void);
 int test_live(void);
 int test_wire(void);
+int test_media(void);
+int test_send(void);
 
 int main(void)
 {
@@ -24,5 +26,7 @@ int main(void)
     failed += test_link();
     failed += test_live();
     failed += test_wire();
+    failed += test_media();
+    failed += test_send();
     return failed;
 }
