@@ -51,6 +51,20 @@ static bool secret_ok(const struct mt_secret *secret, char lowest)
     return mt_secret_len(secret) > 0;
 }
 
+static enum mt_rc check_secrets(const struct mt_http_request *request, struct mt_fault *fault)
+{
+    if (request->bearer && !secret_ok(request->bearer, '!')) {
+        return mt_fault_set(fault, MT_ERR_INVALID, "http.bearer",
+                            "the token has a space or a control character in it, or is empty: was "
+                            "it copied whole?");
+    }
+    if (request->signature && (request->bearer || !secret_ok(request->signature, ' '))) {
+        return mt_fault_set(fault, MT_ERR_INVALID, "http.signature",
+                            "the signature has a control character in it, or is empty");
+    }
+    return MT_OK;
+}
+
 static enum mt_rc check(const struct mt_http *http, const struct mt_http_request *request,
                         struct url_parts *url, enum http_method *method, struct mt_fault *fault)
 {
@@ -88,16 +102,7 @@ static enum mt_rc check(const struct mt_http *http, const struct mt_http_request
                 i + 1, HTTP_HEADERS_MAX);
         }
     }
-    if (request->bearer && !secret_ok(request->bearer, '!')) {
-        return mt_fault_set(fault, MT_ERR_INVALID, "http.bearer",
-                            "the token has a space or a control character in it, or is empty: was "
-                            "it copied whole?");
-    }
-    if (request->signature && (request->bearer || !secret_ok(request->signature, ' '))) {
-        return mt_fault_set(fault, MT_ERR_INVALID, "http.signature",
-                            "the signature has a control character in it, or is empty");
-    }
-    return MT_OK;
+    return check_secrets(request, fault);
 }
 
 struct layout {
