@@ -310,7 +310,6 @@ enum mt_rc mt_rong_history_page(const struct mt_history_query *query,
     orient(m, query->oldest_first);
     fill_times(m, ask->reached_ms > 0 ? ask->reached_ms : ask->time_ms);
     skip = given(query, ask, out, &unseen);
-    items = m->n > skip ? &m->items[skip] : NULL;
     n = m->n - skip;
     if ((n == 0 && more) || unseen)
         return nothing_new(query, ask, out, arena, page, again, fault);
@@ -320,6 +319,7 @@ enum mt_rc mt_rong_history_page(const struct mt_history_query *query,
     }
     if (n == 0)
         return MT_OK;
+    items = m->items + skip;
     if (more && set_cursor(&items[n - 1], arena, page, fault) != MT_OK)
         return MT_ERR_NOMEM;
     page->items = items;

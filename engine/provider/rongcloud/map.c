@@ -184,7 +184,7 @@ static enum mt_rc set_content(const struct mt_rong_decoder *decoder, const down_
     if (object != NULL &&
         (object->role == MT_RONG_ROLE_RECEIPT || object->role == MT_RONG_ROLE_STATUS))
         out->type = MT_TYPE_RECEIPT;
-    if (out->type != MT_TYPE_MESSAGE && object->called != NULL)
+    if (out->type != MT_TYPE_MESSAGE && object != NULL && object->called != NULL)
         out->kind_name = object->called;
     mt_rong_extra(&extra, m);
     out->extra = mt_fields_end(&extra);
