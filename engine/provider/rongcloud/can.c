@@ -69,5 +69,10 @@ struct mt_can_answer mt_rong_can(const struct mt_provider_account *account,
         return (struct mt_can_answer)NO("ultra groups are not opened for this app");
     if (capability == MT_CAPABILITY_ULTRA)
         return (struct mt_can_answer)YES;
+    if (capability == MT_CAPABILITY_READERS && navi->receipts == 0)
+        return (struct mt_can_answer)NO("the app has receipts of version 1, which the cloud keeps "
+                                        "no list of: they come one by one, as the event read");
+    if (capability == MT_CAPABILITY_READERS)
+        return (struct mt_can_answer)YES;
     return table[capability];
 }
