@@ -32,7 +32,7 @@ struct list_call {
     /* what was asked for */
     bool fresh, pinned_only, oldest_first;
     int64_t start_ms;
-    int count;
+    int limit;
     const struct mt_conversation_ref *only; /* in the arena; with pinned_only from the model */
     size_t only_n, only_at;
     bool named; /* only counts */
@@ -41,6 +41,8 @@ struct list_call {
     bool loading;
     uint64_t listing;
     int64_t at_ms;    /* what is asked for next lies behind this */
+    int border;       /* so many of it were given already, for they share a time */
+    bool whole;       /* more share a time than a page holds: as many as there can be */
     int64_t began_ms; /* the cloud's time */
     size_t given;     /* so far, by all pages of the listing */
     struct mt_arena *arena;
@@ -152,12 +154,19 @@ static void answer_kept(struct list_call *call)
 
 /* ---------------------------------------------------------------- pages of the cloud's list */
 
+static int count_of(const struct list_call *call)
+{
+    int count = call->limit + call->border;
+
+    return call->whole || count > COUNT_MAX ? COUNT_MAX : count;
+}
+
 static void ask_page(struct list_call *call)
 {
     Rongcloud__RelationQryInput input = RONGCLOUD__RELATION_QRY_INPUT__INIT;
 
     input.has_count = true;
-    input.count = call->count;
+    input.count = count_of(call);
     input.has_starttime = true;
     input.starttime = call->at_ms;
     input.has_order = true;
@@ -218,10 +227,22 @@ static bool next_page(struct list_call *call, const struct mt_rong_relations_out
                       int64_t *next_ms)
 {
     *next_ms = call->at_ms;
-    if (out->n == 0 || (out->seen < (size_t)call->count && (!out->has_finished || out->finished)))
+    if (out->n == 0 ||
+        (out->seen < (size_t)count_of(call) && (!out->has_finished || out->finished)))
         return false;
     *next_ms = behind(call, out->items[out->n - 1].version_ms);
     return true;
+}
+
+/* How many at the end of the page share the time of the last. */
+static int shared(const struct mt_rong_relations_out *out)
+{
+    int n = 0;
+
+    for (size_t i = out->n;
+         i > 0 && out->items[i - 1].version_ms == out->items[out->n - 1].version_ms; i--)
+        n++;
+    return n;
 }
 
 static enum mt_rc take_page(struct list_call *call, const struct mt_rong_answer *answer,
@@ -247,13 +268,17 @@ static enum mt_rc take_page(struct list_call *call, const struct mt_rong_answer 
     *again = next_page(call, &out, &next_ms);
     if (*again && !advances(call, next_ms)) {
         /* a whole page of one millisecond: a larger one holds more of it */
-        if (call->count < COUNT_MAX && call->at_ms != 0 && next_ms == call->at_ms) {
-            call->count = COUNT_MAX;
+        if (count_of(call) < COUNT_MAX && call->at_ms != 0 && next_ms == call->at_ms) {
+            call->whole = true;
+            call->given -= fresh;
+            call->n = 0;
             return MT_OK;
         }
         return mt_fault_set(fault, MT_ERR_PROTOCOL, "conversations.stuck",
                             "the conversation list does not move on");
     }
+    call->border = *again ? shared(&out) : 0;
+    call->whole = false;
     call->at_ms = next_ms;
     return MT_OK;
 }
@@ -358,8 +383,8 @@ static void too_often(struct list_call *call, int64_t rest_ms)
     mt_call_end_soon(&call->base.life, MT_ERR_RATE, &fault);
 }
 
-/* The model is filled: what is asked for the list itself. */
-static void begin_list(struct list_call *call)
+/* The model is filled: what is asked for the list itself. False: nothing, the call has ended. */
+static bool begin_list(struct list_call *call)
 {
     struct mt_provider_account *account = call->base.life.account;
     struct mt_rong_model *model = account->model;
@@ -368,24 +393,25 @@ static void begin_list(struct list_call *call)
     call->kept = !call->named && (account->live != NULL || mt_rong_memory_mode(account));
     if (call->kept && model->listed && !call->fresh) {
         answer_kept(call);
-        return;
+        return false;
     }
     if (call->kept && model->listed && age_ms < OFTEN_MS) {
         too_often(call, OFTEN_MS - age_ms);
-        return;
+        return false;
     }
     if (call->kept) { /* all of it, from the newest end, whatever part was asked for */
         model->keeps_last = true;
         call->loading = true;
         call->at_ms = 0;
-        call->count = COUNT_DEFAULT;
+        call->limit = COUNT_DEFAULT;
     } else if (call->pinned_only && !call->named && name_pinned(call) != MT_OK) {
         no_memory(&call->base.life);
-        return;
+        return false;
     }
     call->began_ms = mt_rong_cloud_ms(account);
     if (call->listing == 0)
         call->listing = ++model->listings;
+    return true;
 }
 
 static void step(struct mt_provider_call *life)
@@ -401,8 +427,7 @@ static void step(struct mt_provider_call *life)
     }
     if (!call->primed) {
         call->primed = true;
-        begin_list(call);
-        if (life->ended || life->posted)
+        if (!begin_list(call))
             return;
     }
     if (call->named && call->only_at == call->only_n) {
@@ -443,7 +468,7 @@ static void page_came(struct list_call *call, bool again)
     finish_page(call, !again && call->given >= KEPT_MAX);
     if (again) {
         snprintf(call->cursor, sizeof call->cursor, "%" PRIu64 "~%" PRId64 "~%zu~%d", call->listing,
-                 call->at_ms, call->given, call->count);
+                 call->at_ms, call->given, call->border);
         call->page.cursor = call->cursor;
     }
     mt_call_end(life, MT_OK, NULL);
@@ -507,18 +532,19 @@ static bool take_cursor(struct list_call *call, const char *cursor)
     unsigned long long listing = 0;
     long long at_ms = 0;
     unsigned long given = 0;
-    int count = 0;
+    int border = 0;
     int used = 0;
 
     if (cursor == NULL || *cursor == '\0')
         return true;
-    if (sscanf(cursor, "%20llu~%20lld~%20lu~%5d%n", &listing, &at_ms, &given, &count, &used) != 4 ||
-        cursor[used] != '\0' || listing == 0 || at_ms <= 0 || count < 1 || count > COUNT_MAX)
+    if (sscanf(cursor, "%20llu~%20lld~%20lu~%5d%n", &listing, &at_ms, &given, &border, &used) !=
+            4 ||
+        cursor[used] != '\0' || listing == 0 || at_ms <= 0 || border < 0 || border > COUNT_MAX)
         return false;
     call->listing = listing;
     call->at_ms = at_ms;
     call->given = given;
-    call->count = count;
+    call->border = border;
     return true;
 }
 
@@ -564,7 +590,7 @@ static enum mt_rc take_query(struct list_call *call, const struct mt_conversatio
     call->oldest_first = query->oldest_first;
     call->start_ms = query->start_ms;
     call->at_ms = query->start_ms;
-    call->count = query->limit > 0 ? query->limit : COUNT_DEFAULT;
+    call->limit = query->limit > 0 ? query->limit : COUNT_DEFAULT;
     if (!take_cursor(call, query->cursor))
         return mt_fault_set(fault, MT_ERR_INVALID, "conversations.cursor",
                             "'%.60s' is no cursor of this list", query->cursor);

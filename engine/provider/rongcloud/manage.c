@@ -234,12 +234,13 @@ static void step(struct mt_provider_call *life)
 
 /* ---------------------------------------------------------------- answers */
 
-static void tell_model(const struct manage_call *call)
+static enum mt_rc change_model(const struct manage_call *call, struct mt_rong_model *model)
 {
-    struct mt_rong_model *model = mt_rong_model_of(call->base.life.account);
+    /* a little earlier: our idea of the cloud's clock is rounded, and what comes next is to count
+     */
+    int64_t now_ms = mt_rong_cloud_ms(call->base.life.account) - 2;
+    enum mt_rc rc = MT_OK;
 
-    if (model == NULL)
-        return;
     switch (call->what) {
     case IDS:
         mt_rong_model_deleted(model, &call->ref, 0, call->keys, call->keys_n);
@@ -248,22 +249,25 @@ static void tell_model(const struct manage_call *call)
         mt_rong_model_deleted(model, &call->ref, call->before_ms - 1, NULL, 0);
         break;
     case CONVERSATION:
-        mt_rong_model_removed(model, &call->ref);
-        break;
+        return mt_rong_model_removed(model, &call->ref, now_ms);
     case ALL:
-        for (size_t i = 0; i < batch_n(call); i++)
-            mt_rong_model_removed(model, &call->refs[call->refs_at + i]);
-        break;
+        for (size_t i = 0; rc == MT_OK && i < batch_n(call); i++)
+            rc = mt_rong_model_removed(model, &call->refs[call->refs_at + i], now_ms);
+        return rc;
     case TOP:
-        if (mt_rong_model_top(model, &call->ref, call->on,
-                              mt_rong_cloud_ms(call->base.life.account)) != MT_OK)
-            model->listed = model->primed = false; /* then it is filled anew */
-        break;
+        return mt_rong_model_top(model, &call->ref, call->on, now_ms);
     case LEVEL:
-        if (mt_rong_model_level(model, &call->ref, call->level) != MT_OK)
-            model->listed = model->primed = false;
-        break;
+        return mt_rong_model_level(model, &call->ref, call->level);
     }
+    return MT_OK;
+}
+
+static void tell_model(const struct manage_call *call)
+{
+    struct mt_rong_model *model = mt_rong_model_of(call->base.life.account);
+
+    if (model != NULL && change_model(call, model) != MT_OK)
+        model->listed = model->primed = false; /* then it is filled anew */
 }
 
 static enum mt_rc take_list(struct manage_call *call, const struct mt_rong_answer *answer,

@@ -91,8 +91,10 @@ enum mt_rc mt_rong_model_unread(struct mt_rong_model *model,
 /* An entry of a list; of an ultra group its numbers count, of others the latest message does. */
 enum mt_rc mt_rong_model_relation(struct mt_rong_model *model,
                                   const struct mt_rong_relation *relation) MT_CHECKED;
-/* Removed from the list: counts and latest message are forgotten, settings stay (5.2). */
-void mt_rong_model_removed(struct mt_rong_model *model, const struct mt_conversation_ref *ref);
+/* Removed from the list: counts and latest message are forgotten, settings stay (5.2); what came
+ * until then counts no more. */
+enum mt_rc mt_rong_model_removed(struct mt_rong_model *model, const struct mt_conversation_ref *ref,
+                                 int64_t now_ms) MT_CHECKED;
 /* Messages were deleted: up to until_ms, or those named (until_ms 0). */
 void mt_rong_model_deleted(struct mt_rong_model *model, const struct mt_conversation_ref *ref,
                            int64_t until_ms, const struct mt_message_key *keys, size_t n);

@@ -163,18 +163,20 @@ enum mt_rc mt_rong_model_relation(struct mt_rong_model *model,
     return MT_OK;
 }
 
-void mt_rong_model_removed(struct mt_rong_model *model, const struct mt_conversation_ref *ref)
+enum mt_rc mt_rong_model_removed(struct mt_rong_model *model, const struct mt_conversation_ref *ref,
+                                 int64_t now_ms)
 {
-    struct mt_rong_entry *entry = mt_rong_model_find(model, ref);
+    struct mt_rong_entry *entry = mt_rong_entry_of(model, ref);
 
     if (entry == NULL)
-        return;
-    if (entry->operation_ms > entry->version_ms) /* what was there does not come back by itself */
-        entry->version_ms = entry->operation_ms;
-    mt_rong_entry_clear(entry, entry->version_ms);
+        return MT_ERR_NOMEM;
+    if (entry->operation_ms > now_ms) /* what was there does not come back by itself */
+        now_ms = entry->operation_ms;
+    mt_rong_entry_clear(entry, entry->version_ms > now_ms ? entry->version_ms : now_ms);
     mt_rong_entry_forget_last(model, entry);
     entry->hidden = true;
     entry->operation_ms = 0;
+    return MT_OK;
 }
 
 /* The latest message may be among those that are gone; the list says which it is now. */

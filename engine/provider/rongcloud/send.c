@@ -101,13 +101,27 @@ static enum mt_rc copy_reference(struct send_call *call)
 
 /* ---------------------------------------------------------------- sending */
 
+/* The cloud's time, which we know no better than the way to it is long: a message that came from
+ * there is not later than now. */
+static int64_t cloud_ms(const struct send_call *call)
+{
+    const struct mt_provider_account *account = call->base.life.account;
+    const struct mt_rong_entry *entry =
+        call->refers && account->model != NULL
+            ? mt_rong_model_find(account->model, &call->reference.conversation)
+            : NULL;
+    int64_t now_ms = mt_rong_cloud_ms(account);
+
+    return entry != NULL && entry->version_ms > now_ms ? entry->version_ms : now_ms;
+}
+
 static enum mt_rc pack(const struct send_call *call, struct mt_rong_packet *packet,
                        struct mt_fault *fault)
 {
     const struct mt_provider_account *account = call->base.life.account;
     struct mt_rong_sender sender = {.user = account->user,
                                     .navi = &account->navi,
-                                    .now_ms = mt_rong_cloud_ms(account),
+                                    .now_ms = cloud_ms(call),
                                     .unique = call->unique,
                                     .unasked = call->unasked};
 

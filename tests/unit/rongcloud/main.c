@@ -11,6 +11,8 @@ int test_live(void);
 int test_wire(void);
 int test_media(void);
 int test_send(void);
+int test_model(void);
+int test_list(void);
 
 int main(void)
 {
@@ -28,5 +30,7 @@ int main(void)
     failed += test_wire();
     failed += test_media();
     failed += test_send();
+    failed += test_model();
+    failed += test_list();
     return failed;
 }
