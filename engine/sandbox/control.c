@@ -149,6 +149,7 @@ void mt_sb_rest_control(struct mt_sb_call *call)
         {"POST", "kick", kick},
         {"POST", "rongcloud", mt_sb_rest_rongcloud},
         {"POST", "rongcloud-kick", mt_sb_rest_rongcloud_kick},
+        {"POST", "rongcloud-arrange", mt_sb_rest_rongcloud_arrange},
         {"POST", "expire-files", mt_sb_rest_files_expire},
         {"POST", "refuse", mt_sb_rest_refuse},
         {"POST", "tell", mt_sb_rest_tell},

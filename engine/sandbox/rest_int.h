@@ -115,6 +115,7 @@ void mt_sb_rest_parts_drop(struct mt_sb_call *call);
 void mt_sb_rest_files_expire(struct mt_sb_call *call); /* the control interface */
 void mt_sb_rest_rongcloud(struct mt_sb_call *call);
 void mt_sb_rest_rongcloud_kick(struct mt_sb_call *call);
+void mt_sb_rest_rongcloud_arrange(struct mt_sb_call *call);
 void mt_sb_rest_control(struct mt_sb_call *call); /* /sandbox/faults, log, reset-log, stats */
 void mt_sb_rest_sockjs_info(struct mt_sb_call *call);
 

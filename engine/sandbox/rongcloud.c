@@ -138,3 +138,22 @@ void mt_sb_rest_rongcloud_kick(struct mt_sb_call *call)
     }
     mt_mem_free(user);
 }
+
+/* The body is "VERB A B", as mt_sr_cloud_arrange takes them. */
+void mt_sb_rest_rongcloud_arrange(struct mt_sb_call *call)
+{
+    const struct mt_ws_request *request = call->request;
+    char *verb = mt_mem_strndup(request->body_len == 0 ? "" : request->body, request->body_len);
+    char *a = verb == NULL ? NULL : strchr(verb, ' ');
+    char *b = a == NULL ? NULL : strchr(a + 1, ' ');
+    if (b != NULL) {
+        *a++ = '\0';
+        *b++ = '\0';
+    }
+    if (b == NULL || !mt_sr_cloud_arrange(call->sandbox->rongcloud, verb, a, b))
+        mt_sb_reply_error(call, 400, "illegal_argument",
+                          "the body is block, unblock, mute, unmute, join or leave, and two ids");
+    else
+        answer_number(call, "ok", 1);
+    mt_mem_free(verb);
+}

@@ -156,6 +156,8 @@ enum mt_rc mt_sr_change_add(struct mt_sr_cloud *cloud, const struct mt_sr_messag
 /* A packed EventChange for pullEventChange (changes.c). */
 enum mt_rc mt_sr_event_add(struct mt_sr_user *user, int64_t ts_ms,
                            const struct mt_buf *packed) MT_CHECKED;
+/* The conversation list; tokens: a page that is not the last ends with a token (list.c). */
+void mt_sr_list(struct mt_sr_ask *ask, const Rongcloud__RelationQryInput *in, bool tokens);
 /* A page of history (history.c). */
 void mt_sr_history(struct mt_sr_ask *ask, Rongcloud__HistoryMsgInput *in, int type,
                    const char *target);
@@ -219,6 +221,12 @@ void mt_sr_api(struct mt_sr_cloud *cloud, const struct mt_ws_request *request,
     X(upload_token)                                                                                \
     X(download_url)                                                                                \
     X(quiet)                                                                                       \
+    X(sessions_total)                                                                              \
+    X(sessions_unread)                                                                             \
+    X(sessions_delete)                                                                             \
+    X(list_filtered)                                                                               \
+    X(ultra_level)                                                                                 \
+    X(ultra_mentions)                                                                              \
     X(room_join)                                                                                   \
     X(room_leave)                                                                                  \
     X(room_send)                                                                                   \

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "sandbox/rongcloud/pb_int.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define BATCH_MAX 100
@@ -113,8 +114,10 @@ static void put(const struct mt_sr_ask *ask, const struct row *row)
     mt_sr_pb_end(out, at);
 }
 
-static void list(struct mt_sr_ask *ask, const Rongcloud__RelationQryInput *in, struct row *rows)
+static void list(struct mt_sr_ask *ask, const Rongcloud__RelationQryInput *in, struct row *rows,
+                 bool tokens)
 {
+    char token[24];
     struct mt_buf *out = &ask->cloud->inner;
     size_t n = collect(ask, in, rows);
     size_t count = in->has_count && in->count > 0 ? (size_t)in->count : COUNT_MAX;
@@ -147,22 +150,33 @@ static void list(struct mt_sr_ask *ask, const Rongcloud__RelationQryInput *in, s
     }
     mt_sr_pb_u64(out, 2, !more);
     mt_sr_pb_i64(out, 3, pull_ms);
+    if (tokens && more) {
+        (void)snprintf(token, sizeof token, "%lld", (long long)pull_ms);
+        mt_sr_pb_str(out, 6, token);
+        mt_sr_pb_str(ask->out, 6, token);
+    }
     mt_sr_answer_inner(ask, in->has_compressioenabled && in->compressioenabled, 4, 5);
+}
+
+void mt_sr_list(struct mt_sr_ask *ask, const Rongcloud__RelationQryInput *in, bool tokens)
+{
+    struct row *rows = mt_mem_calloc(ask->user->view_n + 1, sizeof *rows);
+    if (rows == NULL)
+        ask->status = MT_SR_SERVER;
+    else
+        list(ask, in, rows, tokens);
+    mt_mem_free(rows);
 }
 
 void mt_sr_do_list(struct mt_sr_ask *ask)
 {
     Rongcloud__RelationQryInput *in = rongcloud__relation_qry_input__unpack(NULL, ask->len, ask->p);
-    struct row *rows = mt_mem_calloc(ask->user->view_n + 1, sizeof *rows);
-    if (in == NULL)
+    if (in == NULL) {
         ask->status = MT_SR_PARAMETER;
-    else if (rows == NULL)
-        ask->status = MT_SR_SERVER;
-    else
-        list(ask, in, rows);
-    mt_mem_free(rows);
-    if (in != NULL)
-        rongcloud__relation_qry_input__free_unpacked(in, NULL);
+        return;
+    }
+    mt_sr_list(ask, in, false);
+    rongcloud__relation_qry_input__free_unpacked(in, NULL);
 }
 
 void mt_sr_do_list_batch(struct mt_sr_ask *ask)

@@ -111,4 +111,9 @@ size_t mt_sr_cloud_cut(struct mt_sr_cloud *cloud);
  */
 size_t mt_sr_cloud_kick(struct mt_sr_cloud *cloud, const char *user, int status);
 
+/* What in life the app's server arranges: "block WHO WHOM" and "unblock", "mute GROUP USER" and
+ * "unmute" ("*": everybody), "join GROUP USER" and "leave". False: it is none of these, or memory
+ * is short. */
+bool mt_sr_cloud_arrange(struct mt_sr_cloud *cloud, const char *verb, const char *a, const char *b);
+
 #endif

@@ -138,7 +138,8 @@ struct mt_sr_thread {
     struct mt_sr_view **views;
     size_t view_n;
     size_t view_cap;
-    bool muted; /* nobody may write */
+    bool muted;    /* nobody may write */
+    int32_t level; /* an ultra group's notification level for everybody */
 };
 
 struct mt_sr_list {

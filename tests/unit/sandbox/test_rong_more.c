@@ -540,6 +540,76 @@ static void test_refusals(void **state)
     rong_close(ann);
 }
 
+static void arrange(const char *what)
+{
+    struct answer answer = ask(&server, "POST", "/sandbox/rongcloud-arrange", NULL, what);
+    assert_int_equal(answer.status, 200);
+    answer_free(&answer);
+}
+
+static void test_arranged(void **state)
+{
+    (void)state;
+    struct rong *ann = rong_login(&server, "o-ann", "1");
+    arrange("block o-bob o-ann");
+    assert_int_equal(rong_send(ann, "ppMsgP", "o-bob", "RC:TxtMsg", "{}", 3).status, 405);
+    arrange("unblock o-bob o-ann");
+    assert_int_equal(rong_send(ann, "ppMsgP", "o-bob", "RC:TxtMsg", "{}", 3).status, 0);
+    arrange("mute o-group o-ann");
+    assert_int_equal(rong_send(ann, "pgMsgP", "o-group", "RC:TxtMsg", "{}", 3).status, 22408);
+    arrange("unmute o-group o-ann");
+    arrange("leave o-group o-ann");
+    assert_int_equal(rong_send(ann, "pgMsgP", "o-group", "RC:TxtMsg", "{}", 3).status, 22406);
+    arrange("join o-group o-ann");
+    arrange("mute o-group *");
+    assert_int_equal(rong_send(ann, "pgMsgP", "o-group", "RC:TxtMsg", "{}", 3).status, 22408);
+    arrange("unmute o-group *");
+    assert_int_equal(rong_send(ann, "pgMsgP", "o-group", "RC:TxtMsg", "{}", 3).status, 0);
+    rong_close(ann);
+}
+
+/* What the server counts of realtime conversations, and the list by tokens. */
+static void test_realtime(void **state)
+{
+    (void)state;
+    struct rong *ann = rong_login(&server, "q-ann", "1");
+    struct rong *bob = rong_login(&server, "q-bob", "1");
+    for (int i = 0; i < 3; i++)
+        (void)rong_text(bob, "ppMsgP", "q-ann", "x");
+    struct rong_reply last = rong_text(bob, "pgMsgP", "q-group", "y");
+    (void)rong_text(ann, "pgMsgP", "q-group", "z");
+    Rongcloud__SessionsAttQryInput nothing = RONGCLOUD__SESSIONS_ATT_QRY_INPUT__INIT;
+    struct rong_reply got = rong_query(ann, "qrySessionsAtt", "q-ann", &nothing.base);
+    Rongcloud__SessionsAttOutput *total =
+        rongcloud__sessions_att_output__unpack(NULL, got.len, got.p);
+    assert_non_null(total);
+    assert_int_equal(total->totalunreadcount, 4);
+    assert_true(total->sendboxtime > last.ts_ms);
+    rongcloud__sessions_att_output__free_unpacked(total, NULL);
+    mt_mem_free(got.p);
+    Rongcloud__RelationQryFilter filter = RONGCLOUD__RELATION_QRY_FILTER__INIT;
+    filter.has_count = true;
+    filter.count = 1;
+    got = rong_query(ann, "qryRelationFilter", "q-ann", &filter.base);
+    Rongcloud__RelationsOutput *page = rongcloud__relations_output__unpack(NULL, got.len, got.p);
+    assert_non_null(page);
+    assert_int_equal(page->n_info, 1);
+    assert_string_equal(page->info[0]->userid, "q-group");
+    filter.pagetoken = page->pagetoken;
+    assert_non_null(filter.pagetoken);
+    mt_mem_free(got.p);
+    got = rong_query(ann, "qryRelationFilter", "q-ann", &filter.base);
+    rongcloud__relations_output__free_unpacked(page, NULL);
+    page = rongcloud__relations_output__unpack(NULL, got.len, got.p);
+    assert_int_equal(page->n_info, 1);
+    assert_string_equal(page->info[0]->userid, "q-bob");
+    assert_null(page->pagetoken);
+    rongcloud__relations_output__free_unpacked(page, NULL);
+    mt_mem_free(got.p);
+    rong_close(ann);
+    rong_close(bob);
+}
+
 static void test_room(void **state)
 {
     (void)state;
@@ -656,6 +726,7 @@ int test_rong_more(void)
         cmocka_unit_test(test_pages),          cmocka_unit_test(test_faults_of_frames),
         cmocka_unit_test(test_refusals),       cmocka_unit_test(test_room),
         cmocka_unit_test(test_attachment),     cmocka_unit_test(test_log),
+        cmocka_unit_test(test_arranged),       cmocka_unit_test(test_realtime),
     };
     return cmocka_run_group_tests_name("rongcloud, more", tests, setup, teardown);
 }
