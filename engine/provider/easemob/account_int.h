@@ -109,11 +109,11 @@ void mt_em_account_set_api(struct mt_provider_account *account, const char *api)
 
 /* call.c: both for a struct mt_em_call. */
 /* path stands behind {api}/{org}/{app}; body NULL for none. A failure to send ends the call. */
-void mt_em_call_send(struct mt_provider_call *call, const char *method, const char *path,
+void mt_em_call_send(struct mt_provider_call *life, const char *method, const char *path,
                      const struct mt_buf *body);
 /* As send, for a request whose url, bearer and bucket are not set yet (and its times, unless they
  * are). A path that begins with '/' stands behind {api}. progress gets the call. */
-void mt_em_call_request(struct mt_provider_call *call, const char *path,
+void mt_em_call_request(struct mt_provider_call *life, const char *path,
                         const struct mt_http_request *request);
 
 /* session.c */

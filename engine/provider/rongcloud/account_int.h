@@ -67,33 +67,33 @@ enum mt_rong_stage {
 
 struct mt_rong_link {
     enum mt_rong_stage stage;
+    enum mt_rong_stage failed_in;
+    struct mt_fault reason;  /* why the last navigator or address failed */
+    struct mt_fault refused; /* and is not asked again until then; kind MT_OK: not */
+    int64_t refused_until_ms;
+    struct mt_app_ask *asking; /* for a token */
     struct mt_http_call *http; /* of navigation */
     size_t navigator_at;
-    struct mt_app_ask *asking; /* for a token */
-    bool renewed;              /* the token is a new one, which did not work yet */
-    bool navigate;             /* what navigation said is not to be used again: a redirect */
-    struct mt_fault reason;    /* why the last navigator or address failed */
-    struct mt_fault refused;   /* for good: the token and such; kind MT_OK: not */
-    int64_t refused_until_ms;
-    enum mt_rong_stage failed_in;
     size_t address_at;
     struct mt_ws_conn *conn;
-    unsigned conns_n; /* that the client has not let go of */
-    unsigned attempts, redirects;
     struct mt_timer *timer; /* deadline of the stage, or the rest before the next attempt */
     struct mt_timer *beat;  /* pings, deadlines of requests */
-    int64_t ping_due_ms;    /* when the next ping is sent, or the one sent is missed */
-    unsigned pings_n;       /* sent and not answered */
     int64_t beat_due_ms;
+    int64_t ping_due_ms;     /* when the next ping is sent, or the one sent is missed */
     int64_t online_ms;       /* since when */
     int64_t needed_ms;       /* when somebody last needed it */
     int64_t greeted_wall_ms; /* our clock at the greeting, and the cloud's */
     int64_t greeted_cloud_ms;
     int64_t heard_wall_ms;
-    uint16_t last_id;
     struct mt_rong_call *wire;   /* waiting for their answers */
     struct mt_rong_echo *echoes; /* of other devices, waiting for their PUBACK */
     unsigned echoes_n;
+    unsigned conns_n; /* that the client has not let go of */
+    unsigned pings_n; /* sent and not answered */
+    unsigned attempts, redirects;
+    uint16_t last_id;
+    bool renewed;  /* the token is a new one, which did not work yet */
+    bool navigate; /* what navigation said is not to be used again: a redirect */
 };
 
 struct mt_provider_account {
@@ -166,9 +166,9 @@ struct mt_rong_call {
 
 /* wire.c. Sends a request of a call whose step was called; what it then has to answer comes to
  * answer, one at a time. When the connection was lost meanwhile, step is called again. */
-void mt_rong_ask(struct mt_provider_call *call, const struct mt_rong_request *request);
+void mt_rong_ask(struct mt_provider_call *life, const struct mt_rong_request *request);
 /* For a follow-up when its connection may be gone: calls step now or when there is one. */
-void mt_rong_again(struct mt_provider_call *call);
+void mt_rong_again(struct mt_provider_call *life);
 
 /* account.c */
 void mt_rong_account_retain(struct mt_provider_account *account);

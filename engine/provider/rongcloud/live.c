@@ -123,18 +123,18 @@ void mt_rong_live_tell(struct mt_rong_live *live, enum mt_event_type type,
     hand_out(live, batch);
 }
 
-void mt_rong_live_done(struct mt_provider_account *account, struct mt_event_batch *pub)
+void mt_rong_live_done(struct mt_provider_account *account, struct mt_event_batch *batch)
 {
-    struct mt_rong_batch *batch = (struct mt_rong_batch *)pub;
-    struct mt_rong_live *live = batch->live;
+    struct mt_rong_batch *whole = (struct mt_rong_batch *)batch;
+    struct mt_rong_live *live = whole->live;
 
     (void)account;
     if (live == NULL) {
-        batch_free(batch);
+        batch_free(whole);
         return;
     }
-    mt_arena_free(batch->arena);
-    batch->arena = NULL;
+    mt_arena_free(whole->arena);
+    whole->arena = NULL;
     /* the position moves over what was dealt with without a hole */
     while (live->batches != NULL && live->batches->arena == NULL) {
         struct mt_rong_batch *first = live->batches;

@@ -271,7 +271,7 @@ static bool take(struct mt_provider_account *account, const char *base, enum mt_
 
     if (response != NULL && response->status > 0 && refused(account, response->status, why))
         return true;
-    if (rc != MT_OK) {
+    if (rc != MT_OK || response == NULL) {
         *why = *cause;
     } else if (response->status != 200) {
         (void)mt_fault_set(why, response->status >= 500 ? MT_ERR_REMOTE : MT_ERR_PROTOCOL,

@@ -152,34 +152,53 @@ static bool is_read_time(const char *topic)
            strcmp(topic, "updRRTime") == 0;
 }
 
+/* Takes the arena over. */
+static void tell_read_time(struct mt_rong_live *live, const struct mt_rong_echo *echo,
+                           struct mt_arena *arena)
+{
+    struct mt_rong_events events;
+
+    mt_rong_events_init(&events, live->account->user, arena);
+    if (mt_rong_events_read_time(&events, echo->payload, echo->len) == MT_OK && events.n > 0) {
+        mt_rong_model_take_read(live->account, &events.items[0].conversation,
+                                events.items[0].message.time_ms);
+        (void)mt_rong_live_hand_out(live, &events, &live->read);
+    } else {
+        mt_arena_free(arena);
+    }
+}
+
+/* Takes the arena over. */
+static void tell_sent(struct mt_rong_live *live, const struct mt_rong_echo *echo, int64_t time_ms,
+                      const char *uid, struct mt_arena *arena)
+{
+    struct mt_rong_decoder decoder = {.user = live->account->user,
+                                      .scratch = mt_arena_new(MT_RONG_SCRATCH_MAX)};
+    const uint8_t *raw = NULL;
+    size_t len = 0;
+
+    if (decoder.scratch != NULL &&
+        mt_rong_echo_raw(&decoder, echo->topic, echo->target, echo->payload, echo->len, uid,
+                         time_ms, arena, &raw, &len) == MT_OK)
+        tell_message(live, raw, len, arena);
+    else
+        mt_arena_free(arena);
+    mt_arena_free(decoder.scratch);
+}
+
 void mt_rong_live_echo(struct mt_provider_account *account, const struct mt_rong_echo *echo,
                        int64_t time_ms, const char *uid)
 {
     struct mt_rong_live *live = account->live;
-    struct mt_rong_decoder decoder = {.user = account->user};
     struct mt_arena *arena = NULL;
-    struct mt_rong_events events;
-    const uint8_t *raw = NULL;
-    size_t len = 0;
 
     if (live == NULL || live->ended || mt_rong_live_seen(live, uid))
         return;
     arena = mt_arena_new(echo->len * 16 + ARENA_EXTRA);
-    decoder.scratch = mt_arena_new(MT_RONG_SCRATCH_MAX);
-    mt_rong_events_init(&events, account->user, arena);
-    if (arena == NULL || decoder.scratch == NULL)
-        mt_arena_free(arena);
-    else if (is_read_time(echo->topic) &&
-             mt_rong_events_read_time(&events, echo->payload, echo->len) == MT_OK && events.n > 0) {
-        mt_rong_model_take_read(account, &events.items[0].conversation,
-                                events.items[0].message.time_ms);
-        (void)mt_rong_live_hand_out(live, &events, &live->read);
-    } else if (!is_read_time(echo->topic) &&
-               mt_rong_echo_raw(&decoder, echo->topic, echo->target, echo->payload, echo->len, uid,
-                                time_ms, arena, &raw, &len) == MT_OK) {
-        tell_message(live, raw, len, arena);
-    } else {
-        mt_arena_free(arena);
-    }
-    mt_arena_free(decoder.scratch);
+    if (arena == NULL)
+        return; /* it stands in the outbox, too */
+    if (is_read_time(echo->topic))
+        tell_read_time(live, echo, arena);
+    else
+        tell_sent(live, echo, time_ms, uid, arena);
 }
