@@ -65,7 +65,7 @@ function doing.readers(order, conversation)
   return list
 end
 for _, name in ipairs { "connected", "edited", "recalled", "read", "delivered", "unread", "messages_deleted",
-  "conversation_deleted", "conversation", "message_pinned", "statistic", "notice", "disconnected", "kicked",
+  "conversation_deleted", "conversation", "message_pinned", "statistic", "notice", "disconnected", "kicked", "error",
   "token_expiring" } do
   account:on(name, function(_, event) say(name, event or _) end)
 end

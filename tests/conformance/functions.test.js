@@ -9,7 +9,9 @@ const ROOT = path.join(__dirname, '../..');
 const PAGE = path.join(ROOT, 'docs/functions.md');
 const MANUALS = path.join(process.env.MT_SHARED || path.join(ROOT, '../shared'), 'seeds');
 // Names in the manuals' examples that are no function of an SDK: members, and links.
-const NO_FUNCTIONS = ['mr', 'html', 'context', 'apiUrl'];
+const NO_FUNCTIONS = ['mr', 'html', 'context', 'apiUrl', 'ConversationType', 'ErrorCode'];
+// A line of a table in RongCloud's manual: the name, its type at once behind it.
+const MEMBER = /^([a-z]\w*?)(?:Number|String|Object|Boolean|MentionedInfo|NotificationLevel|ConversationType)/gm;
 
 /** The rows below each head of a table: {line, cells}. */
 function rows(text) {
@@ -69,10 +71,12 @@ function callbacks() {
 /** The functions and callbacks that the manuals name. */
 function manuals() {
   const names = new Set();
-  for (const file of fs.readdirSync(MANUALS).filter(name => /^00[0124]_/.test(name))) {
+  for (const file of fs.readdirSync(MANUALS).filter(name => /^00[01234]_/.test(name))) {
     const text = fs.readFileSync(path.join(MANUALS, file), 'utf8');
     for (const [, name] of text.matchAll(/\b(?:conn|connection)\.(\w+?)\b/g)) names.add(name.replace(/_.*/, ''));
     for (const [, name] of text.matchAll(/\b(on[A-Z]\w+)\b/g)) names.add(name);
+    for (const [, name] of text.matchAll(/\b(?:RongIMLib|Events)\.(\w+)/g)) names.add(name);
+    if (/RongIMLib/.test(text)) for (const [, name] of text.matchAll(MEMBER)) names.add(name);
     for (const [, name] of text.matchAll(/`(\w*(?:[Cc]onversation|[Mm]essage|[Ss]ession)\w+)`/g)) names.add(name);
   }
   return [...names].filter(name => !NO_FUNCTIONS.includes(name));

@@ -28,7 +28,7 @@ static const struct rule rules[] = {
     {20114, MT_ERR_DENIED, "edit.too_late", "the time in which a message can be edited is over"},
     {20115, MT_ERR_LIMIT, "send.too_large", "the message is larger than the cloud takes"},
     {20116, MT_ERR_UNSUPPORTED, "edit.kind", "a message of this kind cannot be edited"},
-    {20604, MT_ERR_RATE, "send.rate", "too many messages: send slower"},
+    {20604, MT_ERR_RATE, ".rate", "too often: slower"},
     {20605, MT_ERR_DENIED, ".blocked", "the cloud has blocked this operation"},
     {20606, MT_ERR_UNSUPPORTED, "unsupported", "the cloud does not support this for the app"},
     {20607, MT_ERR_RATE, "rate.limited", "the app's request limit is reached: run later"},

@@ -402,7 +402,7 @@ static void statuses_are_faults(void **state)
         enum mt_rc kind;
         const char *code;
     } faults[] = {{405, MT_ERR_DENIED, "send.blocked"},
-                  {20604, MT_ERR_RATE, "send.rate"},
+                  {20604, MT_ERR_RATE, "history.rate"},
                   {22406, MT_ERR_DENIED, "send.not_member"},
                   {22408, MT_ERR_DENIED, "send.muted_here"},
                   {33007, MT_ERR_UNSUPPORTED, "history.not_opened"},
