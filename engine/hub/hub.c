@@ -235,6 +235,9 @@ static enum mt_rc room_new(struct mt_hub *hub, const struct mt_provider *provide
     remembered.last_ms = mt_presence_last(room->presence);
     remembered.position = mt_presence_position(room->presence);
     remembered.known_n = mt_presence_known(room->presence, &remembered.known);
+    /* From now on this device has a past, however soon the process is killed. */
+    if (!remembered.last_ms && (!remembered.position || !*remembered.position))
+        mt_presence_note(room->presence, mt_clock_wall_ms());
     enum mt_rc rc = provider->live->start(account, &remembered, &handlers, room, fault);
     if (rc) {
         mt_presence_close(room->presence);

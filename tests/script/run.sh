@@ -57,6 +57,7 @@ for cloud in $clouds; do
   check "$cloud: nothing is left of what failed" "$left" ""
 done
 cloud=easemob
+place=$work
 XDG_STATE_HOME=$work/state
 
 for file in tests/script/escape/*.lua; do

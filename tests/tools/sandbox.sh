@@ -59,9 +59,10 @@ check() { # NAME STATUS WANTED_STATUS [TEXT THAT THE OUTPUT HOLDS…]
   fi
 }
 
-try() { # COMMAND…: output to $work/out, status in $status
+place=$work
+try() { # COMMAND…: in $place, output to $work/out, status in $status
   status=0
-  (cd "$work" && "$@") >"$work/out" 2>&1 || status=$?
+  (cd "$place" && "$@") >"$work/out" 2>&1 || status=$?
 }
 
 lines() { grep -c "^$1" "$2" 2>/dev/null || true; }

@@ -459,7 +459,7 @@ static void on_disconnect(struct mt_provider_account *account, unsigned status)
     (void)mt_rong_fault(&fault, code, "login");
     mt_fault_prefix(&fault, "%s", account->name);
     mt_rong_refuse(
-        account, strcmp(fault.code, "live.kicked") == 0 ? MT_EVENT_KICKED : MT_EVENT_ERROR, &fault);
+        account, strncmp(fault.code, "kicked.", 7) == 0 ? MT_EVENT_KICKED : MT_EVENT_ERROR, &fault);
 }
 
 static void garbled(struct mt_provider_account *account)

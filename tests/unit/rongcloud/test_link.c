@@ -576,9 +576,9 @@ static void the_cloud_disconnects(void **state)
         enum mt_event_type type;
         const char *code;
         int provider_code;
-    } ends[] = {{1, MT_EVENT_KICKED, "live.kicked", 31010},
-                {2, MT_EVENT_KICKED, "live.kicked", 31011},
-                {5, MT_EVENT_KICKED, "live.kicked", 31011},
+    } ends[] = {{1, MT_EVENT_KICKED, "kicked.other_device", 31010},
+                {2, MT_EVENT_KICKED, "kicked.by_cloud", 31011},
+                {5, MT_EVENT_KICKED, "kicked.by_cloud", 31011},
                 {7, MT_EVENT_ERROR, "auth.token_expired", 31020},
                 {8, MT_EVENT_ERROR, "live.refused", 31001},
                 {9, MT_EVENT_ERROR, "user.unknown", 31029}};
