@@ -145,8 +145,10 @@ static void besides_that_is_broken(void **state)
     m.extracontent.data = (uint8_t *)s("{broken");
     m.extracontent.len = 7;
     m.convertext = s("[]");
+    m.has_extstatus = true;
+    m.extstatus = 4;
     out = decoded(*state, &m);
-    assert_string_equal(json_of(&out.extra), "{\"expansion\":\"{broken\"}");
+    assert_string_equal(json_of(&out.extra), "{\"expansion\":\"{broken\",\"edit\":{}}");
 }
 
 static void recalls(void **state)
