@@ -17,8 +17,8 @@ struct mt_live_options {
     struct mt_ws_client *ws; /* shared by all accounts of the process */
     int64_t last_ms; /* until when an earlier process dealt with the events of this device; 0: not
                         known */
-    const char *position; /* what mt_provider_live.position said to an earlier process of this
-                             device; NULL: not known */
+    const char *position;     /* what mt_provider_live.position said to an earlier process of this
+                                 device; NULL: not known */
     const char *const *known; /* ids of messages that it dealt with or sent last, oldest first;
                                  live as long as the call */
     size_t known_n;
