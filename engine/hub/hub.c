@@ -61,6 +61,7 @@ struct mt_hub {
     void *ud;
     struct mt_timer *timer;    /* runs while a seat is awaited */
     struct mt_timer *presence; /* runs while there is a room */
+    struct mt_presence *presences;
     struct room *rooms;
 };
 
@@ -230,8 +231,9 @@ static enum mt_rc room_new(struct mt_hub *hub, const struct mt_provider *provide
     room->provider = provider;
     room->account = account;
     hub->state_dir(hub->ud, dir, sizeof dir);
-    room->presence = mt_presence_open(hub->loop, dir, provider->appkey(account),
-                                      provider->user(account), provider->live->device(account));
+    room->presence =
+        mt_presence_open(hub->loop, dir, provider->appkey(account), provider->user(account),
+                         provider->live->device(account), &hub->presences);
     remembered.last_ms = mt_presence_last(room->presence);
     remembered.position = mt_presence_position(room->presence);
     remembered.known_n = mt_presence_known(room->presence, &remembered.known);
@@ -542,6 +544,7 @@ void mt_hub_free(struct mt_hub *hub)
         return;
     while (hub->rooms)
         room_free(hub->rooms);
+    mt_presence_forget(&hub->presences);
     mt_timer_free(hub->timer);
     mt_timer_free(hub->presence);
     mt_mem_free(hub);

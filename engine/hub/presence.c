@@ -21,6 +21,8 @@
 #define MOVE_EVERY_MS  1000
 
 struct mt_presence {
+    struct mt_presence *next;
+    struct mt_presence **list; /* of the owner; NULL: it is gone */
     struct mt_loop *loop;
     char *dir;
     char *path;
@@ -136,8 +138,41 @@ static void release(struct mt_presence *presence)
     mt_mem_free(presence);
 }
 
+static void unlist(struct mt_presence *presence)
+{
+    struct mt_presence **at = presence->list;
+
+    while (at && *at != presence)
+        at = &(*at)->next;
+    if (at)
+        *at = presence->next;
+    presence->list = NULL;
+}
+
+/* It was closed a moment ago, and its file is still being written: it goes on instead of being read
+ * from a file that is not there yet. */
+static struct mt_presence *resume(struct mt_presence *closing)
+{
+    closing->closed = false;
+    closing->last_ms = closing->noted_ms ? closing->noted_ms : closing->last_ms;
+    for (size_t i = 0; i < closing->known_n; i++)
+        mt_mem_free(closing->known[i]);
+    mt_mem_free(closing->known);
+    closing->known_n = 0;
+    closing->known = mt_mem_calloc(closing->ids_n ? closing->ids_n : 1, sizeof *closing->known);
+    for (size_t i = 0; closing->known && i < closing->ids_n; i++) {
+        size_t at = (closing->ids_at + closing->ids_cap - closing->ids_n + i) % closing->ids_cap;
+        char *copy = mt_mem_strdup(closing->ids[at]);
+
+        if (copy)
+            closing->known[closing->known_n++] = copy;
+    }
+    return closing;
+}
+
 struct mt_presence *mt_presence_open(struct mt_loop *loop, const char *dir, const char *appkey,
-                                     const char *user, const char *device)
+                                     const char *user, const char *device,
+                                     struct mt_presence **list)
 {
     struct mt_presence *presence = mt_mem_calloc(1, sizeof *presence);
     const char *parts[] = {appkey, user, device};
@@ -161,6 +196,15 @@ struct mt_presence *mt_presence_open(struct mt_loop *loop, const char *dir, cons
         release(presence);
         return NULL;
     }
+    for (struct mt_presence *other = *list; other; other = other->next) {
+        if (other->closed && !strcmp(other->path, presence->path)) {
+            release(presence);
+            return resume(other);
+        }
+    }
+    presence->list = list;
+    presence->next = *list;
+    *list = presence;
     read_file(presence);
     return presence;
 }
@@ -232,6 +276,7 @@ static void write_rest(struct mt_presence *presence)
         write_now(presence);
         look_at_error(presence);
     }
+    unlist(presence);
     release(presence);
 }
 
@@ -282,6 +327,13 @@ void mt_presence_note(struct mt_presence *presence, int64_t until_ms)
     if (presence->writing || until_ms - presence->written_ms < WRITE_EVERY_MS)
         return;
     begin_write(presence);
+}
+
+void mt_presence_forget(struct mt_presence **list)
+{
+    for (struct mt_presence *presence = *list; presence; presence = presence->next)
+        presence->list = NULL;
+    *list = NULL;
 }
 
 void mt_presence_close(struct mt_presence *presence)

@@ -12,10 +12,13 @@
 struct mt_loop;
 struct mt_presence;
 
-/* dir is made when it is first written to. NULL when memory is short: nothing is remembered then.
- */
+/* dir is made when it is first written to. list: the owner's, of all that are open or still being
+ * written. NULL when memory is short: nothing is remembered then. */
 struct mt_presence *mt_presence_open(struct mt_loop *loop, const char *dir, const char *appkey,
-                                     const char *user, const char *device);
+                                     const char *user, const char *device,
+                                     struct mt_presence **list);
+/* The list goes; those in it are all closed. */
+void mt_presence_forget(struct mt_presence **list);
 /* Milliseconds since the epoch; 0: not known. */
 int64_t mt_presence_last(const struct mt_presence *presence);
 /* The newest messages that an earlier process dealt with, at most MT_PRESENCE_IDS; their number. */

@@ -329,6 +329,7 @@ static void a_position_is_kept_for_the_next_process(void **state)
     mt_seat_listen(b.seat);
     mt_seat_done(b.seat, b.got[0]);
     mt_hub_free(ground->hub);
+    mt_loop_run(ground->loop); /* what is being written ends */
     ground->hub = mt_hub_new(ground->loop, state_dir, ground);
     assert_non_null(ground->hub);
     assert_int_equal(sit(ground, "a", &a), MT_OK);
