@@ -47,11 +47,11 @@ async function run(config, lua) {
   if (status) throw new Error(`${lua}\n${err}`);
 }
 
-async function compare({ ready, config, user }, [name, wanted, theirs, ours]) {
+async function compare({ ready, config, user, bob }, [name, wanted, theirs, ours]) {
   let a;
   let b;
   try {
-    a = await frames(ready, wanted, () => theirs(user));
+    a = await frames(ready, wanted, () => theirs(user, bob, ready));
     b = await frames(ready, wanted, () => run(config, ours));
   } catch (error) { tap.ok(false, `${name}: both can`, error.message); return; }
   if (!a.length || !b.length) { tap.ok(false, `${name}: both send`, `the SDK ${a.length}, moontide ${b.length} frames`); return; }
@@ -143,19 +143,17 @@ const lists = [
 ];
 
 /** What is read: of the peer. */
-function reads(bob) {
-  return [
-    ['message read', SEND, async user => { const { messageUId, sentTime } = await rong.say(bob, rong.one(ME), 'x');
-      await user.ok('sendReadReceiptMessage', 'bob', messageUId, sentTime); },
-    'for message in account:conversation "single:bob":history { limit = 5 } do if message.from == "bob" then message:mark_read() break end end'],
-    ['conversation read', SEND, async user => { const { sentTime } = await rong.say(bob, rong.one(ME), 'x');
-      await user.ok('sendSyncReadStatusMessage', rong.one('bob'), sentTime); },
-    'account:conversation "single:bob":mark_read()'],
-    ['conversation read, a group', SEND, async user => { const { sentTime } = await rong.say(bob, rong.group('lobby'), 'x');
-      await user.ok('sendSyncReadStatusMessage', rong.group('lobby'), sentTime); },
-    'account:conversation "group:lobby":mark_read()'],
-  ];
-}
+const reads = [
+  ['message read', SEND, async (user, bob) => { const { messageUId, sentTime } = await rong.say(bob, rong.one(ME), 'x');
+    await user.ok('sendReadReceiptMessage', 'bob', messageUId, sentTime); },
+  'for message in account:conversation "single:bob":history { limit = 5 } do if message.from == "bob" then message:mark_read() break end end'],
+  ['conversation read', SEND, async (user, bob) => { const { sentTime } = await rong.say(bob, rong.one(ME), 'x');
+    await user.ok('sendSyncReadStatusMessage', rong.one('bob'), sentTime); },
+  'account:conversation "single:bob":mark_read()'],
+  ['conversation read, a group', SEND, async (user, bob) => { const { sentTime } = await rong.say(bob, rong.group('lobby'), 'x');
+    await user.ok('sendSyncReadStatusMessage', rong.group('lobby'), sentTime); },
+  'account:conversation "group:lobby":mark_read()'],
+];
 
 /** Navigation, the WebSocket's address and what is asked at once, each by a client that was not there before. */
 async function greetings(ready, config) {
@@ -179,6 +177,64 @@ async function greetings(ready, config) {
   }
 }
 
+/** What only some apps have: the settings of navigation, and what is done there. */
+const inGroup = (user, options) => rong.say(user, rong.group('lobby'), 'x', options);
+const THEIRS = 'for message in account:conversation "group:lobby":history { limit = 5 } do if message.from == "bob" then';
+const MINE = 'for message in account:conversation "group:lobby":history { limit = 5 } do if message.from == "agent" then';
+const sendFile = user => user.ok('sendFileMessage', rong.one('bob'), { file: { $file: { name: 'd.pdf', type: 'application/pdf', bytes: 'JVBERg==' } } });
+const SPECIAL = [
+  ['', [
+    ['receipt v1', SEND, async (user, bob) => { const { messageUId } = await inGroup(bob);
+      await user.ok('sendReadReceiptResponseV2', 'lobby', { bob: [messageUId] }); }, `${THEIRS} message:mark_read() break end end`],
+    ['upload', /^qnTkn$/, sendFile, 'account:conversation "single:bob":send_file "d.pdf"'],
+    ['where it is', /^qnUrl$/, sendFile, 'account:conversation "single:bob":send_file "d.pdf"']]],
+  ['grpRRVer=1', [
+    ['receipt v2', /^rrMsg$/, async (user, bob) => { const { messageUId } = await inGroup(bob);
+      await user.ok('sendReadReceiptResponseV2', 'lobby', { bob: [messageUId] }); }, `${THEIRS} message:mark_read() break end end`],
+    ['readers v2', /^rrList$/, async (user, bob) => { const { messageUId } = await inGroup(user); await user.ok('getMessageReader', 'lobby', messageUId); },
+      `${MINE} for _ in message:readers() do end break end end`]]],
+  ['grpRRVer=3', [
+    ['receipt v4', /^sendMsgRead$/, async (user, bob) => { const { messageUId } = await inGroup(bob);
+      await user.ok('sendReadReceiptMessageV4', rong.group('lobby'), messageUId); }, `${THEIRS} message:mark_read() break end end`],
+    ['receipt v4 to one', /^sendMsgRead$/, async (user, bob) => { const { messageUId } = await rong.say(bob, rong.one(ME), 'x');
+      await user.ok('sendReadReceiptMessageV4', rong.one('bob'), messageUId); },
+    'for message in account:conversation "single:bob":history { limit = 1 } do message:mark_read() end'],
+    ['readers v4', /^qryMsgRead$/, async (user, bob) => { const { messageUId } = await inGroup(user);
+      await user.ok('getMessageReadReceiptV4', rong.group('lobby'), messageUId); }, `${MINE} for _ in message:readers() do end break end end`]]],
+  ['grpRRVer=4', [
+    ['asks for receipts', SEND, user => inGroup(user, { needReceipt: true }),
+      'account:conversation "group:lobby":send { text = "x", receipts = true }'],
+    ['receipt v5', /^readReceipt$/, async (user, bob) => { const { messageUId } = await inGroup(bob, { needReceipt: true });
+      await user.ok('sendReadReceiptResponseV5', rong.group('lobby'), [messageUId]); }, `${THEIRS} message:mark_read() break end end`],
+    ['readers v5', /^qryReceipt$/, async (user, bob) => { const { messageUId } = await inGroup(user, { needReceipt: true });
+      await user.ok('getMessagesReadReceiptUsersByPageV5', rong.group('lobby'), messageUId, { pageToken: '', pageCount: 100, readStatus: 0, order: 0 }); },
+    `${MINE} for _ in message:readers() do end break end end`]]],
+  ['sesDriven=1', [
+    ['conversation read, driven', /^updRTime$/, async (user, bob) => { const { sentTime } = await inGroup(bob);
+      await user.ok('sendSyncReadStatusMessage', rong.group('lobby'), sentTime); }, 'account:conversation "group:lobby":mark_read()']]],
+  ['serverSaveUnread=1', [
+    ['conversation read, kept', SEND, async (user, bob) => { await inGroup(bob); await user.ok('markRemoteConversationAsRead', rong.group('lobby')); },
+      'account:conversation "group:lobby":mark_read()'],
+    ['unread counts', /^pullSe$/, async (user, bob, ready) => { const page = await rong.login(ready, ME); await page.close(); },
+      'for _ in account:conversations() do end']]],
+  ['ugMsg=1', [
+    ['conversation read, ultra', /^updUgRTime$/, user => user.ok('clearMessagesUnreadStatus', rong.ultra('planet')),
+      'account:conversation "ultra:planet/RCDefault":mark_read()']]],
+];
+async function specials() {
+  fs.writeFileSync(path.join(moontide.scratch, 'd.pdf'), Buffer.from('JVBERg==', 'base64'));
+  for (const [text, list] of SPECIAL) {
+    const sandbox = await moontide.sandbox('--faults', 'log=on', ...(text ? ['--rongcloud', text] : []));
+    const { ready } = sandbox;
+    const [bob, user] = [await rong.login(ready, 'bob'), await rong.login(ready, ME)];
+    for (const one of [user, bob]) await rong.say(one, rong.group('lobby'), 'I am here');
+    if (text === 'ugMsg=1') for (const one of [user, bob]) await rong.say(one, rong.ultra('planet'), 'I am here');
+    for (const one of list) await compare({ ready, config: moontide.rongConfig(ready, ME), user, bob }, one);
+    for (const one of [user, bob]) await one.close();
+    await sandbox.stop();
+  }
+}
+
 tap.run(async () => {
   const sandbox = await moontide.sandbox('--faults', 'log=on', '--rongcloud', 'ugMsg=1');
   const { ready } = sandbox;
@@ -188,8 +244,9 @@ tap.run(async () => {
   const user = await rong.login(ready, ME, { types: TYPES });
   await user.hears('ULTRA_GROUP_ENABLE');
   for (const one of [user, bob]) for (const [, to] of PLACES.slice(1)) await rong.say(one, to, 'I am here');
-  const world = { ready, config, user };
-  for (const one of [...sends, ...options, ...lists, ...acts, ...reads(bob)]) await compare(world, one);
+  const world = { ready, config, user, bob };
+  for (const one of [...sends, ...options, ...lists, ...acts, ...reads]) await compare(world, one);
+  await specials();
   const stale = differences.filter(item => !used.has(item)).map(item => `${item.rong} ${item.field}`);
   tap.ok(!stale.length, 'every documented difference occurs', stale.join('\n'));
   for (const one of [user, bob]) await one.close();
