@@ -123,6 +123,7 @@ struct mt_provider_account {
     struct mt_rong_model *priming; /* one that takes its place soon; NULL: none */
     char **media_hosts; /* where attachments may be fetched besides the cloud's own storages */
     size_t media_hosts_n;
+    bool unreads_pulled, unreads_again;          /* pullSe is on its way; and once more after it */
     struct mt_rong_keys *keys_read, *keys_heard; /* messages of which more is known (keys_int.h) */
     struct mt_call_list calls;                   /* each of them a struct mt_rong_call */
     uint64_t sends_n; /* so far: a part of the ids that they get here (4.4) */

@@ -101,15 +101,13 @@ void mt_rong_model_take_states(struct mt_provider_account *account,
     }
 }
 
-void mt_rong_model_take_unreads(struct mt_provider_account *account, bool first,
+void mt_rong_model_take_unreads(struct mt_provider_account *account,
                                 const struct mt_rong_unreads_out *unreads)
 {
     struct mt_rong_model *models[2];
     size_t n = models_of(account, models);
 
     for (size_t k = 0; k < n; k++) {
-        if (first)
-            mt_rong_model_uncount(models[k]);
         for (size_t i = 0; i < unreads->n; i++)
             if (mt_rong_model_unread(models[k], &unreads->items[i]) != MT_OK)
                 spoil(account, models[k]);

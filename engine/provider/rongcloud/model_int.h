@@ -142,8 +142,8 @@ void mt_rong_model_take_sent(struct mt_provider_account *account, const char *to
                              int64_t time_ms);
 void mt_rong_model_take_states(struct mt_provider_account *account,
                                const struct mt_rong_states_out *states);
-/* pages of pullSe; first: from here on what is not named is not unread. */
-void mt_rong_model_take_unreads(struct mt_provider_account *account, bool first,
+/* A page of pullSe: what it names changes. */
+void mt_rong_model_take_unreads(struct mt_provider_account *account,
                                 const struct mt_rong_unreads_out *unreads);
 /* The user has read until then, here (mark_read) or on another device (updRTime). */
 void mt_rong_model_take_read(struct mt_provider_account *account,

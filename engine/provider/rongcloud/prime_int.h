@@ -42,6 +42,9 @@ enum mt_rc mt_rong_prime_answer(struct mt_provider_account *account, struct mt_r
                                 struct mt_fault *fault) MT_CHECKED;
 void mt_rong_prime_deinit(struct mt_provider_account *account, struct mt_rong_prime *prime);
 
+/* unreads.c: the cloud's own counts, where it keeps them, once more; for live sessions. */
+void mt_rong_unreads_pull(struct mt_provider_account *account);
+
 /* A request that only reads. */
 void mt_rong_ask_input(struct mt_provider_call *call, const char *topic,
                        const ProtobufCMessage *input);

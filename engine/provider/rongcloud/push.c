@@ -5,13 +5,15 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "provider/rongcloud/frame_int.h"
-#include "provider/rongcloud/model_int.h"
+#include "provider/rongcloud/prime_int.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define ARENA_EXTRA ((size_t)8 * 1024 * 1024)
 #define NOTICE_MAX  ((size_t)4096)
+
+#define COMMAND_UNREADS 13 /* of s_cmd (2.6) */
 
 static bool is_topic(const struct mt_rong_frame *frame, const char *topic)
 {
@@ -129,6 +131,8 @@ static void on_command(struct mt_rong_live *live, const struct mt_rong_frame *fr
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         if (commands[i].type == type)
             mt_rong_sync(live, commands[i].what);
+    if (type == COMMAND_UNREADS)
+        mt_rong_unreads_pull(live->account);
 }
 
 void mt_rong_live_push(struct mt_provider_account *account, const struct mt_rong_frame *frame)

@@ -2,7 +2,7 @@
  * for conversations, what was edited (rongcloud.md 4.1, 4.2). One of each is on its way at a time;
  * notices that come meanwhile make one more. */
 #include "provider/rongcloud/live_int.h"
-#include "provider/rongcloud/model_int.h"
+#include "provider/rongcloud/prime_int.h"
 
 #include "base/arena.h"
 #include "base/log.h"
@@ -382,6 +382,7 @@ void mt_rong_sync_all(struct mt_rong_live *live)
         at->edits = now;
     mt_rong_sync(live, MT_RONG_SYNC_INBOX);
     mt_rong_sync(live, MT_RONG_SYNC_SETTINGS);
+    mt_rong_unreads_pull(live->account);
     mt_rong_sync(live, MT_RONG_SYNC_EDITS);
     mt_rong_sync(live, MT_RONG_SYNC_EVENTS);
     if (!live->account->navi.ultra)

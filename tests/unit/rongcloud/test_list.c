@@ -745,6 +745,17 @@ static void the_cloud_counts(void **state)
     tablet = enter(house, "me");
     assert_int_equal(listed(tablet, "single:bob")->unread, 1);
     assert_int_equal(listed(me, "single:bob")->unread, 1);
+    /* what this session believes is put right by what the cloud says, once it says so */
+    go_live(me);
+    list(me);
+    struct mt_conversation_ref of_bob = ref("single:bob");
+    mt_rong_model_find(me->account->model, &of_bob)->unread = 77;
+    text_to(bob, "single:me", "four");
+    hear(me, me->heard + 1);
+    read_all(tablet, "single:bob");
+    for (int i = 0; i < 100 && listed(me, "single:bob")->unread != 0; i++)
+        tick(house);
+    assert_int_equal(find(house, "single:bob")->unread, 0);
     house_free(house);
 }
 
