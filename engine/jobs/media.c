@@ -33,6 +33,7 @@ struct want {
     char temp[MT_MEDIA_PATH_MAX];
     char sha256[65];
     char missing[MT_MEDIA_CODE_MAX];
+    char known[MT_MEDIA_CODE_MAX]; /* why it was missing so far; "": it was not asked for */
     int64_t bytes;
     bool fetched;
     struct mt_field fields[2];
@@ -259,10 +260,12 @@ static void read_lines(void *ud, struct mt_archive *archive)
                                     &job->pool_fault);
 }
 
-/* What is known needs nothing; what was refused for good is not asked for again. */
+/* What is known needs nothing; what was refused for good is not asked for again, unless it may have
+ * been permitted meanwhile: by the cloud, or by who wrote the configuration. */
 static void sort(struct mt_media_job *job, struct want *want)
 {
-    static const char *const hopeful[] = {"download.forbidden", "download.too_large"};
+    static const char *const hopeful[] = {"download.forbidden", "download.too_large",
+                                          "download.foreign"};
     const char *code = NULL;
     enum mt_media_state state = mt_media_find(job->media, want->conversation, want->message, &code);
     bool again = state == MT_MEDIA_NEW;
@@ -272,6 +275,8 @@ static void sort(struct mt_media_job *job, struct want *want)
         again = again || !strcmp(code, hopeful[i]);
     if (again) {
         want->job = job;
+        if (state == MT_MEDIA_MISSING)
+            snprintf(want->known, sizeof want->known, "%s", code);
         push(&job->queue, want);
         return;
     }
@@ -353,6 +358,10 @@ static void fetched(void *ud, enum mt_rc rc, const struct mt_downloaded *downloa
         snprintf(want->sha256, sizeof want->sha256, "%s", downloaded->sha256);
         job->failures = 0;
         push(&job->ready, want);
+    } else if (is_final(fault) && strcmp(fault->code, want->known) == 0) {
+        job->failures = 0; /* as the archive says already */
+        job->result.missing_n++;
+        want_free(want);
     } else if (is_final(fault)) {
         snprintf(want->missing, sizeof want->missing, "%s", fault->code);
         job->failures = 0;

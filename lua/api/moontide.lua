@@ -229,7 +229,7 @@ return {
       "download.too_large", "file.exists" }, source = "easemob.md §3.3, §4.9",
     example = 'account:on("message", function(message) if message.kind == "image" then message:download "pictures/" end end)' },
   { name = "conversation:mark_read", call = 'conversation:mark_read()',
-    doc = "The conversation was read: its unread count becomes 0, here and on the user's other devices. In a single chat the peer is told.",
+    doc = "The conversation was read: its unread count becomes 0, here and on the user's other devices. In a single chat the peer is told (not at RongCloud).",
     result = "{id, time}", grant = "mark_read", source = "seed 004", example = 'account:conversation "bob":mark_read()' },
   { name = "message:mark_read", call = 'message:mark_read(content)',
     doc = "Tells the sender that the message was read. content is what a group's reader adds.", result = "{id, time}",

@@ -345,6 +345,7 @@ static void bad_requests_do_not_start(void **state)
     static const char *const nameless[] = {"just text", NULL};
     static const char *const forged[] = {"authorization: Bearer x", NULL};
     struct mt_secret *spaced = mt_secret_new("abc def", 7);
+    struct mt_secret *broken = mt_secret_new("two\nlines", 9), *fine = mt_secret_new("fine", 4);
     const struct {
         struct mt_http_request request;
         enum mt_rc rc;
@@ -367,6 +368,12 @@ static void bad_requests_do_not_start(void **state)
         {{.method = "GET", .url = "http://127.0.0.1/", .bearer = spaced},
          MT_ERR_INVALID,
          "http.bearer"},
+        {{.method = "GET", .url = "http://127.0.0.1/", .signature = broken},
+         MT_ERR_INVALID,
+         "http.signature"},
+        {{.method = "GET", .url = "http://127.0.0.1/", .signature = fine, .bearer = fine},
+         MT_ERR_INVALID,
+         "http.signature"},
     };
     struct ground g;
     struct ended e = {0};
@@ -381,6 +388,8 @@ static void bad_requests_do_not_start(void **state)
     mt_loop_run(g.loop);
     assert_int_equal(e.done_n, 0);
     mt_secret_free(spaced);
+    mt_secret_free(broken);
+    mt_secret_free(fine);
     ground_end(&g);
 }
 

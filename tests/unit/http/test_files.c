@@ -188,6 +188,13 @@ static void a_part_of_a_file_in_its_frame(void **state)
     mt_buf_init(&head, 4096);
     mt_buf_init(&tail, 4096);
     mt_buf_init(&want, 8u << 20);
+    assert_int_equal(mt_http_form_behind(&head, &tail, type, fields, "file", "a", NULL, NULL),
+                     MT_OK);
+    assert_true(strstr(head.data, "name=\"part_number\"\r\n\r\n2\r\n--") <
+                strstr(head.data, "name=\"file\"; filename=\"a\"\r\n"));
+    assert_null(strstr(tail.data, "part_number"));
+    mt_buf_reset(&head);
+    mt_buf_reset(&tail);
     assert_int_equal(
         mt_http_form(&head, &tail, type, "part_file", "a \"b\"\r\n.bin", "a/b", fields), MT_OK);
     assert_non_null(strstr(head.data, "name=\"part_file\"; filename=\"a %22b%22%0D%0A.bin\"\r\n"
@@ -530,6 +537,14 @@ static void another_place_gets_no_secret(void **state)
     assert_int_equal(s.e.rc, MT_OK);
     assert_null(strstr(shown.seen, "471"));
     assert_int_equal(server_requests(g.server), 4); /* and asks for a new address before it */
+    unlink(place.out);
+
+    r.bearer = NULL; /* nor does an object storage's signature, which goes as it is */
+    r.signature = token;
+    memset(shown.seen, 0, sizeof shown.seen);
+    run(&g, "/f", r, &s);
+    assert_int_equal(s.e.rc, MT_OK);
+    assert_null(strstr(shown.seen, "4711"));
 
     strcpy(to, "http://192.0.2.1/x"); /* readable on the way */
     run(&g, "/f", r, &s);
