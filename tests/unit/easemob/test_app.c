@@ -309,7 +309,7 @@ static void who_creates_users_at_once_asks_again(void **state)
     struct many many;
 
     (void)state;
-    mt_clock_seam_speed(10);
+    mt_clock_seam_speed(4);
     begin(&many, 1, NULL, true);
     many.script.busy_n = 2;
     read_all(&many);
