@@ -1,5 +1,6 @@
 'use strict';
 // Users of RongCloud's SDK 5.38.0, and a script of moontide as one.
+const crypto = require('node:crypto');
 const bot = require('./bot.js');
 const child = require('./child.js');
 const moontide = require('./moontide.js');
@@ -23,6 +24,17 @@ exports.token = user => `sandbox-${user}`;
 exports.control = async (ready, what, body) => {
   const answer = await fetch(`${ready.rongcloud.navigator}/sandbox/${what}`, { method: 'POST', body });
   if (!answer.ok) throw new Error(`/sandbox/${what}: ${answer.status} ${await answer.text()}`);
+};
+
+/** What an app's server says, with its secret. */
+exports.api = async (ready, path, fields) => {
+  const [nonce, timestamp] = [String(Math.random()), String(Math.floor(Date.now() / 1000))];
+  const signature = crypto.createHash('sha1').update('sandbox-app-secret' + nonce + timestamp).digest('hex');
+  const answer = await fetch(ready.rongcloud.navigator + path, { method: 'POST', body: new URLSearchParams(fields),
+    headers: { 'App-Key': ready.rongcloud.appkey, Nonce: nonce, Timestamp: timestamp, Signature: signature } });
+  const result = await answer.json();
+  if (result.code !== 200) throw new Error(`${path}: ${JSON.stringify(result)}`);
+  return result;
 };
 
 /** A page with the SDK that has not connected: {seen, user, call(name, …) → {code, msg, data}, ok(name, …) → data of a

@@ -126,6 +126,38 @@ async function ultra() {
   await sandbox.stop();
 }
 
+/** Only an app's server writes to it. */
+async function system() {
+  const sandbox = await moontide.sandbox();
+  const { ready } = sandbox;
+  await (await rong.login(ready, 'notices')).close();
+  const user = await rong.login(ready, OWNER);
+  const bot = await rong.bot(ready, OWNER);
+  for (let i = 0; i < 25; i++) {
+    const { messageUIDs: [{ messageUID }] } = await rong.api(ready, '/message/system/publish.json', { fromUserId: 'notices', toUserId: OWNER,
+      objectName: 'RC:TxtMsg', content: JSON.stringify({ content: `message ${i}` }) });
+    const heard = await rong.hear(user, message => message.messageUId === messageUID);
+    if (i) continue;
+    tap.equal([heard.conversationType, heard.targetId, heard.senderUserId], [6, 'notices', 'notices'], 'the system says something, the SDK hears');
+    const { message } = await bot.seen.take(one => one.event === 'message' && one.message.id === messageUID, messageUID);
+    tap.equal([message.conversation, message.from, message.text], ['system:notices', 'notices', 'message 0'], 'and so does moontide');
+  }
+  await orders(user, rong.system('notices'), 'a system conversation', numbered(0, 25));
+  const ours = (await bot.ask('history', 'system:notices')).map(line => JSON.parse(line).text);
+  tap.equal(ours, numbered(0, 25), 'moontide reads the same');
+  const [entry] = await user.ok('getConversationListByTimestamp', { count: 5, startTime: 0, order: 0, conversationTypes: [rong.SYSTEM] });
+  tap.equal([entry.targetId, entry.unreadMessageCount, entry.latestMessage.content.content], ['notices', 25, 'message 24'], 'it is in the list');
+  const [same] = (await bot.ask('entries', undefined, { options: { kinds: ['system'] } })).map(JSON.parse);
+  tap.equal([same.id, same.unread, same.last.text], ['system:notices', 25, 'message 24'], "and in moontide's");
+  const list = await all(user, rong.system('notices'), 1);
+  await user.ok('clearHistoryMessages', rong.system('notices'), list[9].sentTime);
+  await bot.ask('delete_messages', 'system:notices', { which: { before: list[15].sentTime } });
+  tap.equal(texts(await all(user, rong.system('notices'), 0)), numbered(15, 25), 'both delete from it');
+  tap.equal(await bot.stop(), 0, 'the script ends well');
+  await user.close();
+  await sandbox.stop();
+}
+
 tap.run(async () => {
   const sandbox = await moontide.sandbox('--load', file(), '--owner', OWNER);
   const { ready } = sandbox;
@@ -135,4 +167,5 @@ tap.run(async () => {
   for (const page of [user, bob]) await page.close();
   await sandbox.stop();
   await ultra();
+  await system();
 });

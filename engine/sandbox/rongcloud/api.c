@@ -283,6 +283,7 @@ static const struct {
     {"/user/checkOnline.json", is_online},
     {"/message/private/publish.json", mt_sr_api_publish},
     {"/message/group/publish.json", mt_sr_api_publish},
+    {"/message/system/publish.json", mt_sr_api_publish},
     {"/message/recall.json", mt_sr_api_recall},
     {"/conversation/message/history/clean.json", mt_sr_api_clean},
     {"/conversation/top/set.json", set_top},

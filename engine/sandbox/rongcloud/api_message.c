@@ -78,6 +78,8 @@ static bool upstream(struct mt_sr_api_call *call, struct mt_buf *out)
 void mt_sr_api_publish(struct mt_sr_api_call *call)
 {
     bool group = strstr(call->path, "/group/") != NULL;
+    bool system = strstr(call->path, "/system/") != NULL;
+    const char *topic = group ? "pgMsgP" : system ? "pbMsgP" : "ppMsgP";
     const char *key = group ? "toGroupId" : "toUserId";
     size_t max = group ? GROUP_MAX : PRIVATE_MAX;
     struct mt_sr_user *from = mt_sr_api_user(call, "fromUserId");
@@ -99,7 +101,7 @@ void mt_sr_api_publish(struct mt_sr_api_call *call)
          status == 0 && i < max && mt_sr_query_get_nth(call->form, key, i, target, sizeof target);
          i++) {
         struct mt_sr_ask ask = {.user = from,
-                                .topic = group ? "pgMsgP" : "ppMsgP",
+                                .topic = topic,
                                 .target = target,
                                 .alone = mt_sr_api_number(call, "isIncludeSender", 0) == 0};
 

@@ -213,13 +213,14 @@ void mt_sr_do_send(struct mt_sr_ask *ask)
         ask->status = MT_SR_PARAMETER;
         return;
     }
-    if (type == MT_SR_SYSTEM && strcmp(up->classname, "RC:SRSMsg") != 0)
+    bool reader =
+        type == MT_SR_SYSTEM && ask->session != NULL; /* only the server API writes there */
+    if (reader && strcmp(up->classname, "RC:SRSMsg") != 0)
         ask->status = MT_SR_SYSTEM_ONLY;
     struct mt_sr_view *view = NULL;
     if (ask->status == 0 && fits(ask, up))
-        view = type == MT_SR_SYSTEM
-                   ? mt_sr_view_find(&ask->cloud->store, ask->user, type, up->systemid, NULL)
-                   : address(ask, type, up->buschannel);
+        view = reader ? mt_sr_view_find(&ask->cloud->store, ask->user, type, up->systemid, NULL)
+                      : address(ask, type, up->buschannel);
     if (ask->status == 0 && view == NULL)
         ask->status = MT_SR_PARAMETER;
     if (ask->status == 0)
