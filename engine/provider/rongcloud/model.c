@@ -353,6 +353,12 @@ struct wire {
     uint64_t ext_status, options;
 };
 
+/* What it means for the counts. */
+struct arrival {
+    bool mine, recall, counted;
+    uint64_t options;
+};
+
 static void read_wire(const struct mt_message *m, struct wire *out)
 {
     struct mt_rong_walk walk;
@@ -417,47 +423,68 @@ static enum mt_rc read_elsewhere(struct mt_rong_model *model, const struct mt_me
     return MT_OK;
 }
 
-enum mt_rc mt_rong_model_arrive(struct mt_rong_model *model, const struct mt_message *m)
+/* By this user on another device: the sync of read times, and the receipt of a single chat. */
+static bool is_own_reading(const struct mt_message *m, const struct wire *wire)
 {
-    const struct mt_rong_object *object = NULL;
-    struct mt_rong_entry *entry = NULL;
-    struct wire wire;
-    bool recall = false;
-    bool mine = false;
+    return strcmp(wire->name, "RC:SRSMsg") == 0 || (strcmp(wire->name, "RC:ReadNtf") == 0 &&
+                                                    m->conversation.kind == MT_CONVERSATION_SINGLE);
+}
 
-    read_wire(m, &wire);
-    if (!is_counted_kind(&m->conversation))
-        return MT_OK;
-    mine = m->sent || (m->from != NULL && strcmp(m->from, model->user) == 0);
-    if (mine &&
-        (strcmp(wire.name, "RC:SRSMsg") == 0 ||
-         (strcmp(wire.name, "RC:ReadNtf") == 0 && m->conversation.kind == MT_CONVERSATION_SINGLE)))
-        return read_elsewhere(model, m);
-    object = mt_rong_object_find(wire.name);
-    if (object == NULL || !object->persisted || (wire.ext_status & EXT_STATUS_OF_THE_MOMENT) ||
-        model->realtime)
-        return MT_OK; /* names that the SDK does not know change nothing (4.3) */
-    entry = mt_rong_entry_of(model, &m->conversation);
-    if (entry == NULL)
-        return MT_ERR_NOMEM;
-    recall = strcmp(wire.name, "RC:RcCmd") == 0;
-    if (!(wire.options & OPTION_NOT_LAST) && m->time_ms >= entry->operation_ms &&
-        !mt_rong_entry_keep_last(model, entry, m))
-        return MT_ERR_NOMEM;
-    if (m->time_ms > entry->operation_ms && (!recall || entry->hidden))
-        entry->operation_ms = m->time_ms;
+/* Whether it changes a conversation at all; names that the SDK does not know do not (4.3). */
+static bool is_kept(const struct mt_rong_model *model, const struct mt_rong_object *object,
+                    const struct wire *wire)
+{
+    return object != NULL && object->persisted && !model->realtime &&
+           !(wire->ext_status & EXT_STATUS_OF_THE_MOMENT);
+}
+
+/* One that is newer than what was counted last. */
+static enum mt_rc count_new(const struct mt_rong_model *model, struct mt_rong_entry *entry,
+                            const struct mt_message *m, const struct arrival *how)
+{
+    enum mt_rc rc = MT_OK;
+
     if (entry->version_ms >= m->time_ms)
         return MT_OK;
-    enum mt_rc rc = MT_OK;
-    if (recall)
-        rc = count_down(model, entry, m, wire.options);
-    else if (!mine && object->counted)
+    if (how->recall)
+        rc = count_down(model, entry, m, how->options);
+    else if (!how->mine && how->counted)
         rc = count(model, entry, m);
     if (rc != MT_OK)
         return rc;
     entry->hidden = false;
     entry->version_ms = m->time_ms;
     return MT_OK;
+}
+
+enum mt_rc mt_rong_model_arrive(struct mt_rong_model *model, const struct mt_message *m)
+{
+    const struct mt_rong_object *object = NULL;
+    struct mt_rong_entry *entry = NULL;
+    struct arrival how;
+    struct wire wire;
+
+    read_wire(m, &wire);
+    if (!is_counted_kind(&m->conversation))
+        return MT_OK;
+    how.mine = m->sent || (m->from != NULL && strcmp(m->from, model->user) == 0);
+    if (how.mine && is_own_reading(m, &wire))
+        return read_elsewhere(model, m);
+    object = mt_rong_object_find(wire.name);
+    if (!is_kept(model, object, &wire))
+        return MT_OK;
+    entry = mt_rong_entry_of(model, &m->conversation);
+    if (entry == NULL)
+        return MT_ERR_NOMEM;
+    how.recall = strcmp(wire.name, "RC:RcCmd") == 0;
+    how.counted = object->counted;
+    how.options = wire.options;
+    if (!(wire.options & OPTION_NOT_LAST) && m->time_ms >= entry->operation_ms &&
+        !mt_rong_entry_keep_last(model, entry, m))
+        return MT_ERR_NOMEM;
+    if (m->time_ms > entry->operation_ms && (!how.recall || entry->hidden))
+        entry->operation_ms = m->time_ms;
+    return count_new(model, entry, m, &how);
 }
 
 enum mt_rc mt_rong_model_sent(struct mt_rong_model *model, const struct mt_message *m)

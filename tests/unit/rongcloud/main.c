@@ -13,6 +13,7 @@ int test_media(void);
 int test_send(void);
 int test_model(void);
 int test_list(void);
+int test_manage(void);
 
 int main(void)
 {
@@ -32,5 +33,6 @@ int main(void)
     failed += test_send();
     failed += test_model();
     failed += test_list();
+    failed += test_manage();
     return failed;
 }

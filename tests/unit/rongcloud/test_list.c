@@ -628,19 +628,6 @@ static void deletes(void **state)
     house_free(house);
 }
 
-/* A removal whose answer is lost is not asked for again by itself. */
-static void an_unknown_end_is_told(void **state)
-{
-    struct house *house = house_new("refuse=delRelationBatch:30001", 0);
-    struct device *me = enter(house, "me");
-    struct mt_conversation_ref of_bob = ref("single:bob");
-
-    (void)state;
-    DO(me, delete_conversation, &of_bob, true);
-    assert_int_not_equal(house->rc, MT_OK);
-    house_free(house);
-}
-
 /* ---------------------------------------------------------------- on a live session */
 
 static void events_keep_the_list(void **state)
@@ -790,7 +777,6 @@ int test_list(void)
         cmocka_unit_test(pins_and_notifications),
         cmocka_unit_test(names_conversations),
         cmocka_unit_test(deletes),
-        cmocka_unit_test(an_unknown_end_is_told),
         cmocka_unit_test(events_keep_the_list),
         cmocka_unit_test(read_times_where_sessions_are_driven),
         cmocka_unit_test(the_cloud_counts),
