@@ -112,10 +112,11 @@ void mt_sr_history(struct mt_sr_ask *ask, Rongcloud__HistoryMsgInput *in, int ty
         ask->status = MT_SR_NOT_IN_GROUP;
     if (ask->status != 0)
         return;
-    if (ask->pick.trouble == MT_SR_TROUBLE_REPEAT && in->has_time && view != NULL) {
-        /* as far back as the page before began, or nearly so */
-        in->time += in->has_order && in->order == 1 ? -1 : 1;
-        ask->pick.trouble = MT_SR_TROUBLE_NONE;
+    if (ask->session != NULL) {
+        int64_t before_ms = ask->session->asked_ms;
+        ask->session->asked_ms = in->has_time ? in->time : 0;
+        if (ask->pick.trouble == MT_SR_TROUBLE_REPEAT)
+            in->time = before_ms;
     }
     if (view != NULL)
         read_page(&ask->cloud->store, view, in, (size_t)count, &page);

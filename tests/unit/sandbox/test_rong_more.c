@@ -490,6 +490,14 @@ static void test_faults_of_frames(void **state)
     assert_int_equal(page->n_list, 11);
     assert_string_equal(page->list[9]->msgid, page->list[10]->msgid);
     rongcloud__history_msg_ouput__free_unpacked(page, NULL);
+    set_faults(&server, "");
+    page = rong_history(agent, "qryPMsg", "peer11", 0, 4, 0);
+    int64_t next = page->synctime;
+    rongcloud__history_msg_ouput__free_unpacked(page, NULL);
+    set_faults(&server, "repeat_page=1,only=qryPMsg");
+    page = rong_history(agent, "qryPMsg", "peer11", next, 4, 0);
+    rong_is_text(page->list[0], "m11");
+    rongcloud__history_msg_ouput__free_unpacked(page, NULL);
     set_faults(&server, "half_open=1,times=1,only=qryPMsg");
     Rongcloud__HistoryMsgInput in = RONGCLOUD__HISTORY_MSG_INPUT__INIT;
     uint8_t body[32];
