@@ -10,6 +10,7 @@ int test_link(void);
 int test_live(void);
 int test_wire(void);
 int test_media(void);
+int test_room(void);
 int test_send(void);
 int test_model(void);
 int test_list(void);
@@ -30,6 +31,7 @@ int main(void)
     failed += test_live();
     failed += test_wire();
     failed += test_media();
+    failed += test_room();
     failed += test_send();
     failed += test_model();
     failed += test_list();
