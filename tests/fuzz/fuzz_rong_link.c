@@ -157,6 +157,8 @@ static void world_init(struct world *world, struct mt_loop *loop, struct mt_http
     if (mode & 32 && world->account->live) { /* its pulls wait for answers: the next ids */
         world->account->link.stage = MT_RONG_ONLINE;
         mt_rong_live_online(world->account);
+    } else if (world->account->live) {
+        world->account->live->announced = true;
     }
 }
 

@@ -212,7 +212,7 @@ void mt_rong_live_online(struct mt_provider_account *account)
                                  {.key = "since", .value = {.type = MT_VALUE_INT}}};
     struct mt_value data = {.type = MT_VALUE_MAP, .fields = fields, .fields_n = 1};
 
-    if (live == NULL || live->ended)
+    if (live == NULL || live->ended || live->announced || account->link.stage != MT_RONG_ONLINE)
         return;
     if (live->lost_ms != 0) {
         fields[0].value.i = mt_clock_wall_ms() - live->lost_ms;
@@ -272,7 +272,9 @@ static void on_again(void *ud)
 {
     struct mt_rong_live *live = ud;
 
-    if (live->pushed_n > 0)
+    if (!live->announced)
+        mt_rong_live_online(live->account);
+    else if (live->pushed_n > 0)
         mt_rong_sync(live, MT_RONG_SYNC_INBOX);
     else
         mt_rong_sync_all(live);
@@ -321,9 +323,10 @@ enum mt_rc mt_rong_live_start(struct mt_provider_account *account,
     account->ws = options->ws;
     account->live = live;
     account->link.refused = (struct mt_fault){.kind = MT_OK}; /* this is worth an attempt */
-    if (account->link.stage == MT_RONG_ONLINE) /* it was made for a verb: as if it were new */
-        mt_rong_off(account);
-    mt_rong_want(account);
+    if (account->link.stage == MT_RONG_ONLINE) /* it was made for a verb: told at the next turn */
+        mt_timer_start(live->timer, 0, 0);
+    else
+        mt_rong_want(account);
     return MT_OK;
 }
 

@@ -139,7 +139,7 @@ void mt_rong_live_push(struct mt_provider_account *account, const struct mt_rong
 {
     struct mt_rong_live *live = account->live;
 
-    if (live == NULL || live->ended)
+    if (live == NULL || live->ended || !live->announced) /* then it is pulled */
         return;
     if (is_topic(frame, "s_msg"))
         on_message(live, frame);
@@ -196,7 +196,7 @@ void mt_rong_live_echo(struct mt_provider_account *account, const struct mt_rong
     struct mt_rong_live *live = account->live;
     struct mt_arena *arena = NULL;
 
-    if (live == NULL || live->ended || mt_rong_live_seen(live, uid))
+    if (live == NULL || live->ended || !live->announced || mt_rong_live_seen(live, uid))
         return;
     arena = mt_arena_new(echo->len * 16 + ARENA_EXTRA);
     if (arena == NULL)

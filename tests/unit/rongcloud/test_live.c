@@ -550,6 +550,50 @@ static void starts_and_stops(void **state)
     end(box);
 }
 
+static bool answer_late(struct cloud *cloud, struct mt_ws_peer *peer,
+                        const struct mt_rong_frame *frame)
+{
+    (void)peer;
+    if (!is_topic(frame, "qryPMsg"))
+        return give(cloud, peer, frame);
+    cloud->step_n = frame->id;
+    return true;
+}
+
+static bool is_asked(struct cloud *cloud)
+{
+    return cloud_asked(cloud, "qryPMsg") > 0;
+}
+
+static bool is_idle(struct cloud *cloud)
+{
+    return cloud->waiting == 0;
+}
+
+static void it_takes_the_connection_of_a_verb(void **state)
+{
+    static const struct mt_rong_request reading = {.topic = "qryPMsg", .reads = true};
+    struct box *box = begin(NULL);
+
+    (void)state;
+    box->cloud.answer = answer_late;
+    cloud_ask(&box->cloud, &reading, "history", 0);
+    cloud_run(&box->cloud, is_asked, LONG_MS);
+    uint16_t id = (uint16_t)box->cloud.step_n;
+    cloud_live(&box->cloud);
+    assert_int_equal(box->cloud.events_n, 0); /* nothing is called from inside of start */
+    cloud_run(&box->cloud, is_connected, LONG_MS);
+    cloud_queryack(&box->cloud, box->cloud.peer, id, 0, NULL, 0);
+    cloud_run(&box->cloud, is_idle, 5000);
+    assert_int_equal(box->cloud.rc, MT_OK);
+    assert_int_equal(box->cloud.opens_n, 1);
+    assert_int_equal(cloud_asked(&box->cloud, "qryPMsg"), 1);
+    put(box, "I-1", T(100), false);
+    cloud_notify(&box->cloud, box->cloud.peer, "s_ntf", 1, T(100));
+    wait_for(box, 1);
+    end(box);
+}
+
 static void a_handler_stops_it(void **state)
 {
     struct box *box = begin(NULL);
@@ -579,6 +623,7 @@ int test_live(void)
         cmocka_unit_test(what_another_device_sends),
         cmocka_unit_test(settings_that_change_elsewhere),
         cmocka_unit_test(starts_and_stops),
+        cmocka_unit_test(it_takes_the_connection_of_a_verb),
         cmocka_unit_test(a_handler_stops_it),
     };
 
