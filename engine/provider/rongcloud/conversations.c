@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/str.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -527,24 +528,35 @@ static void release(struct mt_provider_call *life)
 
 /* ---------------------------------------------------------------- what is asked for */
 
+/* "LISTING~TIME~GIVEN~BORDER", as page_came writes it. */
 static bool take_cursor(struct list_call *call, const char *cursor)
 {
-    unsigned long long listing = 0;
-    long long at_ms = 0;
-    unsigned long given = 0;
-    int border = 0;
-    int used = 0;
+    enum { LISTING, TIME, GIVEN, BORDER, PARTS_N };
+    char text[CURSOR_MAX];
+    int64_t parts[PARTS_N];
+    char *at = text;
 
     if (cursor == NULL || *cursor == '\0')
         return true;
-    if (sscanf(cursor, "%20llu~%20lld~%20lu~%5d%n", &listing, &at_ms, &given, &border, &used) !=
-            4 ||
-        cursor[used] != '\0' || listing == 0 || at_ms <= 0 || border < 0 || border > COUNT_MAX)
+    if (strlen(cursor) >= sizeof text)
         return false;
-    call->listing = listing;
-    call->at_ms = at_ms;
-    call->given = given;
-    call->border = border;
+    memcpy(text, cursor, strlen(cursor) + 1);
+    for (size_t i = 0; i < PARTS_N; i++) {
+        char *end = i + 1 < PARTS_N ? strchr(at, '~') : at + strlen(at);
+
+        if (end == NULL)
+            return false;
+        *end = '\0';
+        if (!mt_str_i64(at, &parts[i]) || parts[i] < 0)
+            return false;
+        at = end + 1;
+    }
+    if (parts[LISTING] == 0 || parts[TIME] == 0 || parts[BORDER] > COUNT_MAX)
+        return false;
+    call->listing = (uint64_t)parts[LISTING];
+    call->at_ms = parts[TIME];
+    call->given = (size_t)parts[GIVEN];
+    call->border = (int)parts[BORDER];
     return true;
 }
 

@@ -332,7 +332,8 @@ static enum mt_rc count_down(const struct mt_rong_model *model, struct mt_rong_e
                            : m->from;
     struct mt_rong_count change = {.time_ms = whole(&m->body, "sent_time"), .n = -1};
 
-    if (change.time_ms <= entry->read_ms || change.time_ms <= 0 || strcmp(from, model->user) == 0)
+    if (change.time_ms <= entry->read_ms || change.time_ms <= 0 || from == NULL ||
+        strcmp(from, model->user) == 0)
         return MT_OK;
     if (model->server_counts && !(options & OPTION_COUNT_DOWN))
         return MT_OK; /* the cloud counts it down itself */

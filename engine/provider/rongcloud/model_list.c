@@ -281,7 +281,7 @@ struct mt_rong_entry **mt_rong_model_pick(const struct mt_rong_model *model,
         return NULL;
     mt_map_each(model->entries, pick_one, &picking);
     if (picking.n > 0)
-        qsort(picking.list, picking.n, sizeof *picking.list,
+        qsort(picking.list, picking.n, sizeof(struct mt_rong_entry *),
               pick->oldest_first ? oldest_first : newest_first);
     *n = picking.n;
     return picking.list;

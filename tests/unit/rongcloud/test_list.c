@@ -491,6 +491,14 @@ static void reads_in_pages_from_either_end(void **state)
     for (size_t i = 0; i < m; i++)
         assert_true(house->items[i].last_ms > times[6]);
     assert_true(n > 0 && m > 0 && n + m < 12);
+    static const char *const cursors[] = {"x",       "1~2~3",       "1~2~3~4~5", "1~-2~3~4",
+                                          "0~2~3~4", "1~2~3~99999", "1~2~~4"};
+    for (size_t i = 0; i < sizeof cursors / sizeof *cursors; i++) {
+        query = (struct mt_conversations_query){.mark = -1, .cursor = cursors[i]};
+        list_page(me, &query);
+        assert_string_equal(house->fault.code, "conversations.cursor");
+        house->fault.code[0] = '\0';
+    }
     house_free(house);
 }
 

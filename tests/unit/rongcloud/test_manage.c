@@ -4,6 +4,7 @@
 #include "cloud.h"
 
 #include "provider/rongcloud/manage_int.h"
+#include "provider/rongcloud/model_int.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -145,11 +146,110 @@ static void a_lost_removal_is_unknown(void **state)
     end(desk);
 }
 
+/* ---------------------------------------------------------------- what a session hears */
+
+static size_t counts_n; /* pages of them that were asked for */
+
+/* Two pages: bob has five, the group none. */
+static bool count(struct cloud *cloud, struct mt_ws_peer *peer, const struct mt_rong_frame *frame)
+{
+    Rongcloud__SessionsOutput out = RONGCLOUD__SESSIONS_OUTPUT__INIT;
+    Rongcloud__SessionOutput session = RONGCLOUD__SESSION_OUTPUT__INIT;
+    Rongcloud__SessionOutput *list[] = {&session};
+    Rongcloud__UnreadInfo info = RONGCLOUD__UNREAD_INFO__INIT;
+    char bob[] = "bob", group[] = "g", token[] = "second";
+    uint8_t packed[256];
+
+    if (frame->topic.len != 6 || memcmp(frame->topic.s, "pullSe", 6) != 0)
+        return false;
+    counts_n++;
+    info.has_cnt = info.has_cutofftime = session.has_type = true;
+    info.cutofftime = 1000;
+    info.cnt = counts_n % 2 ? 5 : 0;
+    session.type =
+        counts_n % 2 ? RONGCLOUD__CHANNEL_TYPE__CT_PERSON : RONGCLOUD__CHANNEL_TYPE__CT_GROUP;
+    session.targetid = counts_n % 2 ? bob : group;
+    session.unread = &info;
+    out.session = list;
+    out.n_session = 1;
+    out.pagetoken = counts_n % 2 ? token : NULL;
+    assert_true(rongcloud__sessions_output__get_packed_size(&out) <= sizeof packed);
+    cloud_queryack(cloud, peer, frame->id, 0, packed,
+                   rongcloud__sessions_output__pack(&out, packed));
+    return true;
+}
+
+static bool counted(struct cloud *cloud)
+{
+    (void)cloud;
+    return counts_n >= 2;
+}
+
+static bool counted_again(struct cloud *cloud)
+{
+    (void)cloud;
+    return counts_n >= 4;
+}
+
+static void the_clouds_counts_are_heard_of(void **state)
+{
+    const struct mt_conversation_ref bob = {.target = "bob"};
+    const struct mt_conversation_ref group = {.kind = MT_CONVERSATION_GROUP, .target = "g"};
+    struct desk *desk = begin();
+    struct cloud *cloud = &desk->cloud;
+    struct mt_rong_model *model = NULL;
+
+    (void)state;
+    counts_n = 0;
+    cloud->flags = "\"serverSaveUnread\":1";
+    cloud->answer = count;
+    model = mt_rong_model_of(cloud->account);
+    assert_non_null(model);
+    model->primed = true; /* as if the list had been asked for */
+    cloud_live(cloud);
+    cloud_run(cloud, counted, LONG_MS);
+    cloud_run(cloud, NULL, 2000);
+    assert_int_equal(mt_rong_model_find(model, &bob)->unread, 5);
+    mt_rong_model_find(model, &bob)->unread = 77;
+    mt_rong_model_find(model, &group)->unread = 77;
+    cloud_notify(cloud, cloud->peer, "s_cmd", 13, 2000);
+    cloud_run(cloud, counted_again, LONG_MS);
+    cloud_run(cloud, NULL, 2000);
+    assert_int_equal(mt_rong_model_find(model, &bob)->unread, 5);
+    assert_int_equal(mt_rong_model_find(model, &group)->unread, 0);
+    end(desk);
+}
+
+/* What comes while the counts are made anew is in both, and in neither twice. */
+static void both_models_hear(void **state)
+{
+    const struct mt_conversation_ref bob = {.target = "bob"};
+    uint8_t raw[512];
+    struct cloud_text text = {.id = "A", .text = "x", .time_ms = 7};
+    struct mt_message m = {.id = "A", .from = "bob", .time_ms = 7, .conversation = bob, .raw = raw};
+    struct desk *desk = begin();
+    struct mt_provider_account *account = desk->cloud.account;
+
+    (void)state;
+    m.raw_len = cloud_text_pack(&text, raw, sizeof raw);
+    account->priming = mt_rong_model_new("alice");
+    mt_rong_model_take(account, &m);
+    mt_rong_model_take(account, &m);
+    assert_int_equal(mt_rong_model_find(account->model, &bob)->unread, 1);
+    assert_int_equal(mt_rong_model_find(account->priming, &bob)->unread, 1);
+    mt_rong_model_take_read(account, &bob, 9);
+    assert_int_equal(mt_rong_model_find(account->model, &bob)->unread, 0);
+    assert_int_equal(mt_rong_model_find(account->priming, &bob)->unread, 0);
+    end(desk);
+}
+
 int test_manage(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_are_the_sdks),
         cmocka_unit_test(a_lost_removal_is_unknown),
+        cmocka_unit_test(the_clouds_counts_are_heard_of),
+        cmocka_unit_test(both_models_hear),
     };
 
     return cmocka_run_group_tests_name("rongcloud manage", tests, NULL, NULL);
