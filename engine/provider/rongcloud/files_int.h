@@ -78,7 +78,7 @@ struct mt_rong_file_call {
     void (*came)(struct mt_provider_call *call, enum mt_rc rc,
                  const struct mt_http_response *response, const struct mt_fault *fault);
 };
-void mt_rong_http(struct mt_provider_call *call, const struct mt_http_request *request);
+void mt_rong_http(struct mt_provider_call *life, const struct mt_http_request *request);
 
 enum mt_rc mt_rong_upload(struct mt_provider_account *account,
                           const struct mt_conversation_ref *conversation,
