@@ -4,8 +4,6 @@
 #include "base/clock.h"
 #include "sandbox/rongcloud/pb_int.h"
 
-#include <string.h>
-
 #define PAGE_MAX   100
 #define DELETE_MAX 100
 
@@ -61,8 +59,8 @@ static void spoil(enum mt_sr_trouble trouble, struct page *page)
         page->items[page->n - 1] = first;
         break;
     case MT_SR_TROUBLE_DROP:
-        memmove((void *)&page->items[page->n / 2], (const void *)&page->items[page->n / 2 + 1],
-                (page->n - page->n / 2 - 1) * sizeof page->items[0]);
+        for (size_t at = page->n / 2; at + 1 < page->n; at++)
+            page->items[at] = page->items[at + 1];
         page->n--;
         break;
     case MT_SR_TROUBLE_DUPLICATE:

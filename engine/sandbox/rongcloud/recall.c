@@ -48,12 +48,11 @@ static void recall(struct mt_sr_ask *ask, const Rongcloud__UpStreamMessage *up,
                                               mt_json_str(mt_json_get(content, "channelId")));
     bool admin = mt_json_bool(mt_json_get(content, "isAdmin"), false) ||
                  mt_json_i64(mt_json_get(content, "isAdmin"), 0) == 1;
-    if (view == NULL || message == NULL || view->thread->index != message->thread ||
-        (message->flags & (MT_SR_RECALLED | MT_SR_COMMAND)) != 0)
-        ask->status = MT_SR_CANNOT_RECALL;
-    else if (message->from != ask->user->index && !admin)
+    bool there = view != NULL && message != NULL && view->thread->index == message->thread &&
+                 (message->flags & (MT_SR_RECALLED | MT_SR_COMMAND)) == 0;
+    if (there && message->from != ask->user->index && !admin)
         ask->status = MT_SR_NOT_OWN;
-    else if (mt_clock_wall_ms() - message->ts_ms > cloud->options.recall_ms)
+    else if (!there || mt_clock_wall_ms() - message->ts_ms > cloud->options.recall_ms)
         ask->status = MT_SR_CANNOT_RECALL;
     if (ask->status != 0)
         return;

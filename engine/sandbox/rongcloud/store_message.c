@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "sandbox/rongcloud/pb_int.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define SLAB_BYTES     ((size_t)1 << 20)
@@ -391,17 +392,13 @@ static bool mentions(const struct mt_sr_message *message, const char *user)
 {
     char quoted[MT_SR_ID_MAX + 2];
     size_t len = strlen(user);
-    if (len + 2 > sizeof quoted)
-        return false;
     const char *at = memmem(message->packed, message->len, "\"mentionedInfo\"", 15);
     if (at == NULL)
         return false;
     size_t rest = message->len - (size_t)((const uint8_t *)at - message->packed);
     if (memmem(at, rest, "\"type\":1", 8) != NULL)
         return true;
-    quoted[0] = '"';
-    memcpy(quoted + 1, user, len);
-    quoted[len + 1] = '"';
+    (void)snprintf(quoted, sizeof quoted, "\"%s\"", user);
     return memmem(at, rest, quoted, len + 2) != NULL;
 }
 
