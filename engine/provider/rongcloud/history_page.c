@@ -263,6 +263,19 @@ static bool is_inclusive(const struct mt_rong_history_ask *ask, const struct mt_
     return false;
 }
 
+/* What lies on the other side of the time that the cloud was asked from was given before, or was
+ * never asked for: a page like that says nothing of what follows. */
+static const struct mt_message *astray(const struct mt_history_query *query,
+                                       const struct mt_rong_history_ask *ask,
+                                       const struct mt_rong_messages *m)
+{
+    for (size_t i = 0; i < m->n; i++)
+        if (query->oldest_first ? m->items[i].time_ms < ask->time_ms
+                                : m->items[i].time_ms > ask->time_ms)
+            return &m->items[i];
+    return NULL;
+}
+
 /* The cloud says that more follows, and gave nothing new. Where it left out what a client does not
  * show, its own time says how far it got. Where a crowd shares the time, all of it is asked for. */
 static enum mt_rc nothing_new(const struct mt_history_query *query, struct mt_rong_history_ask *ask,
@@ -302,6 +315,7 @@ enum mt_rc mt_rong_history_page(const struct mt_history_query *query,
     struct mt_rong_messages *m = &out->messages;
     bool past_end = false;
     struct mt_message *items = NULL;
+    const struct mt_message *stray = NULL;
     size_t skip = 0, n = 0;
     bool more = out->more, unseen = false;
 
@@ -309,6 +323,12 @@ enum mt_rc mt_rong_history_page(const struct mt_history_query *query,
     *again = false;
     orient(m, query->oldest_first);
     fill_times(m, ask->reached_ms > 0 ? ask->reached_ms : ask->time_ms);
+    stray = astray(query, ask, m);
+    if (stray != NULL)
+        return mt_fault_set(fault, MT_ERR_PROTOCOL, "history.repeats",
+                            "the cloud was asked from %lld on, and gives message %s of %lld",
+                            (long long)ask->time_ms, mt_id_is(stray->id) ? stray->id : "without id",
+                            (long long)stray->time_ms);
     skip = given(query, ask, out, &unseen);
     n = m->n - skip;
     if ((n == 0 && more) || unseen)

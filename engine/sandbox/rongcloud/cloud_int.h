@@ -49,7 +49,6 @@ struct mt_sr_session {
     char device[MT_SR_DEVICE_MAX];
     uint16_t client_id; /* the newest message id of the client's */
     uint16_t push_n;
-    int64_t asked_ms;        /* the time of the page of history before */
     bool leaving;            /* told to go: nothing it still sends is looked at */
     struct mt_sr_late *late; /* frames that are sent later */
     struct mt_sr_session *next_of_user;

@@ -110,10 +110,12 @@ void mt_sr_history(struct mt_sr_ask *ask, Rongcloud__HistoryMsgInput *in, int ty
         ask->status = MT_SR_NOT_IN_GROUP;
     if (ask->status != 0)
         return;
-    if (ask->session != NULL) {
-        int64_t before_ms = ask->session->asked_ms;
-        ask->session->asked_ms = in->has_time ? in->time : 0;
-        if (ask->pick.trouble == MT_SR_TROUBLE_REPEAT)
+    if (view != NULL) {
+        int64_t before_ms = view->asked_ms;
+        bool newer = in->has_order && in->order == 1;
+        view->asked_ms = in->has_time ? in->time : 0;
+        /* Another page of the conversation may have been asked for meanwhile: never one ahead. */
+        if (ask->pick.trouble == MT_SR_TROUBLE_REPEAT && (before_ms < view->asked_ms) == newer)
             in->time = before_ms;
     }
     if (view != NULL)

@@ -122,6 +122,7 @@ struct mt_sr_view {
     int64_t changed_ms; /* the newest change of the server-kept unread count */
     struct mt_sr_setting silent;
     struct mt_sr_setting top;
+    int64_t asked_ms; /* the time of the page of history before */
 };
 
 struct mt_sr_thread {
