@@ -153,13 +153,16 @@ async function unread(world, { name, to, mine }) {
     const entry = list.find(one => one.id === to);
     return [entry ? entry.unread : 0, await me.ok('getUnreadCount', mine)];
   };
-  await bot.ask('conversation_read', to);
+  const read = async () => {
+    await bot.ask('conversation_read', to);
+    await rong.hear(me, message => message.messageType === 'RC:SRSMsg' && message.targetId === mine.targetId);
+  };
+  await read();
   await me.ok('clearMessagesUnreadStatus', mine);
   tap.equal(await both(), [0, 0], `nothing is unread for either device: ${name}`);
   const sent = await fill(world, { theirs: name === 'a private chat' ? rong.one(BOT) : mine });
   tap.equal(await both(), [3, 3], `three are unread for both: ${name}`);
-  await bot.ask('conversation_read', to);
-  await rong.hear(me, message => message.messageType === 'RC:SRSMsg');
+  await read();
   tap.equal(await both(), [0, 0], `the script reads, on the SDK's device they are read too: ${name}`);
   const again = await fill(world, { theirs: name === 'a private chat' ? rong.one(BOT) : mine });
   await me.ok('clearMessagesUnreadStatus', mine);

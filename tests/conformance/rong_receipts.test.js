@@ -107,14 +107,17 @@ const unread = text => world(text, async ({ ready, bot, bob, me }) => {
       me.seen.clear();
     }
   };
-  for (const [to] of Object.values(PLACES)) await bot.ask('conversation_read', to);
+  const read = async () => {
+    for (const [to, mine] of Object.values(PLACES)) {
+      await bot.ask('conversation_read', to);
+      await heardRead(me, text, mine);
+    }
+  };
+  await read();
   if (!kept) for (const [, mine] of Object.values(PLACES)) await me.ok('clearMessagesUnreadStatus', mine);
   await fill();
   tap.equal(await counts(bot, me), [[1, 1], [1, 1]], `${text}: unread for both devices`);
-  for (const [to, mine] of Object.values(PLACES)) {
-    await bot.ask('conversation_read', to);
-    await heardRead(me, text, mine);
-  }
+  await read();
   tap.equal(await settle([[0, 0], [0, 0]]), [[0, 0], [0, 0]], `${text}: the script: read on one, read on both`);
   await fill();
   for (const [to, mine] of Object.values(PLACES)) {

@@ -95,7 +95,7 @@ async function asked(ready, config) {
 
 /** In the middle of a session. */
 async function thrownOut(ready) {
-  for (const [status, code, event, name] of [[1, 31010, 'kicked', 'live.kicked'], [2, 31011, 'kicked', 'live.kicked'],
+  for (const [status, code, event, name] of [[1, 31010, 'kicked', 'kicked.other_device'], [2, 31011, 'kicked', 'kicked.by_cloud'],
     [7, 31020, 'error', 'auth.token_expired'], [9, 31029, 'error', 'user.unknown']]) {
     const bot = await rong.bot(ready, ME);
     await rong.control(ready, 'rongcloud-kick', `${ME} ${status}`);

@@ -24,6 +24,12 @@ process.on('unhandledRejection', error => child.tell('unhandled', String(error &
 
 const plain = value => (value === undefined ? undefined : JSON.parse(JSON.stringify(value)));
 
+/** Messages one by one, however many come at once. */
+function tell(event, heard) {
+  if (event === sdk.Events.MESSAGES) for (const message of heard.messages) child.tell(event, { messages: [message] });
+  else child.tell(event, heard);
+}
+
 child.serve({
   /** Before the first connect: app key, navigators, the app's own message types as [name, persisted, counted, status]. */
   async init({ appkey, navigators, types = [] }) {
@@ -31,7 +37,7 @@ child.serve({
     for (const [name, persisted, counted, status] of types) {
       registered.set(name, sdk.registerMessageType(name, persisted, counted, [], status));
     }
-    for (const event of Object.values(sdk.Events)) sdk.addEventListener(event, heard => child.tell(event, plain(heard)));
+    for (const event of Object.values(sdk.Events)) sdk.addEventListener(event, heard => tell(event, plain(heard)));
   },
   /** Any function of the SDK: its {code, msg, data}. */
   async call(name, ...args) {
