@@ -189,7 +189,8 @@ static int delete_by_ids(lua_State *L, struct mt_lua_conversation *c,
     lua_pushvalue(L, -2); /* the ids again, over the wait */
     for (; w->n < (size_t)n; w->n++) {
         w->keys[w->n] = key_at(L, (lua_Integer)w->n + 1, w);
-        memcpy(w->ids[w->n], w->keys[w->n].id, strlen(w->keys[w->n].id) + 1);
+        const char *id = w->keys[w->n].id ? w->keys[w->n].id : "";
+        snprintf(w->ids[w->n], sizeof w->ids[w->n], "%s", id);
         w->keys[w->n].id = w->ids[w->n];
         w->keys[w->n].from = NULL;
     }
