@@ -118,6 +118,7 @@ struct mt_rong_state {
     bool has_level, has_top;
     int64_t level;
     bool top;
+    int64_t level_ms, top_ms; /* since when; 0: not said */
 };
 struct mt_rong_states_out {
     struct mt_rong_state *items;

@@ -279,8 +279,10 @@ static void state_item(const Rongcloud__SessionStateItem *from, struct mt_rong_s
     if (from->sessionstatetype == RONGCLOUD__SESSION_STATE_TYPE__SST_IsTop) {
         out->has_top = true;
         out->top = strcmp(from->value, "1") == 0;
+        out->top_ms = from->has_time ? from->time : 0;
     } else if (from->sessionstatetype == RONGCLOUD__SESSION_STATE_TYPE__SST_IsSilent) {
         out->has_level = mt_str_i64(from->value, &out->level);
+        out->level_ms = from->has_time ? from->time : 0;
     }
 }
 

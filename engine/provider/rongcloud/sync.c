@@ -210,6 +210,17 @@ static enum mt_rc take_edits(struct taking *t, struct mt_rong_edits_out *edits)
     return add_messages(t, &edits->messages, true);
 }
 
+/* A conversation comes with all of its settings when one has changed: the others are no news. */
+static void leave_old(struct mt_rong_states_out *states, int64_t before)
+{
+    for (size_t i = 0; i < states->n; i++) {
+        struct mt_rong_state *state = &states->items[i];
+
+        state->has_top = state->has_top && (state->top_ms == 0 || state->top_ms > before);
+        state->has_level = state->has_level && (state->level_ms == 0 || state->level_ms > before);
+    }
+}
+
 /* The first answer says how everything stands, the later ones what changed. */
 static enum mt_rc take_settings(struct taking *t)
 {
@@ -224,6 +235,7 @@ static enum mt_rc take_settings(struct taking *t)
     for (size_t i = 0; i < states.n; i++)
         t->live->settings_version = later(t->live->settings_version, states.items[i].time_ms);
     mt_rong_model_take_states(t->live->account, &states);
+    leave_old(&states, before);
     rc = before > 0 ? mt_rong_events_states(&t->events, &states) : MT_OK;
     return rc == MT_OK
                ? MT_OK
