@@ -30,6 +30,7 @@ struct verb {
 static const struct verb verbs[] = {
     {"run", "run a Lua script until its tasks have ended", NULL},
     {"serve", "run the jobs of the configuration until stopped", NULL},
+    {"jobs", "list the jobs of moontide serve, run, pause, resume or confirm one", NULL},
     {"conversations", "list an account's conversations", "scripts/conversations.lua"},
     {"history", "print the messages of one conversation", "scripts/history.lua"},
     {"export", "copy an account into an archive; run it again to add what is new",
@@ -74,6 +75,25 @@ static const char serve_help[] =
     "replaced, and the accounts stay online.\n"
     "\n"
     "      --check         only look whether configuration and scripts are good\n"
+    "  -c, --config FILE   the configuration (default ./moontide.lua, then the user's)\n"
+    "  -v, --verbose       log more; twice for everything\n"
+    "  -h, --help          this text\n";
+
+static const char jobs_help[] =
+    "usage: moontide jobs [-c FILE] [--json]\n"
+    "       moontide jobs show|run|pause|resume|confirm JOB [-c FILE] [--json]\n"
+    "\n"
+    "Lists the jobs of the configuration that have a schedule, with their last run and the next, "
+    "or "
+    "does something\n"
+    "with one, whether moontide serve runs or not (run needs it).\n"
+    "\n"
+    "  show            its last runs and next times\n"
+    "  run             now, once; also when it is paused\n"
+    "  pause, resume   what is due meanwhile is not made up for\n"
+    "  confirm         a job that deletes is paused when it, its script or moontide itself has "
+    "changed, until then\n"
+    "      --json      one object a line\n"
     "  -c, --config FILE   the configuration (default ./moontide.lua, then the user's)\n"
     "  -v, --verbose       log more; twice for everything\n"
     "  -h, --help          this text\n";
@@ -303,6 +323,36 @@ static int serve(int argc, char **argv)
     return status ? status : mt_app_serve(parsed.config, check);
 }
 
+static int jobs(int argc, char **argv)
+{
+    struct parsed parsed;
+    const char *words[2] = {NULL, NULL};
+    size_t n = 0;
+    bool json = false;
+
+    memset(&parsed, 0, sizeof parsed);
+    int status = parse(argc, argv, false, &parsed);
+    for (size_t i = 0; !status && i < parsed.n; i++) {
+        const char *word = parsed.args[i];
+        if (!strcmp(word, "-h") || !strcmp(word, "--help")) {
+            fputs(jobs_help, stdout);
+            return MT_EXIT_DONE;
+        }
+        if (!strcmp(word, "--json")) {
+            json = true;
+        } else if (word[0] == '-' || n == 2) {
+            fprintf(stderr, "moontide jobs: unexpected '%s' (try moontide jobs --help)\n", word);
+            return MT_EXIT_USAGE;
+        } else {
+            words[n++] = word;
+        }
+    }
+    mt_log_level_set(parsed.verbose > 1 ? MT_LOG_TRACE
+                     : parsed.verbose   ? MT_LOG_DEBUG
+                                        : MT_LOG_WARN);
+    return status ? status : mt_app_jobs(parsed.config, words[0], words[1], json);
+}
+
 static int run_verb(const struct verb *verb, int argc, char **argv)
 {
     struct parsed parsed;
@@ -313,6 +363,8 @@ static int run_verb(const struct verb *verb, int argc, char **argv)
         return mt_app_sandbox(argc, argv);
     if (!strcmp(verb->name, "serve"))
         return serve(argc, argv);
+    if (!strcmp(verb->name, "jobs"))
+        return jobs(argc, argv);
     memset(&parsed, 0, sizeof parsed);
     int status = parse(argc, argv, !verb->script, &parsed);
     if (status)

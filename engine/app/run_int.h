@@ -23,6 +23,8 @@ struct mt_run_options {
 
 /* The jobs of the configuration until stopped; check_only: they are looked at, and that is all. */
 int mt_app_serve(const char *config, bool check_only);
+/* moontide jobs [WORD JOB]. */
+int mt_app_jobs(const char *config, const char *word, const char *name, bool json);
 int mt_app_run(const struct mt_run_options *options);
 
 #endif

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define LAST_MS 5000 /* for what was cancelled to end */
+#define ASK_MS  500  /* between two looks for what operators ask for */
 
 static void settle(struct mt_serve *serve);
 
@@ -112,9 +113,15 @@ static void settle(struct mt_serve *serve)
             job->coming = NULL;
             job->state = MT_JOB_READY;
         }
+        if (job->due && job->def && !job->def->schedule)
+            mt_due_leave(job);
         if (job->state == MT_JOB_READY && job->def && !waits_for_account(serve, job->def) &&
-            !waits_for_others(serve, job))
-            mt_job_start(job);
+            !waits_for_others(serve, job)) {
+            if (job->def->schedule)
+                mt_due_arm(job);
+            else
+                mt_job_start(job);
+        }
     }
     if (serve->reloading && !serve->checks_n) {
         serve->reloading = false;
@@ -339,6 +346,11 @@ static void stay(void *ud)
     (void)ud; /* until it is stopped, whatever its jobs do */
 }
 
+static void asked(void *ud)
+{
+    mt_serve_asked(ud);
+}
+
 static int with_signals(struct mt_serve *serve)
 {
     static const int signums[] = {SIGTERM, SIGINT, SIGHUP};
@@ -346,6 +358,7 @@ static int with_signals(struct mt_serve *serve)
     struct mt_timer *alive = NULL;
     int status = MT_EXIT_FAILED;
     bool failed = mt_timer_new(serve->loop, cut_off, serve, &serve->grace) != MT_OK ||
+                  mt_timer_new(serve->loop, asked, serve, &serve->asking) != MT_OK ||
                   mt_timer_new(serve->loop, stay, serve, &alive) != MT_OK;
 
     for (size_t i = 0; !failed && i < 3; i++)
@@ -353,11 +366,13 @@ static int with_signals(struct mt_serve *serve)
                                &signals[i]) != MT_OK;
     if (!failed) {
         mt_timer_start(alive, 3600000, 3600000);
+        mt_timer_start(serve->asking, ASK_MS, ASK_MS);
         status = serve_jobs(serve);
     }
     for (size_t i = 0; i < 3; i++)
         mt_signal_free(signals[i]);
     mt_timer_free(alive);
+    mt_timer_free(serve->asking);
     mt_timer_free(serve->grace);
     return status;
 }
@@ -391,6 +406,7 @@ int mt_app_serve(const char *config, bool check_only)
         mt_job_free(serve.jobs);
     mt_hub_free(serve.hub);
     mt_stores_free(serve.stores);
+    mt_dues_free(&serve);
     mt_notify_free(serve.notify);
     mt_accounts_free(serve.accounts);
     mt_reader_budget_release(serve.budget);

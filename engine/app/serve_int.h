@@ -21,6 +21,9 @@ struct mt_job_def {
     const char *label;                 /* of the script, in messages */
     const char *text;
     size_t text_len;
+    struct mt_schedule *schedule; /* NULL: it runs from the start on */
+    bool destructive;             /* with a schedule: it may delete, and does so */
+    char hash[65];                /* of all that decides what it does, this program included */
 };
 
 struct mt_job {
@@ -31,6 +34,7 @@ struct mt_job {
     struct mt_job_def *coming; /* takes the place of def when the script has ended */
     struct mt_script *script;  /* NULL: it does not run */
     struct mt_script_host host;
+    struct mt_due *due;     /* of a job with a schedule */
     struct mt_timer *timer; /* the end of the grace, of a rest, or of the time to prove itself */
     enum { MT_JOB_READY, MT_JOB_RUNS, MT_JOB_STOPS, MT_JOB_RESTS, MT_JOB_OVER } state;
     unsigned failures_n; /* in a row */
@@ -47,6 +51,8 @@ struct mt_serve {
     struct mt_notify *notify;
     struct mt_timer *grace;
     struct mt_job *jobs;
+    struct mt_due *dues;     /* of all jobs, also of some that are gone */
+    struct mt_timer *asking; /* looks for what operators ask for */
     const char *
         *stale;        /* accounts that are to be opened anew when nobody uses them; a hole is "" */
     unsigned checks_n; /* scripts that are being looked at */
@@ -58,7 +64,7 @@ struct mt_serve {
     unsigned failed_n; /* of the checks */
 };
 
-/* serve_job.c */
+/* serve_job.c. config NULL: its accounts are not looked at. */
 enum mt_rc mt_job_def_new(const struct mt_config *config, const struct mt_job_config *from,
                           struct mt_job_def **out, struct mt_fault *fault) MT_CHECKED;
 void mt_job_def_free(struct mt_job_def *def);
@@ -73,6 +79,28 @@ void mt_job_stop(struct mt_job *job);
 enum mt_rc mt_job_check(struct mt_serve *serve, struct mt_job_def *def,
                         void (*done)(struct mt_serve *serve, struct mt_job_def *def,
                                      const struct mt_fault *fault)) MT_CHECKED;
+
+/* serve_due.c: jobs with a schedule. */
+struct mt_ledger;
+/* The job is ready: its ledger is opened, and its times are waited for. Again is fine. */
+void mt_due_arm(struct mt_job *job);
+/* A run of it has ended. */
+void mt_due_ended(struct mt_job *job, bool stopped, int status, const struct mt_fault *fault);
+/* The job has no schedule any more, or is gone. */
+void mt_due_leave(struct mt_job *job);
+/* When the stores are gone. */
+void mt_dues_free(struct mt_serve *serve);
+/* NULL: not open here (any more). */
+struct mt_ledger *mt_due_ledger(const struct mt_job *job);
+/* What an operator asked for (enum mt_ledger_ask) of a job whose ledger is open: answered into the
+ * file when it is durable. */
+void mt_due_obey(struct mt_job *job, int ask, const char *path);
+/* serve_ask.c: looks for what was asked. */
+void mt_serve_asked(struct mt_serve *serve);
+/* The folder of the ledgers, for the room and the command. */
+void mt_due_dir(struct mt_accounts *accounts, char *out, size_t cap);
+/* serve_job.c: "0 3 * * * Asia/Shanghai", "every 1h". */
+void mt_job_when(const struct mt_job_config *config, char *out, size_t cap);
 
 /* serve.c: a job's script has ended and is freed. */
 void mt_serve_job_ended(struct mt_serve *serve, struct mt_job *job);

@@ -7,7 +7,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "base/version.h"
+#include "codec/hash.h"
 #include "hub/hub.h"
+#include "jobs/schedule.h"
 #include "loop/loop.h"
 #include "store/store.h"
 
@@ -43,6 +46,80 @@ static const char *const *copy_list(struct mt_arena *arena, const char *const *l
     return mine;
 }
 
+/* The texts that say when. */
+#define TIMES_N 6
+static const char **times_of(struct mt_job_config *config, size_t i)
+{
+    const char **const all[TIMES_N] = {&config->cron,   &config->every,  &config->timezone,
+                                       &config->jitter, &config->missed, &config->overlap};
+    return all[i];
+}
+
+static void add(struct mt_sha256 *sum, const char *text)
+{
+    mt_sha256_update(sum, text ? text : "", text ? strlen(text) + 1 : 1);
+}
+
+/* Of what decides what it does: the program, the script, its arguments, accounts and grant. When it
+ * runs does not belong to it. */
+static enum mt_rc def_hash(struct mt_job_def *def, struct mt_fault *fault)
+{
+    struct mt_sha256 *sum = mt_sha256_new();
+    const struct mt_grant *grant = &def->config.grant;
+    uint8_t digest[MT_SHA256_LEN];
+    char text[64];
+
+    if (!sum)
+        return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
+    add(sum, MT_VERSION);
+    mt_sha256_update(sum, def->text, def->text_len);
+    snprintf(text, sizeof text, "%u %lld %d %d %zu", grant->what, (long long)grant->delete_max,
+             grant->require_archived, def->config.apply, grant->http_hosts_n);
+    add(sum, text);
+    for (size_t i = 0; i < grant->http_hosts_n; i++)
+        add(sum, grant->http_hosts[i]);
+    for (size_t i = 0; def->config.accounts[i]; i++)
+        add(sum, def->config.accounts[i]);
+    add(sum, NULL);
+    for (size_t i = 0; def->config.args[i]; i++)
+        add(sum, def->config.args[i]);
+    mt_sha256_peek(sum, digest);
+    mt_sha256_free(sum);
+    mt_hex(digest, sizeof digest, def->hash);
+    return MT_OK;
+}
+
+static enum mt_rc def_schedule(struct mt_job_def *def, struct mt_fault *fault)
+{
+    const struct mt_job_config *config = &def->config;
+    const struct mt_schedule_options options = {config->name,     config->cron,   config->every,
+                                                config->timezone, config->jitter, config->missed,
+                                                config->overlap};
+
+    if (!config->cron && !config->every) {
+        for (size_t i = 2; i < TIMES_N; i++) {
+            if (*times_of(&def->config, i))
+                return mt_fault_set(fault, MT_ERR_INVALID, "schedule.which",
+                                    "timezone, jitter, missed and overlap belong to a job with "
+                                    "cron or every");
+        }
+        return MT_OK;
+    }
+    def->destructive = (config->grant.what & MT_GRANT_DELETE) && config->apply;
+    if (def->config.pause_after < 0)
+        def->config.pause_after = def->destructive ? 1 : 5;
+    enum mt_rc rc = mt_schedule_new(&options, &def->schedule, fault);
+    return rc ? rc : def_hash(def, fault);
+}
+
+void mt_job_when(const struct mt_job_config *config, char *out, size_t cap)
+{
+    if (config->cron)
+        snprintf(out, cap, "%s %s", config->cron, config->timezone ? config->timezone : "UTC");
+    else
+        snprintf(out, cap, "every %s", config->every);
+}
+
 static enum mt_rc def_fill(struct mt_job_def *def, const struct mt_job_config *from,
                            struct mt_fault *fault)
 {
@@ -67,11 +144,15 @@ static enum mt_rc def_fill(struct mt_job_def *def, const struct mt_job_config *f
     def->config.args = copy_list(arena, from->args, &failed);
     def->config.grant = from->grant;
     def->config.apply = from->apply;
+    def->config.pause_after = from->pause_after;
+    for (size_t i = 0; i < TIMES_N; i++)
+        *times_of(&def->config, i) =
+            copy(arena, *times_of((struct mt_job_config *)from, i), &failed);
     if (failed || !def->text)
         return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
     const char *slash = strrchr(def->config.script, '/');
     def->label = slash ? slash + 1 : def->config.script;
-    return MT_OK;
+    return def_schedule(def, fault);
 }
 
 /* Every account that the job names must be one that can be opened. */
@@ -95,18 +176,13 @@ enum mt_rc mt_job_def_new(const struct mt_config *config, const struct mt_job_co
     enum mt_rc rc = MT_OK;
 
     *out = NULL;
-    if (from->cron)
-        return mt_fault_set(
-            fault, MT_ERR_INVALID, "config.cron",
-            "this version runs no job at a time of its own: take cron away, and use "
-            "moontide.every in the script");
     def = mt_mem_calloc(1, sizeof *def);
     if (!def)
         return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
     def->arena = mt_arena_new(ARENA_MAX);
     if (!def->arena)
         rc = mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
-    if (!rc)
+    if (!rc && config)
         rc = def_accounts(def, config, from, fault);
     if (!rc)
         rc = def_fill(def, from, fault);
@@ -119,8 +195,10 @@ enum mt_rc mt_job_def_new(const struct mt_config *config, const struct mt_job_co
 
 void mt_job_def_free(struct mt_job_def *def)
 {
-    if (def)
+    if (def) {
+        mt_schedule_free(def->schedule);
         mt_arena_free(def->arena);
+    }
     mt_mem_free(def);
 }
 
@@ -143,6 +221,21 @@ static bool same_grant(const struct mt_grant *a, const struct mt_grant *b)
            a->delete_max == b->delete_max && a->require_archived == b->require_archived;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? !strcmp(a, b) : a == b;
+}
+
+static bool same_times(const struct mt_job_def *a, const struct mt_job_def *b)
+{
+    bool same = a->config.pause_after == b->config.pause_after;
+
+    for (size_t i = 0; i < TIMES_N; i++)
+        same = same && same_text(*times_of((struct mt_job_config *)&a->config, i),
+                                 *times_of((struct mt_job_config *)&b->config, i));
+    return same;
+}
+
 bool mt_job_def_same(const struct mt_job_def *a, const struct mt_job_def *b)
 {
     return a->text_len == b->text_len && !memcmp(a->text, b->text, a->text_len) &&
@@ -150,7 +243,8 @@ bool mt_job_def_same(const struct mt_job_def *a, const struct mt_job_def *b)
            same_list(a->config.accounts, b->config.accounts) &&
            same_list(a->accounts.names, b->accounts.names) &&
            same_list(a->config.args, b->config.args) &&
-           same_grant(&a->config.grant, &b->config.grant) && a->config.apply == b->config.apply;
+           same_grant(&a->config.grant, &b->config.grant) && a->config.apply == b->config.apply &&
+           same_times(a, b);
 }
 
 bool mt_job_def_uses(const struct mt_job_def *def, const char *account)
@@ -299,9 +393,14 @@ static void ended(void *ud, int status, const struct mt_fault *fault)
     struct mt_job *job = ud;
     struct mt_script *script = job->script;
 
+    bool stopped = job->state == MT_JOB_STOPS;
+
     job->script = NULL;
     mt_timer_stop(job->timer);
-    if (job->state == MT_JOB_STOPS) {
+    if (job->due) {
+        job->state = MT_JOB_READY;
+        mt_due_ended(job, stopped, status, fault);
+    } else if (stopped) {
         job->state = MT_JOB_READY;
     } else if (fault) {
         failed(job, fault);
@@ -321,7 +420,10 @@ void mt_job_start(struct mt_job *job)
     host_init(job);
     script_options(job->def, &options);
     if (mt_script_start(&job->host, &options, ended, job, &job->script, &fault)) {
-        failed(job, &fault);
+        if (job->due)
+            mt_due_ended(job, false, 0, &fault);
+        else
+            failed(job, &fault);
         return;
     }
     job->state = MT_JOB_RUNS;
@@ -387,6 +489,7 @@ void mt_job_free(struct mt_job *job)
         at = &(*at)->next;
     if (*at)
         *at = job->next;
+    mt_due_leave(job);
     mt_script_free(job->script);
     mt_timer_free(job->timer);
     mt_job_def_free(job->def);

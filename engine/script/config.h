@@ -59,9 +59,10 @@ struct mt_job_config {
     const char *const *accounts; /* names and patterns */
     const char *const *args;     /* as words of a command line: --older_than 90d */
     struct mt_grant grant;       /* without one it may read */
-    const char *cron;            /* NULL: it runs from the start on */
-    const char *timezone;
-    const char *missed;
+    const char *cron;            /* or every; neither: it runs from the start on */
+    const char *every;
+    const char *timezone, *jitter, *missed, *overlap; /* NULL: the default (jobs/schedule.h) */
+    int pause_after; /* so many failures in a row; 0: never, -1: the default */
     bool apply;
 };
 size_t mt_config_jobs_n(const struct mt_config *config);

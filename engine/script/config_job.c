@@ -31,8 +31,9 @@ struct texts {
     size_t n;
 };
 
-static const char *const keys[] = {"script", "accounts", "args",   "grant",
-                                   "cron",   "timezone", "missed", "apply"};
+static const char *const keys[] = {"script", "accounts", "args",     "grant",
+                                   "cron",   "every",    "timezone", "jitter",
+                                   "missed", "overlap",  "apply",    "pause_after"};
 #define KEYS_N (sizeof keys / sizeof *keys)
 
 char *mt_config_path_beside(const char *config_path, const char *path)
@@ -236,6 +237,26 @@ static void take_grant(lua_State *L, const char *job, struct mt_grant *out)
     luaL_error(L, "job '%s': %s", job, text);
 }
 
+/* When it runs; whether that can be is looked at with the script. */
+static void take_times(lua_State *L, struct mt_arena *arena, const char *name,
+                       struct mt_job_config *job)
+{
+    int is_number = 1;
+
+    job->cron = take_text(L, arena, name, "cron");
+    job->every = take_text(L, arena, name, "every");
+    job->timezone = take_text(L, arena, name, "timezone");
+    job->jitter = take_text(L, arena, name, "jitter");
+    job->missed = take_text(L, arena, name, "missed");
+    job->overlap = take_text(L, arena, name, "overlap");
+    lua_getfield(L, 2, "pause_after");
+    lua_Integer n = lua_isnil(L, -1) ? -1 : lua_tointegerx(L, -1, &is_number);
+    if (!is_number || n < -1 || n > 1000 || (n == -1 && !lua_isnil(L, -1)))
+        luaL_error(L, "job '%s': pause_after is a number of failures, 0 (never) to 1000", name);
+    job->pause_after = (int)n;
+    lua_pop(L, 1);
+}
+
 int mt_config_job_add(lua_State *L, struct mt_config_jobs **at, const char *config_path)
 {
     size_t len = 0;
@@ -270,9 +291,7 @@ int mt_config_job_add(lua_State *L, struct mt_config_jobs **at, const char *conf
     mt_mem_free(path);
     if (!job->script)
         return luaL_error(L, "out of memory");
-    job->cron = take_text(L, jobs->arena, name, "cron");
-    job->timezone = take_text(L, jobs->arena, name, "timezone");
-    job->missed = take_text(L, jobs->arena, name, "missed");
+    take_times(L, jobs->arena, name, job);
     lua_getfield(L, 2, "apply");
     job->apply = lua_toboolean(L, -1);
     lua_pop(L, 1);

@@ -5,6 +5,7 @@ int test_trouble(void);
 int test_known(void);
 int test_media(void);
 int test_cron(void);
+int test_schedule(void);
 
 int main(void)
 {
@@ -16,5 +17,6 @@ int main(void)
     failed += test_known();
     failed += test_media();
     failed += test_cron();
+    failed += test_schedule();
     return failed;
 }

@@ -1,0 +1,483 @@
+/* Jobs with a schedule: the ledger that is the lease, the times, the runs. A run is durable in the
+ * ledger before its script begins, and so is its end before the next one. */
+#include "app/serve_int.h"
+
+#include "app/accounts_int.h"
+#include "app/app.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "jobs/ask.h"
+#include "jobs/ledger.h"
+#include "jobs/schedule.h"
+#include "loop/loop.h"
+#include "store/store.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LOOK_MS    30000             /* so often the clock is looked at: somebody may have set it */
+#define STANDBY_MS 1000              /* until the lease is tried for again */
+#define JUMP_MS    INT64_C(86400000) /* a clock that is set by more pauses what deletes */
+#define SHOW_MAX   ((size_t)64 << 10)
+
+struct mt_due {
+    struct mt_due *next;
+    struct mt_serve *serve;
+    struct mt_job *job; /* NULL: gone; freed when nothing is under way for it */
+    struct mt_store *store;
+    struct mt_timer *timer;
+    struct mt_ledger ledger;
+    enum { CLOSED, OPENING, OPEN } lease;
+    bool told;      /* that another process has it, or that it cannot be opened */
+    bool beginning; /* the run in hand is not durable yet */
+    unsigned under_way_n;
+    struct answer *answers;
+    int64_t wall_ms, mono_ms; /* of the last look */
+};
+
+/* What an operator asked for, until it is durable. */
+struct answer {
+    struct answer *next;
+    struct mt_due *due;
+    char path[MT_ASK_PATH_MAX];
+};
+
+static void look(void *ud);
+static void open_ledger(struct mt_due *due);
+
+void mt_due_dir(struct mt_accounts *accounts, char *out, size_t cap)
+{
+    mt_accounts_state(accounts, out, cap);
+    size_t len = strlen(out);
+    snprintf(out + len, cap - len, "/jobs");
+}
+
+struct mt_ledger *mt_due_ledger(const struct mt_job *job)
+{
+    return job->due && job->due->lease == OPEN ? &job->due->ledger : NULL;
+}
+
+static void due_free(struct mt_due *due)
+{
+    struct mt_due **at = &due->serve->dues;
+
+    while (*at && *at != due)
+        at = &(*at)->next;
+    if (*at)
+        *at = due->next;
+    while (due->answers) {
+        struct answer *answer = due->answers;
+        due->answers = answer->next;
+        mt_mem_free(answer);
+    }
+    mt_mem_free(due);
+}
+
+/* Something that was under way has come back; false: the job is gone, and so is due. */
+static bool back(struct mt_due *due)
+{
+    due->under_way_n--;
+    if (due->job)
+        return true;
+    if (!due->under_way_n)
+        due_free(due);
+    return false;
+}
+
+void mt_due_leave(struct mt_job *job)
+{
+    struct mt_due *due = job->due;
+
+    if (!due)
+        return;
+    job->due = NULL;
+    due->job = NULL;
+    mt_timer_free(due->timer);
+    due->timer = NULL;
+    if (!due->under_way_n)
+        due_free(due);
+}
+
+void mt_dues_free(struct mt_serve *serve)
+{
+    while (serve->dues)
+        due_free(serve->dues);
+}
+
+/* ---------------------------------------------------------------- the ledger */
+
+/* It cannot be written or read: nothing begins until it can be. */
+static void lose(struct mt_due *due, const struct mt_fault *fault)
+{
+    if (!due->told)
+        mt_log(fault->kind == MT_ERR_BUSY ? MT_LOG_INFO : MT_LOG_ERROR, "serve",
+               "job '%s' waits: %s [%s]", due->job->name, fault->message, fault->code);
+    due->told = true;
+    due->lease = CLOSED;
+    due->beginning = false;
+    mt_timer_start(due->timer, STANDBY_MS, 0);
+}
+
+static void kept(void *ud, enum mt_rc rc, const struct mt_fault *fault)
+{
+    struct mt_due *due = ud;
+
+    if (back(due) && rc && due->lease == OPEN)
+        lose(due, fault);
+}
+
+/* Writes what has changed; fn follows when it is durable. */
+static bool keep(struct mt_due *due, mt_store_flushed_fn *fn, void *ud)
+{
+    struct mt_fault fault = {0};
+
+    if (mt_ledger_write(&due->ledger, due->store, &fault)) {
+        lose(due, &fault);
+        return false;
+    }
+    if (mt_store_flush(due->store, fn, ud)) {
+        mt_fault_set(&fault, MT_ERR_NOMEM, "memory", "out of memory");
+        lose(due, &fault);
+        return false;
+    }
+    due->under_way_n++;
+    return true;
+}
+
+static void pause_it(struct mt_due *due, const char *why, const char *words)
+{
+    snprintf(due->ledger.paused, sizeof due->ledger.paused, "%s", why);
+    mt_log(MT_LOG_WARN, "serve", "job '%s' is paused: %s: moontide jobs %s '%s'", due->job->name,
+           words, strcmp(why, "failed") ? "confirm" : "resume", due->job->name);
+}
+
+/* What deletes runs only as it was approved. */
+static void approve(struct mt_due *due)
+{
+    const struct mt_job_def *def = due->job->def;
+    struct mt_ledger *ledger = &due->ledger;
+
+    if (!def->destructive)
+        return;
+    if (ledger->fresh)
+        snprintf(ledger->approved, sizeof ledger->approved, "%s", def->hash);
+    else if (strcmp(ledger->approved, def->hash) != 0 && strcmp(ledger->paused, "changed") != 0)
+        pause_it(due, "changed", "it deletes, and it or this program has changed");
+}
+
+/* A run that the process before did not end. */
+static void make_up(struct mt_due *due, int64_t now_ms)
+{
+    struct mt_ledger *ledger = &due->ledger;
+    struct mt_run lost = ledger->running;
+
+    if (!lost.number)
+        return;
+    mt_ledger_end(ledger, "lost", NULL, now_ms);
+    mt_log(MT_LOG_WARN, "serve", "job '%s': its run %llu was cut off (attempt %u)", due->job->name,
+           (unsigned long long)lost.number, lost.attempt);
+    if (!mt_schedule_makes_up(due->job->def->schedule))
+        return;
+    if (lost.attempt >= MT_LEDGER_ATTEMPTS)
+        pause_it(due, "failed", "its run was cut off again and again");
+    else
+        ledger->queued = true;
+}
+
+static void opened(void *ud, enum mt_rc rc, const struct mt_store_entry *entries, size_t n,
+                   const struct mt_fault *fault)
+{
+    struct mt_due *due = ud;
+    struct mt_fault damaged;
+    int64_t now_ms = mt_clock_wall_ms();
+
+    if (!back(due))
+        return;
+    due->lease = CLOSED;
+    if (!rc) {
+        rc = mt_ledger_read(&due->ledger, entries, n, &damaged);
+        fault = &damaged;
+    }
+    if (rc) {
+        lose(due, fault);
+        return;
+    }
+    due->lease = OPEN;
+    due->told = false;
+    due->wall_ms = now_ms;
+    due->mono_ms = mt_clock_mono_ms();
+    if (due->ledger.fresh) /* what was due before it was there is not made up for */
+        due->ledger.handled_ms = now_ms;
+    approve(due);
+    make_up(due, now_ms);
+    if (keep(due, kept, due))
+        look(due);
+}
+
+static void open_ledger(struct mt_due *due)
+{
+    struct mt_serve *serve = due->serve;
+    struct mt_fault fault = {0};
+    char dir[4096];
+
+    mt_due_dir(serve->accounts, dir, sizeof dir);
+    enum mt_rc rc = mt_store_get(serve->stores, dir, due->job->name, &due->store, &fault);
+    if (!rc && mt_store_load(due->store, opened, due))
+        rc = mt_fault_set(&fault, MT_ERR_NOMEM, "memory", "out of memory");
+    if (rc) {
+        lose(due, &fault);
+        return;
+    }
+    due->under_way_n++;
+    due->lease = OPENING;
+}
+
+/* ---------------------------------------------------------------- runs */
+
+/* Paused: only what a person asked for runs, and nothing that wants to be confirmed. */
+static bool held(const struct mt_ledger *ledger)
+{
+    return ledger->paused[0] &&
+           (strcmp(ledger->running.how, "asked") != 0 || !strcmp(ledger->paused, "changed") ||
+            !strcmp(ledger->paused, "clock"));
+}
+
+static void begin_now(void *ud, enum mt_rc rc, const struct mt_fault *fault)
+{
+    struct mt_due *due = ud;
+
+    if (!back(due) || !due->beginning)
+        return;
+    due->beginning = false;
+    if (rc) {
+        lose(due, fault);
+    } else if (due->serve->stopping || due->job->removed || due->job->coming ||
+               held(&due->ledger) || due->job->state != MT_JOB_READY) {
+        mt_ledger_end(&due->ledger, "stopped", NULL, mt_clock_wall_ms());
+        due->ledger.queued = true;
+        (void)keep(due, kept, due);
+    } else {
+        mt_job_start(due->job);
+    }
+}
+
+static void begin(struct mt_due *due, int64_t due_ms, const char *how, unsigned attempt)
+{
+    mt_ledger_begin(&due->ledger, due_ms, how, attempt, mt_clock_wall_ms());
+    due->beginning = keep(due, begin_now, due);
+}
+
+/* The one that was put off, or cut off. */
+static void begin_queued(struct mt_due *due, int64_t now_ms)
+{
+    const struct mt_run *last = &due->ledger.runs[0];
+    bool again =
+        last->number && (!strcmp(last->status, "lost") || !strcmp(last->status, "stopped"));
+
+    due->ledger.queued = false;
+    begin(due, again ? last->due_ms : now_ms, again ? "again" : "queued",
+          again && !strcmp(last->status, "lost") ? last->attempt + 1 : 1);
+}
+
+static void count_failure(struct mt_due *due, bool bad)
+{
+    struct mt_ledger *ledger = &due->ledger;
+    int most = due->job->def->config.pause_after;
+
+    ledger->failures_n = bad ? ledger->failures_n + 1 : 0;
+    if (bad && most && ledger->failures_n >= (unsigned)most && !ledger->paused[0])
+        pause_it(due, "failed", "it has failed too often in a row");
+}
+
+void mt_due_ended(struct mt_job *job, bool stopped, int status, const struct mt_fault *fault)
+{
+    struct mt_due *due = job->due;
+    struct mt_ledger *ledger = &due->ledger;
+    bool bad = !stopped && (fault || (status && status != MT_EXIT_PART));
+    const char *word = stopped ? "stopped" : bad ? "failed" : status ? "part" : "done";
+
+    if (due->lease != OPEN || !ledger->running.number) { /* it could not be kept */
+        mt_timer_start(due->timer, 0, 0);
+        return;
+    }
+    mt_ledger_end(ledger, word, fault, mt_clock_wall_ms());
+    mt_log(bad ? MT_LOG_ERROR : MT_LOG_INFO, "serve", "job '%s': run %llu: %s%s%s", job->name,
+           (unsigned long long)ledger->runs[0].number, word, fault ? ": " : "",
+           fault ? fault->message : "");
+    if (!stopped)
+        count_failure(due, bad);
+    else if (mt_schedule_makes_up(job->def->schedule))
+        ledger->queued = true;
+    if (keep(due, kept, due))
+        mt_timer_start(due->timer, 0, 0);
+}
+
+/* ---------------------------------------------------------------- times */
+
+/* A clock that was set by more than a day: what deletes by the age of messages would delete too
+ * much. */
+static void watch_clock(struct mt_due *due, int64_t now_ms)
+{
+    int64_t mono_ms = mt_clock_mono_ms();
+    int64_t jump_ms = now_ms - due->wall_ms - (mono_ms - due->mono_ms);
+    bool behind = due->ledger.handled_ms > now_ms + MT_SCHEDULE_SET_BACK_MS;
+
+    due->wall_ms = now_ms;
+    due->mono_ms = mono_ms;
+    if ((jump_ms < JUMP_MS && jump_ms > -JUMP_MS && !behind) || !due->job->def->destructive ||
+        due->ledger.paused[0])
+        return;
+    pause_it(due, "clock", "it deletes, and the clock was set by more than a day");
+    (void)keep(due, kept, due);
+}
+
+/* A time has come while a run is in hand. */
+static void overlap(struct mt_due *due, int64_t due_ms, int64_t now_ms)
+{
+    if (mt_schedule_queues(due->job->def->schedule))
+        due->ledger.queued = true;
+    else
+        mt_ledger_skip(&due->ledger, due_ms, now_ms);
+    (void)keep(due, kept, due);
+}
+
+static void wait_on(struct mt_due *due, int64_t now_ms)
+{
+    const struct mt_schedule *schedule = due->job->def->schedule;
+    int64_t next_ms = mt_schedule_next(schedule, due->ledger.handled_ms);
+    int64_t ms = next_ms == INT64_MAX ? LOOK_MS : mt_schedule_start(schedule, next_ms) - now_ms;
+
+    if (due->lease == OPEN)
+        mt_timer_start(due->timer, ms < 1 ? 1 : ms > LOOK_MS ? LOOK_MS : ms, 0);
+}
+
+static void look(void *ud)
+{
+    struct mt_due *due = ud;
+    int64_t now_ms = mt_clock_wall_ms();
+    int64_t due_ms = 0;
+    bool missed = false;
+
+    if (due->lease == CLOSED && !due->serve->stopping && !due->job->script)
+        open_ledger(due);
+    if (due->lease != OPEN || due->serve->stopping || due->job->removed || due->job->coming)
+        return;
+    watch_clock(due, now_ms);
+    bool busy = due->ledger.running.number != 0;
+    if (due->ledger.paused[0] || due->lease != OPEN) {
+        /* what is due meanwhile is not made up for */
+    } else if (!busy && due->ledger.queued) {
+        begin_queued(due, now_ms);
+    } else if (mt_schedule_due(due->job->def->schedule, now_ms, &due->ledger.handled_ms, &due_ms,
+                               &missed)) {
+        if (busy)
+            overlap(due, due_ms, now_ms);
+        else
+            begin(due, due_ms, missed ? "missed" : "schedule", 1);
+    }
+    if (due->ledger.paused[0]) {
+        if (due->lease == OPEN)
+            mt_timer_start(due->timer, LOOK_MS, 0);
+    } else {
+        wait_on(due, now_ms);
+    }
+}
+
+void mt_due_arm(struct mt_job *job)
+{
+    struct mt_due *due = job->due;
+
+    if (!due) {
+        due = mt_mem_calloc(1, sizeof *due);
+        if (!due || mt_timer_new(job->serve->loop, look, due, &due->timer)) {
+            mt_log(MT_LOG_ERROR, "serve", "job '%s': out of memory", job->name);
+            mt_mem_free(due);
+            return;
+        }
+        due->serve = job->serve;
+        due->job = job;
+        due->next = job->serve->dues;
+        job->serve->dues = due;
+        job->due = due;
+        open_ledger(due);
+    } else if (due->lease == OPEN) {
+        approve(due);
+        if (!due->beginning && keep(due, kept, due))
+            mt_timer_start(due->timer, 0, 0);
+    }
+}
+
+/* ---------------------------------------------------------------- operators */
+
+static enum mt_rc show(const struct mt_due *due, struct mt_buf *out)
+{
+    char when[400];
+
+    mt_job_when(&due->job->def->config, when, sizeof when);
+    return mt_ledger_show(&due->ledger, due->job->name, due->job->def->schedule, when,
+                          mt_clock_wall_ms(), out);
+}
+
+/* fault NULL: as it is now. */
+static void tell(const struct mt_due *due, const char *path, const struct mt_fault *fault)
+{
+    struct mt_buf text;
+
+    mt_buf_init(&text, SHOW_MAX);
+    if (!(fault ? mt_ledger_refuse(fault, &text) : show(due, &text)))
+        mt_ask_answer(path, text.data, text.len);
+    mt_buf_deinit(&text);
+}
+
+static void obeyed(void *ud, enum mt_rc rc, const struct mt_fault *fault)
+{
+    struct answer *answer = ud;
+    struct mt_due *due = answer->due;
+    struct answer **at = &due->answers;
+
+    if (!back(due))
+        return;
+    while (*at != answer)
+        at = &(*at)->next;
+    *at = answer->next;
+    tell(due, answer->path, rc ? fault : NULL);
+    mt_mem_free(answer);
+    if (rc && due->lease == OPEN)
+        lose(due, fault);
+    else
+        mt_timer_start(due->timer, 0, 0);
+}
+
+void mt_due_obey(struct mt_job *job, int ask, const char *path)
+{
+    struct mt_due *due = job->due;
+    struct mt_fault fault = {0};
+    int64_t now_ms = mt_clock_wall_ms();
+    enum mt_rc rc =
+        mt_ledger_obey(&due->ledger, (enum mt_ledger_ask)ask, job->def->hash, now_ms, &fault);
+
+    if (rc || ask == MT_LEDGER_SHOW) {
+        tell(due, path, rc ? &fault : NULL);
+        return;
+    }
+    struct answer *answer = mt_mem_calloc(1, sizeof *answer);
+    if (answer) {
+        answer->due = due;
+        answer->next = due->answers;
+        due->answers = answer;
+        snprintf(answer->path, sizeof answer->path, "%s", path);
+    }
+    if (answer && ask == MT_LEDGER_RUN)
+        mt_ledger_begin(&due->ledger, now_ms, "asked", 1, now_ms);
+    if (!answer || !keep(due, obeyed, answer)) {
+        if (answer)
+            due->answers = answer->next;
+        mt_mem_free(answer);
+        mt_fault_set(&fault, MT_ERR_IO, "jobs.store", "it cannot be kept: look at the log");
+        tell(due, path, &fault);
+    } else if (ask == MT_LEDGER_RUN && !mt_store_flush(due->store, begin_now, due)) {
+        due->under_way_n++;
+        due->beginning = true;
+    }
+}
