@@ -126,7 +126,7 @@ static int64_t weekday_of(const struct mt_zone_day *day, int64_t year)
     int64_t next = day->month == 12 ? mt_days_of_date(year + 1, 1, 1)
                                     : mt_days_of_date(year, day->month + 1, 1);
     int64_t weekday = ((first + 4) % 7 + 7) % 7; /* 1970-01-01 was a Thursday */
-    int64_t at = first + (day->day - weekday + 7) % 7 + 7 * (day->week - 1);
+    int64_t at = first + (day->day - weekday + 7) % 7 + INT64_C(7) * (day->week - 1);
 
     while (at >= next)
         at -= 7;
