@@ -157,8 +157,7 @@ async function unread(world, { name, to, mine }) {
     await bot.ask('conversation_read', to);
     await rong.hear(me, message => message.messageType === 'RC:SRSMsg' && message.targetId === mine.targetId);
   };
-  await read();
-  await me.ok('clearMessagesUnreadStatus', mine);
+  await read(); // and not cleared by the SDK as well: it counts nothing up to its own clock then
   tap.equal(await both(), [0, 0], `nothing is unread for either device: ${name}`);
   const sent = await fill(world, { theirs: name === 'a private chat' ? rong.one(BOT) : mine });
   tap.equal(await both(), [3, 3], `three are unread for both: ${name}`);

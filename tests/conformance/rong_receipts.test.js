@@ -113,8 +113,7 @@ const unread = text => world(text, async ({ ready, bot, bob, me }) => {
       await heardRead(me, text, mine);
     }
   };
-  await read();
-  if (!kept) for (const [, mine] of Object.values(PLACES)) await me.ok('clearMessagesUnreadStatus', mine);
+  await read(); // and not cleared by the SDK as well: it counts nothing up to its own clock then
   await fill();
   tap.equal(await counts(bot, me), [[1, 1], [1, 1]], `${text}: unread for both devices`);
   await read();
