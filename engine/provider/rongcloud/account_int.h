@@ -161,7 +161,8 @@ struct mt_rong_call {
     struct mt_rong_call *next_on_wire;
     uint16_t id;
     bool on_wire, publish, reads;
-    unsigned tries;
+    unsigned tries, refusals;
+    int64_t rest_ms;     /* asked again then: the cloud was busy; 0: it does not rest */
     int64_t deadline_ms; /* on the wire: of the answer; waiting: of the connection; 0: not set */
 };
 

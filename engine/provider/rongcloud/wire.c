@@ -9,6 +9,7 @@
 #include "provider/rongcloud/faults_int.h"
 #include "provider/rongcloud/frame_int.h"
 #include "provider/rongcloud/live_int.h"
+#include "provider/session.h"
 #include "ws/client.h"
 
 #include <stdio.h>
@@ -26,7 +27,11 @@
 #define FRAME_EXTRA   ((size_t)1024)
 #define UID_MAX       64
 
-#define CODE_TIMEOUT (-1)
+#define REFUSALS_MAX 6 /* of a busy cloud, one after the other: half a minute or so */
+
+#define CODE_TIMEOUT     (-1)
+#define STATUS_TOO_OFTEN 20604
+#define STATUS_TROUBLE   25104 /* RC_SERVER_UNKOWN_ERROR */
 
 static struct mt_rong_call *of(struct mt_provider_call *life)
 {
@@ -277,6 +282,15 @@ static void never_online(struct mt_rong_call *call)
     mt_call_end(&call->life, MT_ERR_NETWORK, &fault);
 }
 
+/* One whose rest is over, or NULL. */
+static struct mt_rong_call *rested(const struct mt_provider_account *account, int64_t now)
+{
+    for (struct mt_provider_call *c = account->calls.first; c != NULL; c = c->next)
+        if (of(c)->rest_ms != 0 && now >= of(c)->rest_ms && !c->cancelled)
+            return of(c);
+    return NULL;
+}
+
 /* One that is overdue, or NULL. Each that ends may end others. */
 static struct mt_rong_call *overdue(struct mt_provider_account *account, int64_t now)
 {
@@ -297,6 +311,10 @@ void mt_rong_wire_overdue(struct mt_provider_account *account, int64_t now)
 {
     struct mt_rong_call *call = NULL;
 
+    while ((call = rested(account, now)) != NULL) {
+        call->rest_ms = 0;
+        mt_rong_again(&call->life);
+    }
     while ((call = overdue(account, now)) != NULL) {
         if (!call->on_wire)
             never_online(call);
@@ -316,6 +334,22 @@ static struct mt_rong_call *find(const struct mt_rong_link *link, uint16_t id, b
     return call;
 }
 
+/* A cloud that is asked too often, or is in trouble of its own, is asked again after a rest that
+ * grows, with full jitter, so that many do not come back at once. What changes something is not:
+ * whoever asked for it knows what else depends on it. */
+static bool rest(struct mt_provider_account *account, struct mt_rong_call *call, int status)
+{
+    bool busy = status == STATUS_TOO_OFTEN || status == STATUS_TROUBLE;
+
+    if (!busy || !call->reads || call->refusals >= REFUSALS_MAX)
+        return false;
+    int64_t ms = mt_session_rest_ms(call->refusals++);
+
+    call->rest_ms = mt_clock_mono_ms() + ms;
+    mt_rong_beat_in(account, ms);
+    return true;
+}
+
 static void answered(struct mt_provider_account *account, struct mt_rong_call *call, int status,
                      const struct mt_rong_answer *answer)
 {
@@ -325,9 +359,12 @@ static void answered(struct mt_provider_account *account, struct mt_rong_call *c
         return;
     call->tries = 0;
     if (status == 0) {
+        call->refusals = 0;
         call->answer(&call->life, answer, NULL);
         return;
     }
+    if (rest(account, call, status))
+        return;
     (void)mt_rong_fault(&fault, status, call->verb);
     call->answer(&call->life, answer, &fault);
 }
