@@ -7,6 +7,7 @@
 --   messages         how many the account has (3,000); over 50 conversations from 40,000 on
 --   args             more of the export
 --   slow = true      takes half a minute by its nature
+--   cloud            "rongcloud"; else Easemob's
 local HISTORY = ",only=messageroaming"
 local LIST = ",only=user_channels"
 local LOGIN = ",only=token"
@@ -106,6 +107,36 @@ local cases = {
     args = "--parallel 1 --concurrency 1", one = true, pages = 2 + 3,
     ends = "fails", status = 3, says = { "does not advance", AGAIN }, within = 20 },
 }
+
+-- The cloud that is asked over its WebSocket: faults of navigation, of frames, of pages.
+local QUERIES = ",only=rongcloud/qry"
+local PAGES = ",after=10,times=2" .. QUERIES
+for _, case in ipairs {
+  { name = "too often, now and then", faults = "p429=0.2" .. QUERIES, ends = "complete", within = 90 },
+  { name = "too often, for ever", faults = "p429=1,after=10" .. QUERIES, patience = "0s", ends = "fails", status = 1,
+    says = { "too often" }, within = 100 },
+  { name = "in trouble now and then", faults = "p5xx=0.1" .. QUERIES, ends = "complete", within = 90 },
+  { name = "connections cut", faults = "cut=1,after=10,times=4" .. QUERIES, ends = "complete", within = 60 },
+  { name = "navigation in trouble at first", faults = "p5xx=1,times=2,only=navi", ends = "complete", within = 60 },
+  { name = "a web page instead of navigation", faults = "html=1,only=navi", patience = "0s", ends = "fails", status = 1,
+    says = { "no navigator names a server", "navigators" }, within = 60 },
+  { name = "half an answer", faults = "truncate=1" .. PAGES, args = "--parallel 1", ends = "fails", status = 3,
+    says = { "cannot be read", AGAIN }, within = 30 },
+  { name = "a page that comes again", faults = "repeat_page=1,after=10,times=2", args = "--parallel 1", ends = "fails", status = 3,
+    says = { "was asked from", AGAIN }, within = 30 },
+  { name = "a page out of order", faults = "out_of_order=1,after=10,times=2", args = "--parallel 1", ends = "fails", status = 3,
+    says = { "out of order", AGAIN }, within = 30 },
+  { name = "an empty page that is not the last", faults = "null_page=1,after=10,times=2", args = "--parallel 1",
+    ends = "fails", status = 3, says = { "more follows", AGAIN }, within = 30 },
+  { name = "a list that does not go on", faults = "list_null=1", hits = false, ends = "fails", status = 1,
+    says = { "more conversations follow" }, within = 30 },
+  { name = "an answer that never comes", slow = true, faults = "half_open=1,after=10,times=1" .. QUERIES, ends = "complete",
+    takes = 25, within = 100 },
+} do
+  case.cloud = "rongcloud"
+  case.name = "RongCloud: " .. case.name
+  cases[#cases + 1] = case
+end
 
 for i, case in ipairs(cases) do case.id = ("case-%02d"):format(i) end
 return cases

@@ -20,7 +20,7 @@ if MOONTIDE:sub(1, 1) ~= "/" then MOONTIDE = output_of("pwd"):gsub("%s+$", "") .
 local function clock() return tonumber(output_of("date +%s.%N")) end
 
 --- A sandbox with made-up messages, and a configuration with the accounts "it" (password) and "token" (no password).
--- options: messages, faults (of the start), timeout (of the accounts)
+-- options: messages, faults (of the start), timeout (of the accounts), cloud ("easemob")
 function world.new(dir, options)
   local self = setmetatable({ dir = dir, timeout = options.timeout }, world)
   os.execute("mkdir -p " .. quote(dir))
@@ -31,11 +31,16 @@ function world.new(dir, options)
   self.rest = ready:match('"rest":"([^"]+)"')
   local more = options.timeout and (', timeout = "%s"'):format(options.timeout) or ""
   local file = assert(io.open(dir .. "/moontide.lua", "w"))
-  for name, secret in pairs { it = "password", token = "token" } do
+  if options.cloud == "rongcloud" then
+    file:write(([[account "it" { provider = "rongcloud", appkey = "sandbox", user = "agent", token = "sandbox-agent",
+  navigators = { "%s" } %s }]]):format(ready:match('"navigator":"([^"]+)"'), more), "\n")
+  end
+  for name, secret in pairs(options.cloud == "rongcloud" and {} or { it = "password", token = "token" }) do
     file:write(([[account "%s" { provider = "easemob", appkey = "sandbox#demo", user = "agent", %s = env "TEST_SECRET",
   rest = "%s", websocket = "%s" %s }]]):format(name, secret, self.rest, ready:match('"websocket":"([^"]+)"'), more), "\n")
   end
   file:close()
+  os.execute("chmod 600 " .. quote(dir .. "/moontide.lua"))
   return self
 end
 
