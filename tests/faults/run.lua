@@ -100,7 +100,8 @@ local function one(id, dir)
   local mix = id:match("^mix%-(%d+)$")
   local timeout = case and case.timeout or mix and "2s"
   local w = world.new(dir .. "/" .. id, {
-    messages = case and case.messages or MESSAGES, timeout = timeout, faults = "seed=" .. SEED + (mix or 0), cloud = case and case.cloud,
+    messages = case and case.messages or MESSAGES, timeout = timeout, faults = "seed=" .. SEED + (mix or 0),
+    cloud = case and case.cloud,
   })
   local ok, fault = xpcall(function()
     if case then run_case(case, w) else mixture(tonumber(mix), SEED + mix, w, check) end
