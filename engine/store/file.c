@@ -7,6 +7,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +19,12 @@ struct mt_store_file {
     sqlite3 *db;
     sqlite3_stmt *put, *drop;
 };
+
+static enum mt_rc busy(const struct mt_store_file *file, struct mt_fault *fault)
+{
+    return mt_fault_set(fault, MT_ERR_BUSY, "store.busy",
+                        "%.150s is in use by another process: stop it first", file->path);
+}
 
 static enum mt_rc explain(struct mt_store_file *file, struct mt_fault *fault)
 {
@@ -33,8 +40,7 @@ static enum mt_rc explain(struct mt_store_file *file, struct mt_fault *fault)
                             file->path, text);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        return mt_fault_set(fault, MT_ERR_BUSY, "store.busy",
-                            "%.150s is in use by another process: stop it first", file->path);
+        return busy(file, fault);
     case SQLITE_NOMEM:
         return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
     case SQLITE_FULL:
@@ -107,6 +113,32 @@ static enum mt_rc make(struct mt_store_file *file, const char *dir, struct mt_fa
     return err ? mt_fs_fault(fault, err, "make", file->path) : MT_OK;
 }
 
+/* One process makes it, however many begin at once: else one would move what another has not yet
+ * made, or is already using, out of its place. */
+static enum mt_rc make_alone(struct mt_store_file *file, const char *dir, struct mt_fault *fault)
+{
+    char lock[MT_STORE_PATH_MAX + 8];
+    struct mt_fs_stat st;
+    enum mt_rc rc = MT_OK;
+    int fd = -1;
+
+    snprintf(lock, sizeof lock, "%s.lock", file->path);
+    int err = mt_fs_open(lock, MT_FS_WRITE | MT_FS_CREATE, &fd);
+    if (err)
+        return mt_fs_fault(fault, err, "make", lock);
+    err = mt_fs_lock(fd);
+    if (err == EWOULDBLOCK)
+        rc = busy(file, fault);
+    else if (err)
+        rc = mt_fs_fault(fault, err, "lock", lock);
+    else if (mt_fs_stat(file->path, &st)) /* still not there */
+        rc = make(file, dir, fault);
+    if (!err)
+        (void)mt_fs_unlink(lock);
+    mt_fs_close(fd);
+    return rc;
+}
+
 static enum mt_rc look(struct mt_store_file *file, struct mt_fault *fault)
 {
     char text[200];
@@ -135,7 +167,7 @@ static enum mt_rc open_whole(struct mt_store_file *file, const char *dir, struct
         return mt_fs_fault(fault, err, "make", dir);
     err = mt_fs_stat(file->path, &st);
     if (err)
-        rc = make(file, dir, fault);
+        rc = make_alone(file, dir, fault);
     else if (!st.size_bytes)
         return mt_fault_set(fault, MT_ERR_DAMAGED, "store.damaged",
                             "%.150s is empty, which it never is: put a copy back, or move it away "

@@ -8,12 +8,13 @@ const moontide = require('./moontide.js');
 
 const OWNER = 'agent';
 
-function corpus() {
+/** sample: so many lines of each set where MT_CORPUS_LIMIT says nothing; 0: all. */
+function corpus(sample = 0) {
   const shared = process.env.MT_SHARED || path.join(__dirname, '../../../shared');
   const files = ['group.jsonl', 'single.jsonl'].map(name => path.join(shared, 'corpus', name));
   if (files.every(file => fs.existsSync(file))) {
     const lines = files.flatMap(file => fs.readFileSync(file, 'utf8').split('\n').filter(Boolean).map(JSON.parse));
-    const limit = Number(process.env.MT_CORPUS_LIMIT || 0);
+    const limit = Number(process.env.MT_CORPUS_LIMIT || sample);
     if (!limit) return { name: 'the corpus', lines };
     const group = lines.filter(line => line.chat === 'group').slice(0, limit);
     const single = lines.filter(line => line.chat === 'single').slice(0, limit);

@@ -26,7 +26,6 @@ struct mt_rong_keys {
     struct bucket *buckets;
     size_t buckets_n; /* a power of two */
     size_t max;       /* of slots */
-    size_t used;
 };
 
 static uint64_t hash(const char *s, uint64_t h)
@@ -79,22 +78,20 @@ static void put(struct mt_rong_keys *keys, const struct slot *slot)
             bucket->slots[i] = *slot;
             return;
         }
-    if (bucket->slots[bucket->next].one == 0)
-        keys->used++;
     bucket->slots[bucket->next] = *slot;
     bucket->next = (bucket->next + 1) % WAYS;
 }
 
-/* Twice as large, while it may be; without memory it stays as it is. */
-static void grow(struct mt_rong_keys *keys)
+/* Twice as large; false: it may not be, or there is no memory, and it stays as it is. */
+static bool grow(struct mt_rong_keys *keys)
 {
     struct mt_rong_keys larger = {.buckets_n = keys->buckets_n * 2, .max = keys->max};
 
     if (larger.buckets_n * WAYS > keys->max)
-        return;
+        return false;
     larger.buckets = mt_mem_calloc(larger.buckets_n, sizeof *larger.buckets);
     if (larger.buckets == NULL)
-        return;
+        return false;
     for (size_t b = 0; b < keys->buckets_n; b++)
         for (size_t i = 0; i < WAYS; i++) { /* from the oldest on */
             const struct bucket *bucket = &keys->buckets[b];
@@ -105,6 +102,19 @@ static void grow(struct mt_rong_keys *keys)
         }
     mt_mem_free(keys->buckets);
     *keys = larger;
+    return true;
+}
+
+/* Something would have to go for it, though the table as a whole may have room. */
+static bool is_crowded(const struct mt_rong_keys *keys, const struct slot *slot)
+{
+    const struct bucket *bucket = bucket_of(keys, slot);
+
+    for (size_t i = 0; i < WAYS; i++)
+        if (bucket->slots[i].one == 0 ||
+            (bucket->slots[i].one == slot->one && bucket->slots[i].two == slot->two))
+            return false;
+    return true;
 }
 
 void mt_rong_keys_note(struct mt_rong_keys *keys, const struct mt_message *m)
@@ -113,11 +123,11 @@ void mt_rong_keys_note(struct mt_rong_keys *keys, const struct mt_message *m)
 
     if (!mt_id_is(m->id) || m->time_ms <= 0)
         return;
-    if (keys->used >= keys->buckets_n * WAYS / 2)
-        grow(keys);
     slot = slot_of(m->id);
     slot.time_ms = m->time_ms;
     slot.sent = m->sent;
+    while (is_crowded(keys, &slot) && grow(keys))
+        continue;
     put(keys, &slot);
 }
 

@@ -6,7 +6,7 @@
 #include "model/message.h"
 
 #define MT_RONG_KEYS_READ_MAX  65536 /* that a script has asked for */
-#define MT_RONG_KEYS_HEARD_MAX 1024  /* that a live session has told of */
+#define MT_RONG_KEYS_HEARD_MAX 2048  /* that a live session has told of */
 
 struct mt_provider_account;
 struct mt_rong_keys;
