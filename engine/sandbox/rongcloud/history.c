@@ -115,8 +115,10 @@ void mt_sr_history(struct mt_sr_ask *ask, Rongcloud__HistoryMsgInput *in, int ty
         bool newer = in->has_order && in->order == 1;
         view->asked_ms = in->has_time ? in->time : 0;
         /* Another page of the conversation may have been asked for meanwhile: never one ahead. */
-        if (ask->pick.trouble == MT_SR_TROUBLE_REPEAT && (before_ms < view->asked_ms) == newer)
-            in->time = before_ms;
+        bool behind = newer ? before_ms != 0 && before_ms < view->asked_ms
+                            : before_ms == 0 || before_ms > view->asked_ms;
+        if (ask->pick.trouble == MT_SR_TROUBLE_REPEAT && behind)
+            in->time = before_ms; /* 0: the newest end */
     }
     if (view != NULL)
         read_page(&ask->cloud->store, view, in, (size_t)count, &page);
