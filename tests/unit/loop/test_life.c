@@ -27,6 +27,15 @@ static void an_empty_loop_ends(void **state)
     assert_int_equal(mt_loop_free(NULL), MT_OK);
 }
 
+static void a_stop_that_stops_nothing_is_no_hindrance(void **state)
+{
+    (void)state;
+    struct mt_loop *loop = NULL;
+    assert_int_equal(mt_loop_new(&loop), MT_OK);
+    mt_loop_stop(loop);
+    assert_int_equal(mt_loop_free(loop), MT_OK);
+}
+
 struct stopper {
     struct mt_loop *loop;
     int fired;
@@ -176,9 +185,13 @@ static void memory_may_run_out(void **state)
 int test_life(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_empty_loop_ends),         cmocka_unit_test(runs_again_after_a_stop),
-        cmocka_unit_test(a_turn_does_not_wait),       cmocka_unit_test(what_is_left_over_is_named),
-        cmocka_unit_test(a_stranger_shares_the_loop), cmocka_unit_test(memory_may_run_out),
+        cmocka_unit_test(an_empty_loop_ends),
+        cmocka_unit_test(runs_again_after_a_stop),
+        cmocka_unit_test(a_turn_does_not_wait),
+        cmocka_unit_test(what_is_left_over_is_named),
+        cmocka_unit_test(a_stranger_shares_the_loop),
+        cmocka_unit_test(memory_may_run_out),
+        cmocka_unit_test(a_stop_that_stops_nothing_is_no_hindrance),
     };
     return cmocka_run_group_tests_name("loop life", tests, NULL, NULL);
 }
