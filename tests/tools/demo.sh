@@ -34,7 +34,7 @@ until [ -s "$work/ready" ]; do
   sleep 0.1
 done
 cat "$work/ready"
-value() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" "$work/ready"; }
+value() { sed "s/\"rongcloud\":{[^}]*},//" "$work/ready" | sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; } # of the first cloud
 rest=$(value rest)
 websocket=$(value websocket)
 owner=$(value owner)
