@@ -95,6 +95,21 @@ static void answer(struct mt_sr_ask *ask, const struct mt_sr_view *view, const s
     mt_sr_answer_inner(ask, in->has_compressioenabled && in->compressioenabled, 6, 7);
 }
 
+/* repeat: the page before comes again. Another page of the conversation may have been asked for
+ * meanwhile: never one ahead. */
+static void note_asked(struct mt_sr_view *view, Rongcloud__HistoryMsgInput *in, bool repeat)
+{
+    int64_t before_ms = view->asked_ms;
+    int64_t asked_ms = in->has_time ? in->time : 0;
+    bool newer = in->has_order && in->order == 1;
+    bool behind =
+        newer ? before_ms != 0 && before_ms < asked_ms : before_ms == 0 || before_ms > asked_ms;
+
+    view->asked_ms = asked_ms;
+    if (repeat && behind)
+        in->time = before_ms; /* 0: the newest end */
+}
+
 void mt_sr_history(struct mt_sr_ask *ask, Rongcloud__HistoryMsgInput *in, int type,
                    const char *target)
 {
@@ -110,16 +125,8 @@ void mt_sr_history(struct mt_sr_ask *ask, Rongcloud__HistoryMsgInput *in, int ty
         ask->status = MT_SR_NOT_IN_GROUP;
     if (ask->status != 0)
         return;
-    if (view != NULL) {
-        int64_t before_ms = view->asked_ms;
-        bool newer = in->has_order && in->order == 1;
-        view->asked_ms = in->has_time ? in->time : 0;
-        /* Another page of the conversation may have been asked for meanwhile: never one ahead. */
-        bool behind = newer ? before_ms != 0 && before_ms < view->asked_ms
-                            : before_ms == 0 || before_ms > view->asked_ms;
-        if (ask->pick.trouble == MT_SR_TROUBLE_REPEAT && behind)
-            in->time = before_ms; /* 0: the newest end */
-    }
+    if (view != NULL)
+        note_asked(view, in, ask->pick.trouble == MT_SR_TROUBLE_REPEAT);
     if (view != NULL)
         read_page(&ask->cloud->store, view, in, (size_t)count, &page);
     spoil(ask->pick.trouble, &page);
