@@ -59,6 +59,14 @@ void mt_app_release(struct mt_app *app)
     mt_mem_free(app);
 }
 
+void mt_app_close(struct mt_app *app)
+{
+    if (app == NULL)
+        return;
+    app->closed = true;
+    mt_app_release(app);
+}
+
 void mt_app_failed(struct mt_app *app, const struct mt_fault *fault)
 {
     app->fault = *fault;

@@ -55,6 +55,8 @@ enum mt_rc mt_app_init(struct mt_app *app, struct mt_loop *loop, struct mt_http 
                        const struct mt_app_config *config, struct mt_fault *fault) MT_CHECKED;
 void mt_app_retain(struct mt_app *app);
 void mt_app_release(struct mt_app *app);
+/* Whoever opened it does not need it any more; NULL is fine. */
+void mt_app_close(struct mt_app *app);
 /* The cloud refused the credentials (AUTH, DENIED, NOT_FOUND), or failed otherwise and is left in
  * peace for a while. */
 void mt_app_failed(struct mt_app *app, const struct mt_fault *fault);

@@ -56,6 +56,20 @@ struct mt_can_answer {
     const char *why; /* of no and depends: one line for people, constant; NULL with yes */
 };
 
+/* For the tables of the clouds. */
+#define MT_CAN_SAY_YES                                                                             \
+    {                                                                                              \
+        MT_CAN_YES, NULL                                                                           \
+    }
+#define MT_CAN_SAY_NO(why)                                                                         \
+    {                                                                                              \
+        MT_CAN_NO, why                                                                             \
+    }
+#define MT_CAN_SAY_DEPENDS(why)                                                                    \
+    {                                                                                              \
+        MT_CAN_DEPENDS, why                                                                        \
+    }
+
 /* "history.until"; NULL when there is no such capability. */
 const char *mt_capability_name(enum mt_capability capability);
 /* "history up to a time": one line for people. */

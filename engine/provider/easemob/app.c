@@ -105,10 +105,7 @@ enum mt_rc mt_em_app_open(struct mt_loop *loop, struct mt_http *http,
 
 void mt_em_app_close(struct mt_provider_app *app)
 {
-    if (app == NULL)
-        return;
-    app->core.closed = true;
-    mt_app_release(&app->core);
+    mt_app_close((struct mt_app *)app); /* first in it */
 }
 
 struct mt_app *mt_em_app_core(struct mt_provider_app *app)

@@ -1,56 +1,50 @@
 /* What Easemob can do (docs/capabilities.md). */
 #include "provider/easemob/account_int.h"
 
-#define YES                                                                                        \
-    {                                                                                              \
-        MT_CAN_YES, NULL                                                                           \
-    }
-#define NO(why)                                                                                    \
-    {                                                                                              \
-        MT_CAN_NO, why                                                                             \
-    }
-#define DEPENDS(why)                                                                               \
-    {                                                                                              \
-        MT_CAN_DEPENDS, why                                                                        \
-    }
-
 static const struct mt_can_answer table[MT_CAPABILITIES_N] = {
-    [MT_CAPABILITY_HISTORY] = DEPENDS("message roaming is opened in the console (paid plans)"),
-    [MT_CAPABILITY_HISTORY_SINCE] = YES,
-    [MT_CAPABILITY_HISTORY_UNTIL] = YES,
-    [MT_CAPABILITY_HISTORY_SENDER] = YES,
-    [MT_CAPABILITY_HISTORY_KINDS] = YES,
-    [MT_CAPABILITY_CONVERSATIONS] = DEPENDS("the app has one of three lists, the oldest of which "
-                                            "stops at 10 conversations of 7 days"),
-    [MT_CAPABILITY_CONVERSATIONS_PINNED] = DEPENDS("the newest of the three lists has it"),
-    [MT_CAPABILITY_CONVERSATIONS_MARKS] = DEPENDS("the newest of the three lists has it"),
-    [MT_CAPABILITY_CONVERSATIONS_LAST] = YES,
-    [MT_CAPABILITY_CONVERSATIONS_ORDER] = NO("Easemob gives its list from the newest end only"),
-    [MT_CAPABILITY_SYSTEM] = NO("Easemob has no system conversations"),
-    [MT_CAPABILITY_ROOMS] = YES,
-    [MT_CAPABILITY_ULTRA] = NO("Easemob has no ultra groups"),
-    [MT_CAPABILITY_LIVE] = YES,
-    [MT_CAPABILITY_SEND] = YES,
-    [MT_CAPABILITY_SEND_DIRECTED] = YES,
-    [MT_CAPABILITY_SEND_ONLINE_ONLY] = YES,
-    [MT_CAPABILITY_RECEIPTS] = YES,
-    [MT_CAPABILITY_RECEIPTS_DELIVERED] = YES,
+    [MT_CAPABILITY_HISTORY] =
+        MT_CAN_SAY_DEPENDS("message roaming is opened in the console (paid plans)"),
+    [MT_CAPABILITY_HISTORY_SINCE] = MT_CAN_SAY_YES,
+    [MT_CAPABILITY_HISTORY_UNTIL] = MT_CAN_SAY_YES,
+    [MT_CAPABILITY_HISTORY_SENDER] = MT_CAN_SAY_YES,
+    [MT_CAPABILITY_HISTORY_KINDS] = MT_CAN_SAY_YES,
+    [MT_CAPABILITY_CONVERSATIONS] =
+        MT_CAN_SAY_DEPENDS("the app has one of three lists, the oldest of which "
+                           "stops at 10 conversations of 7 days"),
+    [MT_CAPABILITY_CONVERSATIONS_PINNED] =
+        MT_CAN_SAY_DEPENDS("the newest of the three lists has it"),
+    [MT_CAPABILITY_CONVERSATIONS_MARKS] =
+        MT_CAN_SAY_DEPENDS("the newest of the three lists has it"),
+    [MT_CAPABILITY_CONVERSATIONS_LAST] = MT_CAN_SAY_YES,
+    [MT_CAPABILITY_CONVERSATIONS_ORDER] =
+        MT_CAN_SAY_NO("Easemob gives its list from the newest end only"),
+    [MT_CAPABILITY_SYSTEM] = MT_CAN_SAY_NO("Easemob has no system conversations"),
+    [MT_CAPABILITY_ROOMS] = MT_CAN_SAY_YES,
+    [MT_CAPABILITY_ULTRA] = MT_CAN_SAY_NO("Easemob has no ultra groups"),
+    [MT_CAPABILITY_LIVE] = MT_CAN_SAY_YES,
+    [MT_CAPABILITY_SEND] = MT_CAN_SAY_YES,
+    [MT_CAPABILITY_SEND_DIRECTED] = MT_CAN_SAY_YES,
+    [MT_CAPABILITY_SEND_ONLINE_ONLY] = MT_CAN_SAY_YES,
+    [MT_CAPABILITY_RECEIPTS] = MT_CAN_SAY_YES,
+    [MT_CAPABILITY_RECEIPTS_DELIVERED] = MT_CAN_SAY_YES,
     [MT_CAPABILITY_READERS] =
-        DEPENDS("read receipts of groups are opened in the console (paid plans)"),
-    [MT_CAPABILITY_RECALL] = DEPENDS("recalling is opened in the console; within two minutes, "
-                                     "unless the app has another time"),
-    [MT_CAPABILITY_EDIT] = DEPENDS("editing is opened in the console"),
-    [MT_CAPABILITY_ATTACHMENTS] = YES,
-    [MT_CAPABILITY_COMBINE] = YES,
-    [MT_CAPABILITY_DELETE_IDS] = DEPENDS("message roaming is opened in the console (paid plans)"),
+        MT_CAN_SAY_DEPENDS("read receipts of groups are opened in the console (paid plans)"),
+    [MT_CAPABILITY_RECALL] =
+        MT_CAN_SAY_DEPENDS("recalling is opened in the console; within two minutes, "
+                           "unless the app has another time"),
+    [MT_CAPABILITY_EDIT] = MT_CAN_SAY_DEPENDS("editing is opened in the console"),
+    [MT_CAPABILITY_ATTACHMENTS] = MT_CAN_SAY_YES,
+    [MT_CAPABILITY_COMBINE] = MT_CAN_SAY_YES,
+    [MT_CAPABILITY_DELETE_IDS] =
+        MT_CAN_SAY_DEPENDS("message roaming is opened in the console (paid plans)"),
     [MT_CAPABILITY_DELETE_BEFORE] =
-        DEPENDS("message roaming is opened in the console (paid plans)"),
-    [MT_CAPABILITY_DELETE_CONVERSATION] = YES,
-    [MT_CAPABILITY_DELETE_ALL] = YES,
-    [MT_CAPABILITY_DELETE_TOLD] = YES,
-    [MT_CAPABILITY_PIN] = YES,
-    [MT_CAPABILITY_MARK] = YES,
-    [MT_CAPABILITY_NOTIFICATION] = NO("Easemob's push settings are not offered yet"),
+        MT_CAN_SAY_DEPENDS("message roaming is opened in the console (paid plans)"),
+    [MT_CAPABILITY_DELETE_CONVERSATION] = MT_CAN_SAY_YES,
+    [MT_CAPABILITY_DELETE_ALL] = MT_CAN_SAY_YES,
+    [MT_CAPABILITY_DELETE_TOLD] = MT_CAN_SAY_YES,
+    [MT_CAPABILITY_PIN] = MT_CAN_SAY_YES,
+    [MT_CAPABILITY_MARK] = MT_CAN_SAY_YES,
+    [MT_CAPABILITY_NOTIFICATION] = MT_CAN_SAY_NO("Easemob's push settings are not offered yet"),
 };
 
 struct mt_can_answer mt_em_can(const struct mt_provider_account *account,
