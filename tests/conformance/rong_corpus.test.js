@@ -5,48 +5,49 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const tap = require('./tap.js');
+const child = require('./child.js');
 const rong = require('./rong.js');
 const moontide = require('./moontide.js');
 const { OWNER, corpus, fill, compare, exported, exportedAgain } = require('./corpus.js');
 
 const SAMPLE = 1500; // of each set, unless MT_CORPUS_LIMIT says otherwise; 0 is all of it
-const PAGES = 6; // of authors; each is one user after another
+const PROCESSES = 3; // of those who speak; a group that many hear makes each message dear
+const EACH = 8; // users of a process: the SDK, loaded again and again, gets slower
 
-/** A few pages, each of which becomes whoever is asked for. */
+/** Those who speak: a few processes of a few users each. The oldest goes with its users when there are too many. */
 class Users {
-  constructor(ready) { Object.assign(this, { ready, pages: [], logins: 0, turn: Promise.resolve() }); }
+  constructor(ready) { Object.assign(this, { ready, processes: [], of: new Map(), logins: 0, turn: Promise.resolve() }); }
   /** Sends a text as that user; one at a time. */
   send(user, to, text) {
-    const sent = this.turn.then(async () => rong.say(await this.page(user), to, text));
+    const sent = this.turn.then(async () => {
+      const process = this.of.get(user) || await this.login(user);
+      const message = await process.ask('say', user, to, text);
+      if (message.senderUserId !== user) throw new Error(`${user}: the SDK sent as ${message.senderUserId}`);
+      return message;
+    });
     this.turn = sent.catch(() => {});
     return sent;
   }
-  async page(user) {
-    let at = this.pages.findIndex(item => item.user === user);
-    if (at < 0) {
-      if (this.pages.length < PAGES) this.pages.push({ page: await rong.page(this.ready, user), user: null });
-      else { at = 0; await this.pages[0].page.call('disconnect'); this.pages.push(this.pages.shift()); }
-      at = this.pages.length - 1;
-      await this.become(this.pages[at].page, user);
-      this.pages[at].user = user;
-      this.logins += 1;
+  async login(user) {
+    let last = this.processes.at(-1);
+    if (!last || last.users.length === EACH) {
+      if (this.processes.length === PROCESSES) await this.close();
+      last = { ...child.start('rong_many.js', 'those who speak'), users: [] };
+      this.processes.push(last);
     }
-    const [item] = this.pages.splice(at, 1);
-    this.pages.push(item);
-    item.page.seen.clear();
-    return item.page;
+    await last.ask('login', user, this.ready.rongcloud);
+    last.users.push(user);
+    this.of.set(user, last);
+    this.logins += 1;
+    return last;
   }
-  /** The page's SDK sometimes is still its former user when it is connected as another right away. */
-  async become(page, user) {
-    for (let tries = 0; tries < 5; tries++) {
-      const { code, data } = await page.login(rong.token(user));
-      if (code) throw new Error(`${user}: connect ended with ${code}`);
-      if (data.userId === user && (await page.call('getCurrentUserId')) === user) return;
-      await page.call('disconnect');
-    }
-    throw new Error(`${user}: the page stays its former user`);
+  async close() {
+    const first = this.processes.shift();
+    await first.ask('close');
+    first.end();
+    for (const user of first.users) this.of.delete(user);
   }
-  async close() { for (const { page } of this.pages) await page.close(); }
+  async closeAll() { while (this.processes.length) await this.close(); }
 }
 
 async function fillAll(ready, lines) {
@@ -65,7 +66,7 @@ async function fillAll(ready, lines) {
   const inSingle = (list, peer) => one(list, rong.one(peer),
     line => (line.from === 'agent' ? [OWNER, rong.one(peer)] : [peer, rong.one(OWNER)]), `single:${peer}`);
   const filled = await fill(lines, inGroup, inSingle);
-  await users.close();
+  await users.closeAll();
   return { filled, logins: users.logins };
 }
 
