@@ -24,12 +24,13 @@ return {
     provider = F2,
     ["provider/easemob"] = upon(F2, "provider"),
     ["provider/rongcloud"] = upon(F2, "provider"),
+    policy = { "base", "codec", "model", "archive" }, -- decides; never talks to the network
     hub = upon(F2, "provider"),
-    jobs = upon(F3),
-    script = upon(F3, "hub", "jobs"),
+    jobs = upon(F3, "policy"),
+    script = upon(F3, "policy", "hub", "jobs"),
     sandbox = { "base", "codec", "loop", "proto", "ws", "sandbox/rongcloud" },
     ["sandbox/rongcloud"] = { "base", "codec", "loop", "proto", "ws" }, -- a cloud of its own beside Easemob's
-    app = upon(F3, "hub", "jobs", "script", "sandbox"),
+    app = upon(F3, "policy", "hub", "jobs", "script", "sandbox"),
   },
   owners = {
     ["uv.h"] = { "loop" },

@@ -1,0 +1,66 @@
+/* The audit: who deleted or sent what, when and why. An append-only log, each line with the hash of
+ * the line before it, its head signed and kept in a second place as well, so that neither a change
+ * nor a cut tail passes. Work-pool or tool code: it syncs. Several processes may append: the file
+ * is locked for each append. */
+#ifndef MT_POLICY_AUDIT_H
+#define MT_POLICY_AUDIT_H
+
+#include "base/buf.h"
+#include "base/rc.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct mt_audit;
+
+struct mt_audit_options {
+    const char *dir;    /* of the log; made when needed, 0700 */
+    const char *anchor; /* a second place for the signed head: a file, best on other storage; NULL:
+                           only dir has it */
+    int64_t head_every_n;  /* the head is signed and anchored after so many records; 0: 100 */
+    int64_t head_every_ms; /* … or when the last one is older; 0: 60 s */
+};
+
+/* Opens the log and looks at its end: a torn last line (the power went) is cut off, and said in the
+ * log; anything else is DAMAGED "audit.damaged" and nothing may be deleted or sent. STATE
+ * "audit.cut": the anchor knows of more than the log has. */
+enum mt_rc mt_audit_open(const struct mt_audit_options *options, struct mt_audit **out,
+                         struct mt_fault *fault) MT_CHECKED;
+/* Signs and anchors the head, closes. */
+enum mt_rc mt_audit_close(struct mt_audit *audit, struct mt_fault *fault);
+
+enum mt_audit_type {
+    MT_AUDIT_INTENT, /* durable before the cloud is asked */
+    MT_AUDIT_RESULT, /* of an intent */
+    MT_AUDIT_NOTE,   /* a run begins or ends, a plan is made, a job is confirmed */
+};
+
+struct mt_audit_record {
+    enum mt_audit_type type;
+    uint64_t intent;     /* RESULT: the number of its intent */
+    const char *account; /* the configuration's name; NULL: none, as the next ones */
+    const char *user;    /* its id at the cloud */
+    const char *actor;   /* who: "job nightly-retention", "moontide retention", "script bot.lua" */
+    const char *verb;    /* "delete_messages", "send", "recall" … */
+    const char *conversation;
+    const char *why;        /* "policy older_than(\"90d\"), plan 3f…" */
+    const char *outcome;    /* RESULT: done, gone, refused, unknown, failed */
+    const char *code;       /* RESULT: code of the fault */
+    const char *const *ids; /* messages */
+    size_t ids_n;
+    const char *detail; /* a JSON object with what else there is to say, or NULL */
+};
+
+/* All records in one write and one fsync; numbers[i] is given to record i (NULL: not wanted). After
+ * a failure the audit refuses everything (STATE "audit.failed"). */
+enum mt_rc mt_audit_append(struct mt_audit *audit, const struct mt_audit_record *records, size_t n,
+                           uint64_t *numbers, struct mt_fault *fault) MT_CHECKED;
+
+/* Intents of an account (by provider-side user) that have no result, oldest first: what a run that
+ * died left open. ids live in the call. */
+typedef enum mt_rc mt_audit_open_fn(void *ud, uint64_t number,
+                                    const struct mt_audit_record *record);
+enum mt_rc mt_audit_unsettled(struct mt_audit *audit, const char *account, mt_audit_open_fn *each,
+                              void *ud, struct mt_fault *fault) MT_CHECKED;
+
+#endif
