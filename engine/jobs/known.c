@@ -1,7 +1,5 @@
 /* The set of archived messages that a repeated read is compared with: an open table
- * of ids, each with a hash of the message's content. Content means what a person would call the
- * message: text, body, ext and extras, without the marks that change by themselves (read,
- * delivered, online). */
+ * of ids, each with a hash of the message's content (mt_message_digest). */
 #include "jobs/known_int.h"
 
 #include "archive/archive.h"
@@ -9,7 +7,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "codec/base64.h"
-#include "codec/hash.h"
 #include "codec/json.h"
 
 #include <string.h>
@@ -130,36 +127,13 @@ static struct entry *find(struct mt_known *known, const char *id)
     return e->id ? e : NULL;
 }
 
-static bool is_volatile(const char *key)
-{
-    return !strcmp(key, "read") || !strcmp(key, "delivered") || !strcmp(key, "online");
-}
-
 static enum mt_rc content_of(struct mt_known *known, const struct mt_message *m, uint64_t *out)
 {
-    struct mt_buf *b = &known->scratch;
-    uint8_t digest[MT_SHA256_LEN];
+    uint8_t digest[MT_MESSAGE_DIGEST_LEN];
+    enum mt_rc rc = mt_message_digest(m, &known->scratch, digest);
 
-    mt_buf_reset(b);
-    mt_buf_append_str(b, m->kind_name ? m->kind_name : "");
-    mt_buf_append_char(b, '\n');
-    if (m->text)
-        mt_buf_append(b, m->text, m->text_len);
-    mt_buf_append_char(b, '\n');
-    mt_value_write(&m->body, b);
-    mt_value_write(&m->ext, b);
-    for (size_t i = 0; m->extra.type == MT_VALUE_MAP && i < m->extra.fields_n; i++) {
-        const struct mt_field *field = &m->extra.fields[i];
-        if (is_volatile(field->key))
-            continue;
-        mt_buf_append_str(b, field->key);
-        mt_value_write(&field->value, b);
-    }
-    if (b->failed)
-        return b->failed;
-    mt_sha256_of(b->data, b->len, digest);
     memcpy(out, digest, sizeof *out);
-    return MT_OK;
+    return rc;
 }
 
 static enum mt_rc load_message(struct mt_known *known, const struct mt_json *line, const char *id,

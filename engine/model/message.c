@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "codec/base64.h"
+#include "codec/hash.h"
 #include "codec/json.h"
 #include "codec/time.h"
 
@@ -166,4 +167,34 @@ enum mt_rc mt_message_write(const struct mt_message *m, bool with_raw, struct mt
     }
     PUT(out, "}");
     return out->failed;
+}
+
+static bool is_volatile(const char *key)
+{
+    return !strcmp(key, "read") || !strcmp(key, "delivered") || !strcmp(key, "online");
+}
+
+enum mt_rc mt_message_digest(const struct mt_message *m, struct mt_buf *scratch,
+                             uint8_t out[MT_MESSAGE_DIGEST_LEN])
+{
+    mt_buf_reset(scratch);
+    mt_buf_append_str(scratch, m->kind_name ? m->kind_name : "");
+    mt_buf_append_char(scratch, '\n');
+    if (m->text)
+        mt_buf_append(scratch, m->text, m->text_len);
+    mt_buf_append_char(scratch, '\n');
+    mt_value_write(&m->body, scratch);
+    mt_value_write(&m->ext, scratch);
+    for (size_t i = 0; m->extra.type == MT_VALUE_MAP && i < m->extra.fields_n; i++) {
+        const struct mt_field *field = &m->extra.fields[i];
+        if (is_volatile(field->key))
+            continue;
+        mt_buf_append_str(scratch, field->key);
+        mt_value_write(&field->value, scratch);
+    }
+    memset(out, 0, MT_MESSAGE_DIGEST_LEN);
+    if (scratch->failed)
+        return scratch->failed;
+    mt_sha256_of(scratch->data, scratch->len, out);
+    return MT_OK;
 }

@@ -76,6 +76,12 @@ bool mt_id_may_follow(const char *a, const char *b);
 /* An id that is a number, as text in the arena; "" for 0, NULL when memory is short. */
 const char *mt_id_of_u64(struct mt_arena *arena, uint64_t id);
 
+#define MT_MESSAGE_DIGEST_LEN 32
+/* SHA-256 over what a person would call the message: kind, text, body, ext and extras, without the
+ * marks that change by themselves (read, delivered, online). scratch is emptied and used. */
+enum mt_rc mt_message_digest(const struct mt_message *m, struct mt_buf *scratch,
+                             uint8_t out[MT_MESSAGE_DIGEST_LEN]) MT_CHECKED;
+
 const char *mt_message_kind_name(enum mt_message_kind kind);
 /* One JSON object in the archive's form, without newline:
  * {"v":1,["type":"edit"|"recall","target":"…",]"id":"…","conversation":"group:1","from":…,"to":…,

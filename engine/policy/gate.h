@@ -20,12 +20,20 @@ enum mt_gate_verdict {
 };
 const char *mt_gate_verdict_name(enum mt_gate_verdict verdict); /* "let", "not_archived", … */
 
-/* Judges n messages of one conversation against the archive: reads its committed lines. Work-pool
- * code, within mt_writer_run. The verdicts are LET, NOT_ARCHIVED, CHANGED or IN_GAP. Memory grows
- * with n only. IO and DAMAGED faults of the archive pass through: nothing may be deleted then. */
+/* The digest of the content (mt_message_digest) of what the cloud's bytes say, which only its
+ * provider can read. Called on the work pool. A failure other than NOMEM: they cannot be read, and
+ * count as other content. */
+typedef enum mt_rc mt_gate_digest_fn(void *ud, const void *raw, size_t len,
+                                     uint8_t out[MT_PLAN_DIGEST_LEN]);
+/* Judges n messages of one conversation against the archive: reads its committed lines. The bytes
+ * themselves are not compared: marks in them, such as read, change without the message being
+ * another. Work-pool code, within mt_writer_run. The verdicts are LET, NOT_ARCHIVED, CHANGED or
+ * IN_GAP. Memory grows with n only. IO and DAMAGED faults of the archive pass through: nothing may
+ * be deleted then. */
 enum mt_rc mt_gate_archive(struct mt_archive *archive, const char *conversation,
-                           const struct mt_plan_item *items, size_t n,
-                           enum mt_gate_verdict *verdicts, struct mt_fault *fault) MT_CHECKED;
+                           const struct mt_plan_item *items, size_t n, mt_gate_digest_fn *digest,
+                           void *ud, enum mt_gate_verdict *verdicts,
+                           struct mt_fault *fault) MT_CHECKED;
 /* Turns LET into HELD where a hold says so. */
 void mt_gate_hold(const struct mt_holds *holds, const struct mt_plan_head *head,
                   const char *conversation, const struct mt_plan_item *items, size_t n,

@@ -7,12 +7,12 @@
 #include "model/message.h"
 
 #define MT_PLAN_HASH_MAX   65 /* 64 hexadecimal digits and NUL */
-#define MT_PLAN_DIGEST_LEN 32 /* bytes: SHA-256 of the message's bytes at the cloud */
+#define MT_PLAN_DIGEST_LEN 32 /* bytes: of the message's content, mt_message_digest */
 #define MT_PLAN_AGE_MAX_MS ((int64_t)24 * 3600 * 1000)
 
 /* Whose messages, and by which policy. */
 struct mt_plan_head {
-    const char *account;  /* the configuration's name */
+    const char *account; /* the configuration's name */
     const char *provider;
     const char *appkey;
     const char *user;
