@@ -172,6 +172,73 @@ const char *mt_str_nearest(const char *word, const char *const *candidates, size
     return best;
 }
 
+/* A byte that begins no character is one of its own. */
+static size_t one_character(const char *s, size_t len)
+{
+    size_t step = mt_str_utf8_step(s, len);
+    return step ? step : 1;
+}
+
+/* How much of the text a piece of n bytes without * takes; SIZE_MAX: the text begins otherwise. */
+static size_t piece_takes(const char *piece, size_t n, const char *text, size_t len, bool one)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (at == len || (text[at] != piece[i] && !(one && piece[i] == '?'))) {
+            return SIZE_MAX;
+        }
+        at += one && piece[i] == '?' ? one_character(text + at, len - at) : 1;
+    }
+    return at;
+}
+
+/* Finds a piece in the text from *at on, the first one, and puts *at behind it; last: the one that
+ * ends with the text. */
+static bool piece_find(const char *piece, size_t n, const char *text, size_t len, bool one,
+                       bool last, size_t *at)
+{
+    if (!one || !memchr(piece, '?', n)) {
+        size_t left = len - *at;
+        const char *found = last ? text + len - n : NULL;
+
+        if (n > left) {
+            return false;
+        }
+        found =
+            last ? (memcmp(found, piece, n) ? NULL : found) : memmem(text + *at, left, piece, n);
+        *at = found ? (size_t)(found - text) + n : *at;
+        return found != NULL;
+    }
+    for (size_t from = *at; from <= len;
+         from += from < len ? one_character(text + from, len - from) : 1) {
+        size_t takes = piece_takes(piece, n, text + from, len - from, one);
+        if (takes != SIZE_MAX && (!last || from + takes == len)) {
+            *at = from + takes;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool mt_str_glob(const char *pattern, const char *text, size_t len, bool one)
+{
+    size_t n = strcspn(pattern, "*");
+    size_t at = piece_takes(pattern, n, text, len, one);
+
+    if (at == SIZE_MAX || !pattern[n]) {
+        return at == len;
+    }
+    while (pattern[n]) {
+        pattern += n + 1;
+        n = strcspn(pattern, "*");
+        if (!piece_find(pattern, n, text, len, one, !pattern[n], &at)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* FNV-1a, 64 bit. */
 static uint64_t hash(const char *s)
 {

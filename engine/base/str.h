@@ -22,6 +22,9 @@ bool mt_str_utf8_valid(const char *s, size_t len);
 size_t mt_str_utf8_step(const char *s, size_t len);
 /* The candidate nearest to word by edit distance, or NULL if none is near enough to suggest. */
 const char *mt_str_nearest(const char *word, const char *const *candidates, size_t n);
+/* Whether the pattern describes the whole text: * stands for any run of characters, with one also ?
+ * for exactly one character. Without ? the time is linear in both. */
+bool mt_str_glob(const char *pattern, const char *text, size_t len, bool one);
 /* A path component that cannot leave its directory: everything but [0-9A-Za-z._-] becomes %XX, a
  * leading dot too; beyond 200 bytes cut and completed by a 64-bit hash. out needs MT_STR_SAFE_MAX
  * bytes. */

@@ -208,6 +208,62 @@ static void random_names_are_safe(void **state)
     mt_rand_seed(0);
 }
 
+static bool globs(const char *pattern, const char *text)
+{
+    return mt_str_glob(pattern, text, strlen(text), true);
+}
+
+static void matches_patterns(void **state)
+{
+    (void)state;
+    assert_true(globs("single:bob", "single:bob") && globs("", "") && globs("*", ""));
+    assert_false(globs("single:bob", "single:bobo") || globs("single:bob", "single:bo"));
+    assert_true(globs("group:*", "group:") && globs("*:*", "a:b:c") && globs("**", "ab"));
+    assert_false(globs("group:*", "groups:1") || globs("a*", "ba"));
+    assert_true(globs("*ab*ab", "abxab") && globs("*aab", "aaab"));
+    assert_false(globs("*ab*ab", "xab") || globs("ab*ba", "aba"));
+    assert_true(globs("a?c", "abc") &&
+                globs("a?c", "a\xC3\xA9"
+                             "c") &&
+                globs("*?*", "\xFF"));
+    assert_false(globs("a?c", "ac") || globs("?", "") || globs("??", "\xC3\xA9"));
+    assert_true(globs("*?b?*", "aabcc") && globs("*a?", "aaxab") && !globs("*a?", "aaabb"));
+    assert_true(mt_str_glob("a?*", "a?b", 3, false) && !mt_str_glob("a?*", "abb", 3, false));
+    assert_true(mt_str_glob("*b", "ab\0b", 4, false) && !mt_str_glob("ab", "ab\0", 3, false));
+}
+
+/* The plainest matcher there is. */
+static bool slow_glob(const char *p, const char *t, size_t n)
+{
+    if (!*p)
+        return !n;
+    if (*p == '*')
+        return slow_glob(p + 1, t, n) || (n && slow_glob(p, t + 1, n - 1));
+    return n && (*p == '?' || *p == *t) && slow_glob(p + 1, t + 1, n - 1);
+}
+
+static void random_patterns_match_alike(void **state)
+{
+    unsigned met = 0;
+
+    (void)state;
+    mt_rand_seed(tests_seed("globs"));
+    for (int round = 0; round < 50000; round++) {
+        char pattern[9] = "", text[13] = "";
+        size_t n = (size_t)mt_rand_below(sizeof pattern), len = (size_t)mt_rand_below(sizeof text);
+        for (size_t i = 0; i < n; i++)
+            pattern[i] = "ab*?"[mt_rand_below(4)];
+        for (size_t i = 0; i < len; i++)
+            text[i] = "ab"[mt_rand_below(2)];
+        bool want = slow_glob(pattern, text, len);
+        met += want;
+        if (mt_str_glob(pattern, text, len, true) != want)
+            fail_msg("'%s' and '%s'", pattern, text);
+    }
+    assert_true(met > 1000);
+    mt_rand_seed(0);
+}
+
 int test_str(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +275,8 @@ int test_str(void)
         cmocka_unit_test(suggests),
         cmocka_unit_test(names_stay_in_their_directory),
         cmocka_unit_test(random_names_are_safe),
+        cmocka_unit_test(matches_patterns),
+        cmocka_unit_test(random_patterns_match_alike),
     };
     return cmocka_run_group_tests_name("base/str", tests, NULL, NULL);
 }
