@@ -42,6 +42,7 @@ return {
     ["openssl/sha.h"] = { "codec" },
     ["openssl/crypto.h"] = { "codec" },
     ["uthash.h"] = { "base" },
+    ["spawn.h"] = { "base" }, -- other programs are started in one place
     ["sqlite3.h"] = { "archive", "store" },
     ["lua.h"] = { "script" },
     ["lauxlib.h"] = { "script" },

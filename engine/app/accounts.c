@@ -170,8 +170,10 @@ static enum mt_rc open_one(struct mt_accounts *accounts, const char *name,
     struct mt_account_view view;
     struct open_account *open = NULL;
     struct mt_http *http = NULL;
-    enum mt_rc rc = mt_config_account(accounts->config, name, &view, fault);
+    enum mt_rc rc = mt_config_unlock(accounts->config, name, fault);
 
+    if (!rc)
+        rc = mt_config_account(accounts->config, name, &view, fault);
     if (rc)
         return rc;
     struct mt_account_config *own = &view.account;
@@ -345,10 +347,31 @@ enum mt_rc mt_accounts_config(struct mt_accounts *accounts, const struct mt_conf
 }
 
 struct changed {
-    const struct mt_config *before, *after;
+    const struct mt_config *before;
+    struct mt_config *after;
     const char **names;
     size_t n;
+    enum mt_rc rc;
+    struct mt_fault *fault;
 };
+
+/* What is open is compared by its secrets: commands are asked again for what they say now. */
+static bool unlock_account(void *ud, const char *key, void *value)
+{
+    struct changed *changed = ud;
+
+    (void)value;
+    changed->rc = mt_config_unlock(changed->after, key, changed->fault);
+    return !changed->rc;
+}
+
+static bool unlock_app(void *ud, const char *key, void *value)
+{
+    char name[MT_ACCOUNT_NAME_MAX];
+
+    snprintf(name, sizeof name, "%s/", key);
+    return unlock_account(ud, name, value);
+}
 
 static bool note_changed(void *ud, const char *key, void *value)
 {
@@ -380,7 +403,7 @@ enum mt_rc mt_accounts_reload(struct mt_accounts *accounts, const char ***out,
                               struct mt_fault *fault)
 {
     struct mt_config *config = NULL;
-    struct changed changed = {.before = accounts->config};
+    struct changed changed = {.before = accounts->config, .fault = fault};
     enum mt_rc rc = mt_config_load(accounts->path, &config, fault);
 
     if (rc)
@@ -390,6 +413,14 @@ enum mt_rc mt_accounts_reload(struct mt_accounts *accounts, const char ***out,
     if (!changed.names) {
         mt_config_free(config);
         return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
+    }
+    mt_map_each(accounts->apps, unlock_app, &changed);
+    if (!changed.rc)
+        mt_map_each(accounts->open, unlock_account, &changed);
+    if (changed.rc) {
+        mt_mem_free(changed.names);
+        mt_config_free(config);
+        return changed.rc;
     }
     mt_map_each(accounts->open, note_changed, &changed);
     mt_map_each(accounts->apps, drop_changed, &changed);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -396,12 +397,22 @@ static int run_verb(const struct verb *verb, int argc, char **argv)
     return mt_app_run(&options);
 }
 
-int mt_app_main(int argc, char **argv)
+/* Memory holds tokens: no core file of it, whoever the kernel gives it to, and no debugger of the
+ * same user. The leak detector is such a debugger, of test builds. */
+static void keep_inside(void)
 {
     struct rlimit no_core = {0, 0};
 
+    setrlimit(RLIMIT_CORE, &no_core);
+#ifndef __SANITIZE_ADDRESS__
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+}
+
+int mt_app_main(int argc, char **argv)
+{
     umask(077);
-    setrlimit(RLIMIT_CORE, &no_core); /* a core file would hold tokens */
+    keep_inside();
     if (argc < 2) {
         print_help(stderr);
         return MT_EXIT_USAGE;

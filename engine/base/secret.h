@@ -4,6 +4,8 @@
 #ifndef MT_BASE_SECRET_H
 #define MT_BASE_SECRET_H
 
+#include "base/rc.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -14,6 +16,11 @@ void mt_secret_free(struct mt_secret *secret);
 const char *mt_secret_bytes(
     const struct mt_secret *secret); /* NUL-terminated; do not copy into a fault or a log */
 size_t mt_secret_len(const struct mt_secret *secret);
+
+/* The value of an environment variable; *out NULL when it is not set, or empty. It is taken out of
+ * the environment, so that no program that is started has it and /proc does not show it, and is
+ * known here from then on. For one thread at a time: no other may be changing the environment. */
+enum mt_rc mt_secret_env(const char *name, struct mt_secret **out) MT_CHECKED;
 
 /* Replaces every living secret in text (in place, never longer) by asterisks. Secrets shorter than
  * 4 bytes are not searched for. Returns whether something was replaced. */

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FILE_MAX_BYTES   (1u << 20)
 #define MEMORY_MAX_BYTES (16u << 20)
@@ -88,18 +89,17 @@ struct job {
 
 static int run_protected(lua_State *L)
 {
-    static const luaL_Reg words[] = {{"account", mt_config_word_account},
-                                     {"app", mt_config_word_app},
-                                     {"accounts", mt_config_word_accounts},
-                                     {"job", word_job},
-                                     {"env", mt_config_word_env},
-                                     {"file", mt_config_word_file},
-                                     {NULL, NULL}};
+    static const luaL_Reg words[] = {
+        {"account", mt_config_word_account},   {"app", mt_config_word_app},
+        {"accounts", mt_config_word_accounts}, {"job", word_job},
+        {"env", mt_config_word_env},           {"file", mt_config_word_file},
+        {"command", mt_config_word_command},   {NULL, NULL}};
     struct job *job = lua_touserdata(L, 1);
 
     lua_pushlightuserdata(L, job->config);
     lua_setfield(L, LUA_REGISTRYINDEX, BUILDER_KEY);
     mt_config_secret_type(L);
+    mt_config_command_type(L);
     if (luaL_loadbufferx(L, job->text, job->len, job->name, "t"))
         return lua_error(L);
     luaL_newlib(L, words);
@@ -138,8 +138,8 @@ static enum mt_rc error_fault(lua_State *L, struct mt_fault *fault)
     return mt_fault_set(fault, MT_ERR_INVALID, "config.syntax", "%s", text);
 }
 
-enum mt_rc mt_config_parse(const char *text, size_t len, const char *name, uint32_t mode,
-                           struct mt_config **out, struct mt_fault *fault)
+static enum mt_rc parse(const char *text, size_t len, const char *name, uint32_t mode, bool foreign,
+                        struct mt_config **out, struct mt_fault *fault)
 {
     struct mt_config *config = mt_mem_calloc(1, sizeof *config);
     lua_State *L = NULL;
@@ -150,6 +150,7 @@ enum mt_rc mt_config_parse(const char *text, size_t len, const char *name, uint3
     if (!config)
         return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
     config->mode = mode;
+    config->foreign = foreign;
     config->path = mt_mem_strdup(name);
     L = config->path ? lua_newstate(bounded_alloc, config) : NULL;
     if (!L) {
@@ -174,20 +175,32 @@ out:
     return rc;
 }
 
+enum mt_rc mt_config_parse(const char *text, size_t len, const char *name, uint32_t mode,
+                           struct mt_config **out, struct mt_fault *fault)
+{
+    return parse(text, len, name, mode, false, out, fault);
+}
+
+/* Where a link leads, both: who may write the file, and what stands in it. */
 enum mt_rc mt_config_load(const char *path, struct mt_config **out, struct mt_fault *fault)
 {
     struct mt_fs_stat st;
     char *text = NULL;
+    char *real = NULL;
     size_t len = 0;
     enum mt_rc rc = MT_OK;
-    int err = mt_fs_stat(path, &st);
+    int err = mt_fs_real(path, &real);
 
     *out = NULL;
     if (!err)
-        err = mt_fs_read_all(path, FILE_MAX_BYTES, &text, &len);
+        err = mt_fs_stat(real, &st);
+    if (!err)
+        err = mt_fs_read_all(real, FILE_MAX_BYTES, &text, &len);
+    mt_mem_free(real);
     if (err)
         return mt_fs_fault(fault, err, "read the configuration", path);
-    rc = mt_config_parse(text, len, path, st.mode, out, fault);
+    bool foreign = st.uid != 0 && st.uid != geteuid();
+    rc = parse(text, len, path, st.mode, foreign, out, fault);
     explicit_bzero(text, len);
     mt_mem_free(text);
     return rc;

@@ -1,5 +1,5 @@
 /* The configuration: a Lua file evaluated in a bare environment that knows account, app,
- * accounts, job, env and file, and nothing else. Bounded in size, time and memory. */
+ * accounts, job, env, file and command, and nothing else. Bounded in size, time and memory. */
 #ifndef MT_SCRIPT_CONFIG_H
 #define MT_SCRIPT_CONFIG_H
 
@@ -28,6 +28,7 @@ struct mt_account_view {
     struct mt_account_config account; /* without app: that is opened by whoever opens the account */
     const struct mt_app_config *app;  /* NULL, or where the user's tokens come from */
     char name[MT_ACCOUNT_NAME_MAX];
+    bool locked; /* a command gives its secret, and mt_config_unlock has not run it */
 };
 
 /* Accounts that were declared, and those of an app's users: "APP/USER", for a user that is listed,
@@ -35,6 +36,11 @@ struct mt_account_view {
  * the file; INVALID "config.no_secret" when its environment variable is not set. */
 enum mt_rc mt_config_account(const struct mt_config *config, const char *name,
                              struct mt_account_view *out, struct mt_fault *fault) MT_CHECKED;
+/* Runs the commands that give the secrets of that account, or of the app of "APP/…", each once:
+ * until they have ended, 30 s each at most. Faults: "config.command" with what the command says,
+ * redacted. An account that there is not is no fault here. */
+enum mt_rc mt_config_unlock(struct mt_config *config, const char *name,
+                            struct mt_fault *fault) MT_CHECKED;
 size_t mt_config_accounts_n(const struct mt_config *config);
 const char *mt_config_account_name(const struct mt_config *config, size_t i);
 /* Names and patterns, in which * stands for anything: whether they mean that account. */

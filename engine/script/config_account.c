@@ -169,6 +169,7 @@ void mt_config_account_deinit(struct mt_config_account *a)
     }
     mt_secret_free(a->token);
     mt_secret_free(a->password);
+    mt_config_commands_free(a->commands);
 }
 
 /* ---------------------------------------------------------------- the word */

@@ -274,6 +274,9 @@ static void take_client_id(lua_State *L, struct mt_config_app *app)
     }
     lua_pop(L, 1);
     mt_config_take_secret(L, &app->base, "client_id", &id, &app->base.missing);
+    if (app->base.commands)
+        luaL_error(L, "app '%s': client_id is no secret: write it, or use env or file",
+                   app->base.name);
     app->client_id = id ? mt_mem_strdup(mt_secret_bytes(id)) : NULL;
     bool failed = id && !app->client_id;
     mt_secret_free(id);
@@ -286,13 +289,13 @@ static void take_app_secret(lua_State *L, struct mt_config_app *app)
 {
     mt_config_take_secret(L, &app->base, "client_secret", &app->secret, &app->base.missing);
     if (lua_getfield(L, 2, "app_secret") != LUA_TNIL) {
-        if (app->secret || app->base.missing)
+        if (app->secret || app->base.missing || app->base.commands)
             luaL_error(L, "app '%s': client_secret and app_secret are the same: give one",
                        app->base.name);
         mt_config_take_secret(L, &app->base, "app_secret", &app->secret, &app->base.missing);
     }
     lua_pop(L, 1);
-    if (!app->secret && !app->base.missing)
+    if (!app->secret && !app->base.missing && !app->base.commands)
         luaL_error(L,
                    "app '%s': its secret is missing: client_secret = env \"NAME\" or app_secret = "
                    "env \"NAME\"",

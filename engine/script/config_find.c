@@ -126,9 +126,10 @@ enum mt_rc mt_config_account(const struct mt_config *config, const char *name,
     const struct mt_config_app *app = a ? NULL : app_of(config, name);
 
     if (a) {
-        if (!a->token && !a->password)
+        if (!a->token && !a->password && !a->commands)
             return no_secret(config, a, fault);
         fill(out, a);
+        out->locked = !a->token && !a->password;
         return MT_OK;
     }
     if (!app)
@@ -140,6 +141,7 @@ enum mt_rc mt_config_account(const struct mt_config *config, const char *name,
     out->account.name = out->name;
     out->account.user = strchr(out->name, '/') + 1;
     out->app = &app->view;
+    out->locked = !app->secret;
     return MT_OK;
 }
 
@@ -323,7 +325,7 @@ const struct mt_app_config *mt_config_app(const struct mt_config *config, const 
 {
     const struct mt_config_app *app = mt_config_find_app(config, name, strlen(name));
 
-    return app && !app->base.missing ? &app->view : NULL;
+    return app && !app->base.missing && app->secret ? &app->view : NULL;
 }
 
 const char *mt_config_path(const struct mt_config *config)

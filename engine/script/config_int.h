@@ -1,7 +1,8 @@
 /* A configuration as it is read, by the files that read it. Private.
  *
- * config.c runs the file; config_secret.c has its words env and file, config_account.c account,
- * config_app.c app and accounts, config_job.c job; config_find.c answers questions. */
+ * config.c runs the file; config_secret.c has its words env and file, config_command.c command,
+ * config_account.c account, config_app.c app and accounts, config_job.c job; config_find.c answers
+ * questions. */
 #ifndef MT_SCRIPT_CONFIG_INT_H
 #define MT_SCRIPT_CONFIG_INT_H
 
@@ -16,6 +17,13 @@ struct mt_config_jobs;
 #define MT_CONFIG_SECRET_FILES_MAX 1024
 #define MT_CONFIG_APPS_MAX         100
 
+/* command "…": what gives a secret when it is wanted. */
+struct mt_config_command {
+    struct mt_config_command *next;
+    char key[16];        /* "token": of the account or app that it belongs to */
+    const char *words[]; /* ends with NULL; the texts are of the same allocation */
+};
+
 /* An account that was declared, or what all accounts of an app have in common. */
 struct mt_config_account {
     const char *noun; /* "account", "app": for messages */
@@ -24,6 +32,7 @@ struct mt_config_account {
     char *navigators[MT_CONFIG_URLS_MAX + 1];
     char *media_hosts[MT_CONFIG_URLS_MAX + 1];
     struct mt_secret *token, *password;
+    struct mt_config_command *commands;
     double rate_per_s;
     int64_t timeout_ms;
     int platform;
@@ -61,7 +70,8 @@ struct mt_config {
     char *state;
     char *secret_files[MT_CONFIG_SECRET_FILES_MAX]; /* as named */
     size_t secret_files_n;
-    uint32_t mode;
+    uint32_t mode;       /* of the file: permission bits */
+    bool foreign;        /* the file is somebody else's */
     size_t memory_bytes; /* of the Lua state, while it lives */
     int64_t instructions_n, deadline_us;
 };
@@ -74,11 +84,18 @@ void mt_config_secret_type(lua_State *L);
 int mt_config_word_env(lua_State *L);
 int mt_config_word_file(lua_State *L);
 /* The option key of the table at 2 as a secret; *missing is its environment variable when that is
- * not set. */
-void mt_config_take_secret(lua_State *L, const struct mt_config_account *a, const char *key,
+ * not set. With a command it is left NULL, and the command is among those of a. */
+void mt_config_take_secret(lua_State *L, struct mt_config_account *a, const char *key,
                            struct mt_secret **out, char **missing);
 /* The path of the file "…" at that index; NULL if it is something else. */
 const char *mt_config_file_at(lua_State *L, int index);
+
+/* config_command.c */
+void mt_config_command_type(lua_State *L);
+int mt_config_word_command(lua_State *L);
+/* Whether the value at the top is a command "…", which is kept for key then. */
+bool mt_config_take_command(lua_State *L, struct mt_config_account *a, const char *key);
+void mt_config_commands_free(struct mt_config_command *commands);
 
 /* config_account.c: options of the table at 2. What they raise is a text that names account, option
  * and remedy; what they allocate belongs to the configuration at once. */

@@ -5,9 +5,9 @@
 #include "base/mem.h"
 #include "base/secret.h"
 
+#include <errno.h>
 #include <lauxlib.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define SECRET_MAX_BYTES (64u << 10)
@@ -53,15 +53,13 @@ static struct secret_box *box_new(lua_State *L)
 int mt_config_word_env(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 1);
-    const char *value = getenv(name);
     struct secret_box *box = box_new(L);
 
-    if (!value || !*value) {
+    if (mt_secret_env(name, &box->secret))
+        return luaL_error(L, "out of memory");
+    if (!box->secret)
         snprintf(box->missing, sizeof box->missing, "%s", name);
-        return 1;
-    }
-    box->secret = mt_secret_new(value, strlen(value));
-    return box->secret ? 1 : luaL_error(L, "out of memory");
+    return 1;
 }
 
 int mt_config_word_file(lua_State *L)
@@ -99,31 +97,57 @@ static void remember_file(lua_State *L, const char *path)
     config->secret_files_n++;
 }
 
+/* What is looked at is what is read, wherever a link leads: mounted secrets are links. */
+static int read_owned(const char *path, struct mt_fs_stat *st, char *text, size_t *len)
+{
+    int fd = -1;
+    size_t got = 1;
+    int err = mt_fs_open(path, MT_FS_READ, &fd);
+
+    *len = 0;
+    if (err)
+        return err;
+    err = mt_fs_stat_fd(fd, st);
+    while (!err && got && !(st->mode & 077) && *len <= SECRET_MAX_BYTES) {
+        err = mt_fs_read(fd, text + *len, SECRET_MAX_BYTES + 1 - *len, &got);
+        *len += err ? 0 : got;
+    }
+    mt_fs_close(fd);
+    return !err && *len > SECRET_MAX_BYTES ? EFBIG : err;
+}
+
+static struct mt_secret *secret_of(char *text, size_t len)
+{
+    while (len && (text[len - 1] == '\n' || text[len - 1] == '\r' || text[len - 1] == ' '))
+        len--;
+    return mt_secret_new(text, len);
+}
+
 static void read_file(lua_State *L, struct secret_box *box)
 {
-    struct mt_fs_stat st;
+    struct mt_fs_stat st = {.mode = 0};
     struct mt_fault fault;
     char mode[8];
-    char *text = NULL;
     size_t len = 0;
-    int err = mt_fs_stat(box->path, &st);
+    char *text = mt_mem_alloc(SECRET_MAX_BYTES + 1);
 
-    if (!err && (st.mode & 077))
-        luaL_error(
-            L, "secret_exposed: the secret file %s may be read by others (mode %s): chmod 600 it",
-            box->path, octal(st.mode, mode));
-    if (!err)
-        err = mt_fs_read_all(box->path, SECRET_MAX_BYTES, &text, &len);
+    if (!text) {
+        luaL_error(L, "out of memory");
+        return;
+    }
+    int err = read_owned(box->path, &st, text, &len);
+    if (!err && !(st.mode & 077))
+        box->secret = secret_of(text, len);
+    explicit_bzero(text, len);
+    mt_mem_free(text);
     if (err) {
         mt_fs_fault(&fault, err, "read", box->path);
         luaL_error(L, "%s", fault.message);
-        return;
     }
-    while (len && (text[len - 1] == '\n' || text[len - 1] == '\r' || text[len - 1] == ' '))
-        len--;
-    box->secret = mt_secret_new(text, len);
-    explicit_bzero(text, len);
-    mt_mem_free(text);
+    if (st.mode & 077)
+        luaL_error(
+            L, "secret_exposed: the secret file %s may be read by others (mode %s): chmod 600 it",
+            box->path, octal(st.mode, mode));
     if (!box->secret)
         luaL_error(L, "out of memory");
     remember_file(L, box->path);
@@ -139,15 +163,19 @@ static struct mt_secret *literal(lua_State *L, const struct mt_config_account *a
     if (config->mode & 077)
         luaL_error(L,
                    "secret_exposed: %s '%s': %s is written in %s, which others may read (mode %s): "
-                   "chmod 600 it, or use env or file",
+                   "chmod 600 it, or use env, file or command",
                    a->noun, a->name, key, config->path, octal(config->mode, mode));
     return mt_secret_new(s, len);
 }
 
-void mt_config_take_secret(lua_State *L, const struct mt_config_account *a, const char *key,
+void mt_config_take_secret(lua_State *L, struct mt_config_account *a, const char *key,
                            struct mt_secret **out, char **missing)
 {
     if (lua_getfield(L, 2, key) == LUA_TNIL) {
+        lua_pop(L, 1);
+        return;
+    }
+    if (mt_config_take_command(L, a, key)) {
         lua_pop(L, 1);
         return;
     }
@@ -156,8 +184,9 @@ void mt_config_take_secret(lua_State *L, const struct mt_config_account *a, cons
     } else {
         struct secret_box *box = luaL_testudata(L, -1, SECRET_TYPE);
         if (!box) {
-            luaL_error(L, "%s '%s': %s must be env \"NAME\", file \"PATH\" or a string", a->noun,
-                       a->name, key);
+            luaL_error(L,
+                       "%s '%s': %s must be env \"NAME\", file \"PATH\", command \"…\" or a string",
+                       a->noun, a->name, key);
             return;
         }
         if (!box->secret && box->path)

@@ -44,9 +44,10 @@ static void check_account(const struct mt_account_view *view, const char *name)
     check(!strcmp(account->name, name));
     check(account->provider && *account->provider);
     check(account->appkey && *account->appkey);
-    check(account->token || account->password || view->app);
-    check(!view->app || (view->app->secret && view->app->appkey && view->app->name &&
-                         !strcmp(account->user, name + strlen(view->app->name) + 1)));
+    check(account->token || account->password || view->app || view->locked);
+    check(!view->app ||
+          ((view->app->secret || view->locked) && view->app->appkey && view->app->name &&
+           !strcmp(account->user, name + strlen(view->app->name) + 1)));
     check(account->rate_per_s >= -1 && account->rate_per_s <= 100000);
     for (size_t i = 0; account->discovery && account->discovery[i]; i++)
         check(i < 8);
