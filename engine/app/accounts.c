@@ -18,6 +18,7 @@
 #define PASSING_PLATFORM 76 /* a bot has 77, or what its account says */
 
 struct open_account {
+    struct mt_accounts *accounts;
     const struct mt_provider *provider;
     struct mt_provider_account *account;
 };
@@ -34,6 +35,9 @@ struct mt_accounts {
     struct mt_ws_client *ws;
     struct mt_map *open;
     struct mt_map *apps;
+    struct mt_map *figures;  /* by name */
+    struct mt_map *counting; /* the same, by the address of the account that is open */
+    struct mt_account_counting counts;
 };
 
 /* The credentials that accounts share. */
@@ -41,6 +45,84 @@ struct open_app {
     const struct mt_provider *provider;
     struct mt_provider_app *app; /* NULL: it has changed, and is opened anew when asked for */
 };
+
+/* ---------------------------------------------------------------- what is counted of them */
+
+#define ADDRESS_MAX 24
+
+static const char *address_of(const struct mt_provider_account *account, char out[ADDRESS_MAX])
+{
+    snprintf(out, ADDRESS_MAX, "%p", (const void *)account);
+    return out;
+}
+
+static struct mt_account_figures *figures_of(void *ud, const struct mt_provider_account *account)
+{
+    const struct mt_accounts *accounts = ud;
+    char address[ADDRESS_MAX];
+
+    return mt_map_get(accounts->counting, address_of(account, address));
+}
+
+/* Without memory for it nothing is counted, and everything else goes on. */
+static void count_it(struct mt_accounts *accounts, const char *name,
+                     const struct mt_provider_account *account)
+{
+    char address[ADDRESS_MAX];
+    struct mt_account_figures *figures = mt_map_get(accounts->figures, name);
+
+    if (!figures) {
+        figures = mt_mem_calloc(1, sizeof *figures);
+        if (!figures || mt_map_put(accounts->figures, name, figures)) {
+            mt_mem_free(figures);
+            return;
+        }
+    }
+    if (mt_map_put(accounts->counting, address_of(account, address), figures))
+        mt_map_remove(accounts->counting, address);
+}
+
+static void free_figures(void *value)
+{
+    mt_account_figures_free(value);
+}
+
+const struct mt_account_counting *mt_accounts_counting(const struct mt_accounts *accounts)
+{
+    return &accounts->counts;
+}
+
+struct each_figures {
+    bool (*each)(void *ud, const char *name, const struct mt_account_figures *figures);
+    void *ud;
+};
+
+static bool tell_figures(void *ud, const char *key, void *value)
+{
+    const struct each_figures *each = ud;
+    return each->each(each->ud, key, value);
+}
+
+void mt_accounts_each_figures(const struct mt_accounts *accounts,
+                              bool (*each)(void *ud, const char *name,
+                                           const struct mt_account_figures *figures),
+                              void *ud)
+{
+    struct each_figures all = {each, ud};
+    mt_map_each(accounts->figures, tell_figures, &all);
+}
+
+size_t mt_accounts_figures_n(const struct mt_accounts *accounts)
+{
+    return mt_map_count(accounts->figures);
+}
+
+struct mt_http *mt_accounts_http_made(const struct mt_accounts *accounts)
+{
+    return accounts->http;
+}
+
+/* ---------------------------------------------------------------- life */
 
 struct mt_accounts *mt_accounts_new(struct mt_loop *loop, const char *path, const char *const *only)
 {
@@ -54,8 +136,12 @@ struct mt_accounts *mt_accounts_new(struct mt_loop *loop, const char *path, cons
     snprintf(accounts->path, sizeof accounts->path, "%s", path ? path : "moontide.lua");
     accounts->open = mt_map_new();
     accounts->apps = mt_map_new();
+    accounts->figures = mt_map_new();
+    accounts->counting = mt_map_new();
+    accounts->counts = (struct mt_account_counting){figures_of, accounts};
     accounts->names = mt_arena_new(NAMES_MAX);
-    if (!accounts->open || !accounts->apps || !accounts->names) {
+    if (!accounts->open || !accounts->apps || !accounts->names || !accounts->figures ||
+        !accounts->counting) {
         mt_accounts_free(accounts);
         return NULL;
     }
@@ -70,6 +156,9 @@ void mt_accounts_passing(struct mt_accounts *accounts)
 static void close_account(void *value)
 {
     struct open_account *open = value;
+    char address[ADDRESS_MAX];
+
+    mt_map_remove(open->accounts->counting, address_of(open->account, address));
     open->provider->close(open->account);
     mt_mem_free(open);
 }
@@ -94,6 +183,8 @@ void mt_accounts_free(struct mt_accounts *accounts)
         mt_http_free(accounts->http);
     mt_config_free(accounts->config);
     mt_arena_free(accounts->names);
+    mt_map_free(accounts->figures, free_figures);
+    mt_map_free(accounts->counting, NULL);
     mt_mem_free(accounts);
 }
 
@@ -190,6 +281,7 @@ static enum mt_rc open_one(struct mt_accounts *accounts, const char *name,
     open = mt_mem_calloc(1, sizeof *open);
     if (!open)
         return no_memory(fault);
+    open->accounts = accounts;
     open->provider = provider;
     char device[64];
     if (accounts->passing) { /* several at once are as many devices, of a platform of their own */
@@ -208,6 +300,7 @@ static enum mt_rc open_one(struct mt_accounts *accounts, const char *name,
         mt_mem_free(open);
         return rc;
     }
+    count_it(accounts, name, open->account);
     *out = open;
     return MT_OK;
 }

@@ -2,6 +2,7 @@
 #ifndef MT_APP_ACCOUNTS_INT_H
 #define MT_APP_ACCOUNTS_INT_H
 
+#include "provider/figures.h"
 #include "provider/provider.h"
 
 struct mt_accounts;
@@ -62,6 +63,17 @@ enum mt_rc mt_accounts_websockets(struct mt_accounts *accounts, struct mt_ws_cli
 /* The folder of what is durable: state of the configuration, else moontide below $XDG_STATE_HOME
  * (~/.local/state where that is not set). A script may run without a configuration. */
 void mt_accounts_state(struct mt_accounts *accounts, char *out, size_t cap);
+/* What is counted of the accounts: of each that was ever opened here, until the end, also when it
+ * is opened anew. */
+const struct mt_account_counting *mt_accounts_counting(const struct mt_accounts *accounts);
+/* In the order in which they were first opened; until each returns false. */
+void mt_accounts_each_figures(const struct mt_accounts *accounts,
+                              bool (*each)(void *ud, const char *name,
+                                           const struct mt_account_figures *figures),
+                              void *ud);
+size_t mt_accounts_figures_n(const struct mt_accounts *accounts);
+/* Without making it. NULL: nobody has asked for it. */
+struct mt_http *mt_accounts_http_made(const struct mt_accounts *accounts);
 enum mt_rc mt_accounts_name(struct mt_accounts *accounts, size_t i, const char **name,
                             struct mt_fault *fault) MT_CHECKED;
 /* The accounts that -a means. */

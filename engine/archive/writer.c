@@ -32,6 +32,7 @@ struct mt_writer {
     struct mt_map *states; /* conversation → struct mt_archive_state */
     struct item *gather, *gather_last;
     struct item *flight; /* in the commit on the pool */
+    struct mt_writer_figures *figures;
     size_t pending_bytes;
     char unseen[MT_ARCHIVE_UNSEEN_MAX]; /* for the pool thread that closes */
     bool says_unseen;
@@ -198,6 +199,21 @@ static void commit_flight(void *ud)
     mt_mem_free(batches);
 }
 
+void mt_writer_count(struct mt_writer *writer, struct mt_writer_figures *figures)
+{
+    writer->figures = figures;
+}
+
+static void count(struct mt_writer_figures *figures, enum mt_rc rc, const struct item *list)
+{
+    if (!figures)
+        return;
+    figures->commits_n += rc == MT_OK;
+    figures->failures_n += rc != MT_OK;
+    for (const struct item *item = list; item && !rc; item = item->next)
+        figures->lines_bytes += item->batch.lines_len;
+}
+
 static void committed(void *ud, bool cancelled)
 {
     struct mt_writer *writer = ud;
@@ -208,6 +224,7 @@ static void committed(void *ud, bool cancelled)
     if (cancelled)
         rc = mt_fault_set(&writer->fault, MT_ERR_CANCELLED, "archive.cancelled",
                           "the commit was cancelled");
+    count(writer->figures, rc, list);
     if (rc && !writer->broken) {
         writer->broken = true;
         writer->broken_fault = writer->fault;

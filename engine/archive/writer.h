@@ -8,6 +8,15 @@
 struct mt_loop;
 struct mt_writer;
 
+/* What writers have committed: counted on the loop thread, by all that are given the same. */
+struct mt_writer_figures {
+    uint64_t commits_n;  /* each an fsync, or several */
+    uint64_t failures_n; /* commits that failed */
+    uint64_t lines_bytes;
+};
+/* From now on; must outlive the writer and its loop. NULL is fine. */
+void mt_writer_count(struct mt_writer *writer, struct mt_writer_figures *figures);
+
 /* Opens on the work pool; done(ud, rc, writer, fault) on the loop thread. */
 enum mt_rc mt_writer_open(struct mt_loop *loop, const char *dir,
                           const struct mt_archive_identity *identity,

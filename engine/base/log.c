@@ -19,8 +19,10 @@
 /* Formatted beyond what is shown, so that a secret crossing the cut is seen whole and redacted
  * before the cut. */
 #define FORMAT_MAX (2 * MESSAGE_MAX)
+#define KEY_MAX    32
+#define VALUE_MAX  256
 /* Every byte may become \u00XX. */
-#define LINE_MAX_BYTES (6 * MESSAGE_MAX + 256)
+#define LINE_MAX_BYTES (6 * (MESSAGE_MAX + MT_LOG_FIELDS * VALUE_MAX) + MT_LOG_FIELDS * 64 + 256)
 
 static _Atomic int level_shown = MT_LOG_INFO;
 static atomic_bool as_json;
@@ -48,6 +50,11 @@ enum mt_log_level mt_log_level_get(void)
 void mt_log_format_set(bool json)
 {
     atomic_store_explicit(&as_json, json, memory_order_relaxed);
+}
+
+bool mt_log_format_get(void)
+{
+    return atomic_load_explicit(&as_json, memory_order_relaxed);
 }
 
 void mt_log_sink_set(void (*sink)(void *ud, enum mt_log_level level, const char *line), void *ud)
@@ -157,17 +164,52 @@ static void emit(enum mt_log_level level, struct line *line)
     pthread_mutex_unlock(&lock);
 }
 
-void mt_log(enum mt_log_level level, const char *area, const char *fmt, ...)
+/* Not inside a character. */
+static size_t cut_at(const char *text, size_t len)
 {
-    if (level > mt_log_level_get()) {
-        return;
+    while (len > 0 && ((unsigned char)text[len] & 0xC0) == 0x80) {
+        len--;
     }
+    return len;
+}
+
+/* A secret that crosses the cut is seen whole: it is looked for before. */
+static void put_field(struct line *line, const struct mt_log_field *field, bool first)
+{
+    char value[VALUE_MAX + MESSAGE_MAX];
+    int n = snprintf(value, sizeof value, "%s", field->value);
+    size_t len = n < 0 ? 0 : strlen(value);
+    mt_secret_redact(value, len);
+    if (len > VALUE_MAX) {
+        len = cut_at(value, VALUE_MAX);
+    }
+    put_str(line, first ? "\"" : ",\"");
+    put_text(line, field->key, strnlen(field->key, KEY_MAX), true);
+    put_str(line, "\":\"");
+    put_text(line, value, len, true);
+    put_str(line, "\"");
+}
+
+static void put_fields(struct line *line, const struct mt_log_field *fields, size_t n)
+{
+    bool first = true;
+    put_str(line, ",\"fields\":{");
+    for (size_t i = 0; i < n && i < MT_LOG_FIELDS; i++) {
+        if (fields[i].value && *fields[i].value) {
+            put_field(line, &fields[i], first);
+            first = false;
+        }
+    }
+    put_str(line, "}");
+}
+
+MT_PRINTF(5, 0)
+static void write_log(enum mt_log_level level, const char *area, const struct mt_log_field *fields,
+                      size_t fields_n, const char *fmt, va_list args)
+{
     char text[FORMAT_MAX];
     int saved_errno = errno;
-    va_list args;
-    va_start(args, fmt);
     int n = vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
     if (n < 0) {
         text[0] = '\0';
     }
@@ -175,20 +217,17 @@ void mt_log(enum mt_log_level level, const char *area, const char *fmt, ...)
     mt_secret_redact(text, len);
     bool cut = len > MESSAGE_MAX;
     if (cut) {
-        len = MESSAGE_MAX;
-        while (len > 0 && ((unsigned char)text[len] & 0xC0) == 0x80) {
-            len--; /* not inside a character */
-        }
+        len = cut_at(text, MESSAGE_MAX);
     }
-    bool json = atomic_load_explicit(&as_json, memory_order_relaxed);
+    bool json = mt_log_format_get();
     struct line line;
     line.len = 0;
     if (json) {
-        put_str(&line, "{\"time\":\"");
+        put_str(&line, "{\"ts\":\"");
         put_time(&line);
         put_str(&line, "\",\"level\":\"");
         put_str(&line, level_name(level));
-        put_str(&line, "\",\"area\":\"");
+        put_str(&line, "\",\"room\":\"");
         put_text(&line, area, strlen(area), true);
         put_str(&line, "\",\"message\":\"");
     } else {
@@ -199,7 +238,36 @@ void mt_log(enum mt_log_level level, const char *area, const char *fmt, ...)
     }
     put_text(&line, text, len, json);
     put_str(&line, cut ? "…" : "");
-    put_str(&line, json ? "\"}" : "");
+    put_str(&line, json ? "\"" : "");
+    if (json) {
+        put_fields(&line, fields, fields_n);
+        put_str(&line, "}");
+    }
     emit(level, &line);
     errno = saved_errno;
+}
+
+void mt_log(enum mt_log_level level, const char *area, const char *fmt, ...)
+{
+    va_list args;
+
+    if (level > mt_log_level_get()) {
+        return;
+    }
+    va_start(args, fmt);
+    write_log(level, area, NULL, 0, fmt, args);
+    va_end(args);
+}
+
+void mt_log_with(enum mt_log_level level, const char *area, const struct mt_log_field *fields,
+                 size_t n, const char *fmt, ...)
+{
+    va_list args;
+
+    if (level > mt_log_level_get()) {
+        return;
+    }
+    va_start(args, fmt);
+    write_log(level, area, fields, n, fmt, args);
+    va_end(args);
 }

@@ -276,6 +276,7 @@ void answer_take(struct http_slot *slot, CURLcode code)
 {
     struct mt_http_call *call = slot->call;
     (void)attempt_end(call);
+    figures_note(call->figures, slot->easy, code);
     if (code == CURLE_OK && !slot->head_done) {
         code = CURLE_PARTIAL_FILE;
     }

@@ -266,6 +266,7 @@ enum mt_rc attempt_start(struct mt_http_call *call)
     call->slot = slot;
     call->state = CALL_WIRE;
     call->attempts++;
+    call->figures->retries_n += call->attempts > 1;
     call->sent_us = now_us;
     call_list_push(&http->wire, call);
     http->wire_n++;

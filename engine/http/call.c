@@ -256,6 +256,7 @@ enum mt_rc mt_http_start(struct mt_http *http, const struct mt_http_request *req
     call->bucket = request->bucket ? request->bucket : &http->open;
     call->done = done;
     call->ud = ud;
+    call->figures = figures_of(http, call->host, request->of_script);
     http->calls_n++;
     if (out) {
         *out = call;

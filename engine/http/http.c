@@ -144,6 +144,7 @@ static void destroy(struct mt_http *http)
         multi_free(http);
     }
     free_buckets(http);
+    figures_free(http);
     mt_timer_free(http->curl_timer);
     mt_timer_free(http->due_timer);
     mt_timer_free(http->soon);
@@ -219,6 +220,7 @@ enum mt_rc mt_http_new(struct mt_loop *loop, const struct mt_http_options *optio
         http->max_in_flight = IN_FLIGHT_MAX;
     }
     http->allow_plain_remote = o->allow_plain_remote;
+    figures_init(http);
     bucket_init(&http->open, http, 0, 0);
     http->open.open = true;
     struct mt_fault told = {0};

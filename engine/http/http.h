@@ -32,6 +32,22 @@ void mt_http_free(struct mt_http *http);
 unsigned mt_http_in_flight(const struct mt_http *http);
 uint64_t mt_http_sent(const struct mt_http *http);
 
+/* What has gone to one host since the start. The first MT_HTTP_HOSTS_MAX hosts are told apart; all
+ * later ones are counted under "(other)", and all that scripts chose under "(scripts)". */
+#define MT_HTTP_HOSTS_MAX 50
+struct mt_http_figures {
+    const char *host;      /* "api.acme.com:443" as it was asked for */
+    uint64_t answers_n[6]; /* by the first digit of their status; [0]: no answer came */
+    uint64_t retries_n;    /* requests that were a second or later attempt */
+    uint64_t refused_n;    /* answers with status 429 */
+    uint64_t sent_bytes;   /* with their headers, without TLS */
+    uint64_t received_bytes;
+};
+void mt_http_each_host(const struct mt_http *http,
+                       void (*each)(void *ud, const struct mt_http_figures *figures), void *ud);
+/* Started, and not on the wire now: they wait for their turn, or rest after a failure. */
+size_t mt_http_waiting(const struct mt_http *http);
+
 /* A rate bucket, shared by all calls of one app key. rate_per_s 0 means no limit until the cloud
  * states one: a 429 (or 503 with Retry-After) blocks the whole bucket until the stated time, then
  * halves the rate that was observed; success raises it again slowly, up to rate_per_s if that was
@@ -102,6 +118,7 @@ struct mt_http_request {
      * Authorization and without any of headers, never from https to http, and never to http on
      * another machine. */
     bool elsewhere;
+    bool of_script; /* the host was chosen by a script: it is not named in the figures */
     /* Of file and sink: bytes so far, and of how many (0: not known). Called on the loop thread,
      * not for every byte; a new attempt begins anew. May be NULL; may cancel. */
     void (*progress)(void *ud, int64_t done_bytes, int64_t total_bytes);

@@ -55,7 +55,14 @@ struct call_list {
     struct mt_http_call *last;
 };
 
+struct http_host {
+    struct http_host *next;
+    struct mt_http_figures figures;
+    char name[HTTP_HOST_MAX];
+};
+
 struct mt_http_call {
+    struct mt_http_figures *figures; /* of its host */
     struct mt_http_call *prev;
     struct mt_http_call *next;
     struct mt_http *http;
@@ -190,7 +197,18 @@ struct mt_http {
     struct mt_http_bucket *busy_first;
     struct mt_http_bucket *busy_last;
     struct mt_map *shared;
+    struct http_host *hosts; /* in the order of their first requests */
+    unsigned hosts_n;
+    struct mt_http_figures of_scripts;
+    struct mt_http_figures others;
 };
+
+/* figures.c */
+struct mt_http_figures *figures_of(struct mt_http *http, const char *host, bool of_script);
+void figures_init(struct mt_http *http);
+void figures_free(struct mt_http *http);
+/* A transfer has ended. */
+void figures_note(struct mt_http_figures *figures, CURL *easy, CURLcode code);
 
 /* queue.c */
 void call_list_push(struct call_list *list, struct mt_http_call *call);

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "hub/presence_int.h"
 #include "loop/loop.h"
+#include "provider/figures.h"
 
 #include <string.h>
 
@@ -49,6 +50,7 @@ struct room {
     struct mt_seat *seats;
     struct item *items; /* oldest first */
     struct mt_presence *presence;
+    struct mt_account_figures *figures; /* NULL: nobody counts */
     bool online;
     bool ended;
     bool again; /* forgotten when nobody sits there any more */
@@ -63,6 +65,8 @@ struct mt_hub {
     struct mt_timer *presence; /* runs while there is a room */
     struct mt_presence *presences;
     struct room *rooms;
+    const struct mt_account_counting *counting;
+    size_t items_n;
 };
 
 /* ---------------------------------------------------------------- until when all is dealt with */
@@ -98,10 +102,25 @@ static void on_presence(void *ud)
     }
 }
 
+static void count_event(struct mt_account_figures *figures, const struct mt_event *event)
+{
+    if (!figures)
+        return;
+    figures->events_n++;
+    if (event->type == MT_EVENT_CONNECTED)
+        mt_account_figures_connected(figures, true);
+    else if (event->type == MT_EVENT_DISCONNECTED || event->type == MT_EVENT_KICKED)
+        mt_account_figures_connected(figures, false);
+    else
+        figures->event_ms = mt_clock_wall_ms();
+    mt_account_figures_fault(figures, &event->fault);
+}
+
 static void look_at_events(struct room *room, const struct mt_event_batch *batch)
 {
     for (size_t i = 0; i < batch->n; i++) {
         enum mt_event_type type = batch->events[i].type;
+        count_event(room->figures, &batch->events[i]);
         if (type == MT_EVENT_CONNECTED)
             room->online = true;
         else if (type == MT_EVENT_DISCONNECTED || type == MT_EVENT_KICKED)
@@ -123,6 +142,7 @@ static void item_free(struct room *room, struct item *item)
             mt_presence_handled(room->presence, item->batch->events[i].message.id);
     }
     room->provider->live->done(room->account, item->batch);
+    room->hub->items_n--;
     note_position(room);
     mt_mem_free(item);
 }
@@ -175,6 +195,7 @@ static void on_batch(void *ud, struct mt_event_batch *batch)
     if (!item)
         return; /* not dealt with: it comes again with the next connection */
     item->batch = batch;
+    room->hub->items_n++;
     look_at_events(room, batch);
     while (*at)
         at = &(*at)->next;
@@ -198,6 +219,9 @@ static void on_ended(void *ud, const struct mt_fault *fault)
     room->ended = true;
     room->online = false;
     room->fault = *fault;
+    mt_account_figures_connected(room->figures, false);
+    if (room->figures)
+        room->figures->ended = true;
     for (struct mt_seat *seat = room->seats; seat; seat = seat->next) {
         if (seat->used)
             seat->handlers.ended(seat->ud, fault);
@@ -247,6 +271,8 @@ static enum mt_rc room_new(struct mt_hub *hub, const struct mt_provider *provide
         return rc;
     }
     mt_timer_start(hub->presence, PRESENCE_MS, PRESENCE_MS);
+    room->figures = mt_account_figures_of(hub->counting, account);
+    mt_account_figures_live(room->figures, true);
     room->next = hub->rooms;
     hub->rooms = room;
     *out = room;
@@ -281,6 +307,7 @@ static void room_free(struct room *room)
     note_position(room);
     mt_presence_close(room->presence);
     room->presence = NULL;
+    mt_account_figures_live(room->figures, false);
     room->provider->live->stop(room->account);
     while (room->seats)
         seat_free(room->seats);
@@ -536,6 +563,16 @@ struct mt_hub *mt_hub_new(struct mt_loop *loop, void (*state_dir)(void *ud, char
     mt_timer_unref(hub->timer);
     mt_timer_unref(hub->presence);
     return hub;
+}
+
+void mt_hub_count(struct mt_hub *hub, const struct mt_account_counting *counting)
+{
+    hub->counting = counting;
+}
+
+size_t mt_hub_waiting(const struct mt_hub *hub)
+{
+    return hub->items_n;
 }
 
 void mt_hub_free(struct mt_hub *hub)

@@ -6,6 +6,7 @@
 
 #include "provider/live.h"
 
+struct mt_account_counting;
 struct mt_loop;
 struct mt_hub;
 struct mt_seat;
@@ -17,6 +18,10 @@ struct mt_seat;
  * NULL: memory is short. */
 struct mt_hub *mt_hub_new(struct mt_loop *loop, void (*state_dir)(void *ud, char *out, size_t cap),
                           void *ud);
+/* Where sessions and their events are counted; before the first sits down. Outlives the hub. */
+void mt_hub_count(struct mt_hub *hub, const struct mt_account_counting *counting);
+/* Batches of events that scripts have not dealt with, of all accounts. */
+size_t mt_hub_waiting(const struct mt_hub *hub);
 /* Ends every session; seats must not be used any more. */
 void mt_hub_free(struct mt_hub *hub);
 

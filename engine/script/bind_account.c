@@ -165,6 +165,7 @@ static int listing_next(lua_State *L)
     query.cursor = listing->cursor[0] ? listing->cursor : NULL;
     w->provider = listing->account->provider;
     w->wait.cancel = listing_cancel;
+    mt_wait_of_account(&w->wait, listing->account->account);
     enum mt_rc rc =
         w->provider->conversations(listing->account->account, &query, listed, w, &w->call);
     if (rc)

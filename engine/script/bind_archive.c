@@ -66,6 +66,8 @@ static void opened(void *ud, enum mt_rc rc, struct mt_writer *writer, const stru
 {
     struct open_wait *w = ud;
     w->writer = writer;
+    if (writer)
+        mt_writer_count(writer, w->wait.task->script->host->archive_figures);
     mt_wait_wake(&w->wait, rc, fault);
 }
 

@@ -259,6 +259,7 @@ int mt_lua_history_page(lua_State *L)
     w->provider = c->provider;
     w->account = c->account;
     w->wait.cancel = page_cancel;
+    mt_wait_of_account(&w->wait, c->account);
     enum mt_rc rc = c->provider->history(c->account, &query, page_came, w, &w->call);
     if (rc)
         return mt_fault_raisef(L, rc, "history.failed", "the history cannot be asked for: %s",
@@ -338,6 +339,7 @@ int mt_lua_export(lua_State *L)
     mt_task_may_wait(L);
     struct export_wait *w = mt_wait_new(L, sizeof *w, NULL);
     w->wait.cancel = export_cancel;
+    mt_wait_of_account(&w->wait, c->account);
     if (mt_export_start(mt_script_of(L)->host->loop, c->provider, c->account, writer, &options,
                         NULL, exported, w, &w->run, &fault))
         return mt_fault_raise(L, &fault);

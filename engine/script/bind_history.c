@@ -3,6 +3,7 @@
 #include "script/script_int.h"
 
 #include "base/mem.h"
+#include "provider/figures.h"
 #include "provider/reader.h"
 
 #include <string.h>
@@ -22,6 +23,7 @@ struct history {
     enum mt_rc rc;
     struct mt_fault fault;
     struct mt_wait *wait; /* of the task that waits for a page, or NULL */
+    struct mt_account_figures *figures;
 };
 
 static int history_gc(lua_State *L)
@@ -68,6 +70,7 @@ static void reading_done(void *ud, enum mt_rc rc, const struct mt_fault *fault)
     if (rc) {
         h->rc = rc;
         h->fault = *fault;
+        mt_account_figures_fault(h->figures, fault);
     }
     wake(h);
 }
@@ -170,6 +173,7 @@ int mt_lua_history(lua_State *L)
     h->left = limit;
     h->provider = c->provider;
     h->account = c->account;
+    h->figures = mt_account_figures_of(mt_script_of(L)->host->counting, c->account);
     if (mt_reader_start(mt_script_of(L)->host->loop, c->provider, c->account, &options, page_came,
                         reading_done, h, &h->reader, &fault))
         return mt_fault_raise(L, &fault);

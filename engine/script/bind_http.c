@@ -198,6 +198,7 @@ static int core_http_request(lua_State *L)
     request.headers = headers;
     if (lua_getfield(L, 1, "body") == LUA_TSTRING)
         request.body = lua_tolstring(L, -1, &request.body_len);
+    request.of_script = true;
     request.deadline_ms = mt_option_duration(L, 1, "timeout", TIMEOUT_MS);
     request.attempt_ms = request.deadline_ms;
     request.max_response_bytes = (size_t)mt_option_integer(L, 1, "max_bytes", RESPONSE_MAX);

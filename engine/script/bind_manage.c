@@ -64,6 +64,7 @@ static struct manage_wait *wait_new(lua_State *L, const struct mt_provider *prov
     struct manage_wait *w = mt_wait_new(L, sizeof *w, manage_release);
 
     w->wait.cancel = manage_cancel;
+    mt_wait_of_account(&w->wait, account);
     w->provider = provider;
     w->account = account;
     return w;
@@ -419,6 +420,7 @@ int mt_lua_message_readers(lua_State *L, const struct mt_page *page, const struc
     mt_task_may_wait(L);
     struct readers_wait *w = mt_wait_new(L, sizeof *w, readers_release);
     w->wait.cancel = readers_cancel;
+    mt_wait_of_account(&w->wait, page->account);
     w->provider = page->provider;
     struct mt_message_key key = mt_message_key_of(m);
     enum mt_rc rc = live->readers(page->account, &m->conversation, &key, cursor, limit,

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "codec/json.h"
+#include "provider/figures.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +21,7 @@ struct send_wait {
     struct mt_provider_account *account;
     char id[MT_ID_MAX];
     int64_t time_ms;
+    bool is_message; /* not what refers to one */
 };
 
 static void send_release(struct mt_wait *wait)
@@ -40,6 +42,8 @@ static void sent(void *ud, enum mt_rc rc, const struct mt_sent *result,
 {
     struct send_wait *w = ud;
 
+    if (w->is_message && w->wait.figures && rc != MT_ERR_CANCELLED)
+        (*(rc ? &w->wait.figures->send_failures_n : &w->wait.figures->sends_n))++;
     if (!rc) {
         snprintf(w->id, sizeof w->id, "%s", result->id ? result->id : "");
         w->time_ms = result->time_ms;
@@ -68,6 +72,7 @@ static struct send_wait *wait_new(lua_State *L, const struct mt_provider *provid
     struct send_wait *w = mt_wait_new(L, sizeof *w, send_release);
 
     w->wait.cancel = send_cancel;
+    mt_wait_of_account(&w->wait, account);
     w->provider = provider;
     w->script = mt_script_of(L);
     w->account = account;
@@ -158,6 +163,7 @@ static int send_to(lua_State *L, const struct mt_provider *provider,
     struct send_wait *w = wait_new(L, provider, account);
     take_outgoing(L, 2, function, w->arena, only, &message);
     message.to = *to;
+    w->is_message = true;
     enum mt_rc rc = provider->live->send(account, &message, sent, w, &w->call);
     if (rc)
         return mt_fault_raisef(L, rc, "memory", "out of memory");

@@ -5,6 +5,7 @@
 
 #include "provider/provider.h"
 
+struct mt_account_counting;
 struct mt_grant;
 struct mt_http;
 struct mt_hub;
@@ -12,6 +13,7 @@ struct mt_loop;
 struct mt_reader_budget;
 struct mt_script;
 struct mt_store;
+struct mt_writer_figures;
 struct mt_ws_client;
 
 /* What the process gives to its scripts. Must outlive them. */
@@ -41,6 +43,8 @@ struct mt_script_host {
     void (*flush)(void *ud);
     void (*progress)(void *ud, const char *label, int64_t done, int64_t total, const char *unit,
                      const char *extra);
+    const struct mt_account_counting *counting; /* what accounts did; NULL: nobody counts */
+    struct mt_writer_figures *archive_figures;  /* what archives committed; likewise */
     void *ud;
 };
 
@@ -75,5 +79,14 @@ void mt_script_cancel(struct mt_script *script);
  * acknowledged, everything else is cancelled. done follows. */
 void mt_script_stop(struct mt_script *script);
 void mt_script_free(struct mt_script *script);
+
+/* What it takes now. */
+struct mt_script_figures {
+    size_t memory_bytes, memory_max_bytes; /* of the Lua state */
+    uint64_t busy_us; /* for which it has held the event loop, since it was started */
+    size_t tasks_n;   /* that have not ended */
+    size_t ready_n;   /* of these, those that can go on and wait for their turn */
+};
+void mt_script_look(const struct mt_script *script, struct mt_script_figures *out);
 
 #endif

@@ -13,6 +13,8 @@
 /* A function that may raise a Lua error: nothing of C may be owned across its call. */
 #define MT_RAISES
 
+struct mt_account_figures;
+
 struct mt_task {
     struct mt_script *script;
     struct mt_task *next, *prev; /* all tasks of the script that are not forgotten, newest first */
@@ -44,6 +46,7 @@ struct mt_wait {
     enum mt_rc rc;
     struct mt_fault fault;
     struct mt_wait *next_joiner;
+    struct mt_account_figures *figures; /* whose fault it is when it fails; NULL: nobody's */
 };
 
 struct mt_script {
@@ -76,6 +79,7 @@ struct mt_script {
     struct mt_fault fault;
     void (*done)(void *ud, int status, const struct mt_fault *fault);
     void *ud;
+    uint64_t busy_us; /* in Lua, so far */
     /* watchdog */
     int64_t cpu_ms;
     pthread_t watchdog;
@@ -117,6 +121,8 @@ MT_RAISES void *mt_wait_new(lua_State *L, size_t size, void (*release)(struct mt
 MT_RAISES void mt_task_acts(lua_State *L);
 /* The tail call of every binding that waits. */
 int mt_task_wait(lua_State *L, struct mt_wait *wait, lua_KFunction k);
+/* What fails counts as a fault of that account. */
+void mt_wait_of_account(struct mt_wait *wait, const struct mt_provider_account *account);
 /* From completions, on the loop thread: never touches Lua. */
 void mt_wait_wake(struct mt_wait *wait, enum mt_rc rc, const struct mt_fault *fault);
 /* First thing in a continuation: raises if the script is cancelled or the wait failed. */

@@ -2,9 +2,11 @@
  * the queue is drained from the loop, and nowhere else is a coroutine resumed. */
 #include "script/live_int.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "loop/loop.h"
+#include "provider/figures.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -93,6 +95,11 @@ static void enqueue(struct mt_task *task)
         mt_log(MT_LOG_ERROR, "script", "out of memory: a task cannot go on");
 }
 
+void mt_wait_of_account(struct mt_wait *wait, const struct mt_provider_account *account)
+{
+    wait->figures = mt_account_figures_of(wait->task->script->host->counting, account);
+}
+
 void mt_wait_wake(struct mt_wait *wait, enum mt_rc rc, const struct mt_fault *fault)
 {
     if (wait->done) {
@@ -105,6 +112,8 @@ void mt_wait_wake(struct mt_wait *wait, enum mt_rc rc, const struct mt_fault *fa
         wait->fault = *fault;
     else if (rc)
         mt_fault_set(&wait->fault, rc, mt_rc_name(rc), "%s", mt_rc_name(rc));
+    if (rc)
+        mt_account_figures_fault(wait->figures, &wait->fault);
     enqueue(wait->task);
 }
 
@@ -252,9 +261,11 @@ static void run(struct mt_task *task, int args_n)
 #endif
     script->current = task;
     task->wait = NULL;
+    int64_t from_us = mt_clock_mono_us();
     lua_State *before = mt_watch_enter(script, task->T, true);
     int status = lua_resume(task->T, script->L, args_n, &nres);
     mt_watch_leave(script, before);
+    script->busy_us += (uint64_t)(mt_clock_mono_us() - from_us);
     script->current = NULL;
     if (status == LUA_YIELD) {
         if (nres == 1 && task->wait) {
@@ -404,6 +415,17 @@ enum mt_rc mt_script_start(const struct mt_script_host *host,
     }
     *out = script;
     return MT_OK;
+}
+
+void mt_script_look(const struct mt_script *script, struct mt_script_figures *out)
+{
+    memset(out, 0, sizeof *out);
+    out->memory_bytes = script->memory_bytes;
+    out->memory_max_bytes = script->memory_max_bytes;
+    out->busy_us = script->busy_us;
+    out->tasks_n = script->alive_n;
+    for (const struct mt_task *task = script->run_first; task; task = task->run_next)
+        out->ready_n++;
 }
 
 void mt_script_free(struct mt_script *script)

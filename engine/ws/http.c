@@ -172,6 +172,15 @@ static int proceed(struct conn *conn)
     return 0;
 }
 
+int mt_ws_http_await(struct lws *wsi)
+{
+    const struct mt_ws_server *server = lws_context_user(lws_get_context(wsi));
+    unsigned seconds = server->options.request_s;
+
+    lws_set_timeout(wsi, seconds ? PENDING_TIMEOUT_USER_OK : NO_PENDING_TIMEOUT, (int)seconds);
+    return 0;
+}
+
 void mt_ws_http_init(struct conn *conn)
 {
     mt_buf_init(&conn->in, IN_BYTES);
@@ -231,7 +240,10 @@ int mt_ws_http_writeable(struct conn *conn)
     bool last = !exchange->head.keep_alive;
     conn->exchange = NULL;
     exchange_free(exchange);
-    return last ? linger(conn) : proceed(conn);
+    if (last)
+        return linger(conn);
+    mt_ws_http_await(conn->wsi);
+    return proceed(conn);
 }
 
 void mt_ws_http_gone(struct conn *conn)

@@ -49,6 +49,12 @@ static int conn_begin(struct lws *wsi)
     return 0;
 }
 
+static bool is_full(const struct mt_ws_server *server)
+{
+    return server->options.max_connections &&
+           server->connections_n >= server->options.max_connections;
+}
+
 /* WSI_DESTROY comes in every created case, so it is the one place that ends a connection. */
 static void conn_end(struct lws *wsi)
 {
@@ -71,8 +77,7 @@ static int on_raw(struct lws *wsi, enum lws_callback_reasons reason, void *user,
     (void)user;
     switch (reason) {
     case LWS_CALLBACK_RAW_ADOPT:
-        lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0);
-        return conn_begin(wsi);
+        return is_full(server_of(wsi)) || conn_begin(wsi) ? -1 : mt_ws_http_await(wsi);
     case LWS_CALLBACK_RAW_RX:
         conn = lws_get_opaque_user_data(wsi);
         return conn ? mt_ws_http_receive(conn, in, len) : -1;
@@ -213,9 +218,10 @@ enum mt_rc mt_ws_server_new(struct mt_loop *loop, const struct mt_ws_server_opti
 
     *out = NULL;
     if (!is_loopback(options->host))
-        return mt_fault_set(fault, MT_ERR_INVALID, "ws.not_loopback",
-                            "%s is not a loopback address: the sandbox listens on 127.0.0.1 only",
-                            options->host);
+        return mt_fault_set(
+            fault, MT_ERR_INVALID, "ws.not_loopback",
+            "%s is not a loopback address: only this machine is served, on 127.0.0.1",
+            options->host);
     server = mt_mem_calloc(1, sizeof *server);
     if (!server)
         return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");

@@ -66,6 +66,10 @@ struct mt_ws_server_options {
     uint16_t port;            /* 0: any free one */
     size_t max_body_bytes;    /* 0: 64 MiB */
     size_t max_message_bytes; /* 0: 16 MiB */
+    unsigned max_connections; /* one more is closed at once; 0: no bound */
+    /* A connection that is not done with a request after so long is closed: one that is silent, one
+     * that sends slowly, one that does not read; 0: never. */
+    unsigned request_s;
     size_t max_queue_bytes; /* per peer, not yet written; 0: 64 MiB. Beyond it the peer is closed */
 };
 

@@ -46,6 +46,8 @@ void mt_ws_http_init(struct conn *conn);
 int mt_ws_http_receive(struct conn *conn, const void *p, size_t len);
 int mt_ws_http_writeable(struct conn *conn);
 void mt_ws_http_gone(struct conn *conn);
+/* From now on the next request is waited for, request_s at most. Returns 0. */
+int mt_ws_http_await(struct lws *wsi);
 
 /* answer.c: what is written for one exchange */
 struct mt_ws_exchange {

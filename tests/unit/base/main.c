@@ -25,6 +25,7 @@ int main(void)
     failed += test_rc();
     failed += test_secret();
     failed += test_log();
+    failed += test_metrics();
     failed += test_clock();
     failed += test_rand();
     failed += test_fs();

@@ -67,9 +67,35 @@ static void json_lines(void **state)
     mt_log_format_set(true);
     mt_log(MT_LOG_INFO, "archive", "a\nb\x1b \"q\" \\ \xFF 你\x7f");
     assert_string_equal(
-        sink->line,
-        "{\"time\":\"2023-11-14T22:13:20.123Z\",\"level\":\"info\",\"area\":\"archive\","
-        "\"message\":\"a\\nb\\u001b \\\"q\\\" \\\\ \\ufffd 你\\u007f\"}");
+        sink->line, "{\"ts\":\"2023-11-14T22:13:20.123Z\",\"level\":\"info\",\"room\":\"archive\","
+                    "\"message\":\"a\\nb\\u001b \\\"q\\\" \\\\ \\ufffd 你\\u007f\",\"fields\":{}}");
+}
+
+static void fields_beside_the_text(void **state)
+{
+    struct sink *sink = *state;
+    struct mt_secret *secret = mt_secret_new("canary-field", 12);
+    char many[3000];
+    const struct mt_log_field fields[] = {
+        {"job", "night\"ly\n"}, {"run", NULL}, {"code", ""}, {"token", "canary-field"}};
+    struct mt_log_field all[MT_LOG_FIELDS + 3];
+
+    mt_log_with(MT_LOG_WARN, "serve", fields, 4, "job %d", 1);
+    assert_string_equal(sink->line, "warn serve: job 1");
+    mt_log_format_set(true);
+    mt_log_with(MT_LOG_WARN, "serve", fields, 4, "job %d", 1);
+    assert_non_null(strstr(sink->line,
+                           "\"message\":\"job 1\",\"fields\":{\"job\":\"night\\\"ly\\n\","
+                           "\"token\":\"************\"}}"));
+    memset(many, '\x01', sizeof many - 1);
+    many[sizeof many - 1] = '\0';
+    for (size_t i = 0; i < MT_LOG_FIELDS + 3; i++)
+        all[i] = (struct mt_log_field){
+            i == MT_LOG_FIELDS ? "beyond" : "a key that is far too long to be one", many};
+    mt_log_with(MT_LOG_WARN, "serve", all, MT_LOG_FIELDS + 3, "%s", many);
+    assert_null(strstr(sink->line, "beyond"));
+    assert_true(mt_str_ends(sink->line, "\\u0001\"}}"));
+    mt_secret_free(secret);
 }
 
 static void levels(void **state)
@@ -126,7 +152,7 @@ static void bounds_a_line(void **state)
         mt_log_format_set(json);
         mt_log(MT_LOG_INFO, "x", "%s", text);
         assert_true(strlen(sink->line) < 25000);
-        assert_true(mt_str_ends(sink->line, json ? "\\u0001…\"}" : "\\x01…"));
+        assert_true(mt_str_ends(sink->line, json ? "\\u0001…\",\"fields\":{}}" : "\\x01…"));
     }
 }
 
@@ -163,6 +189,7 @@ int test_log(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(plain_lines, begin, end),
         cmocka_unit_test_setup_teardown(json_lines, begin, end),
+        cmocka_unit_test_setup_teardown(fields_beside_the_text, begin, end),
         cmocka_unit_test_setup_teardown(levels, begin, end),
         cmocka_unit_test_setup_teardown(keeps_secrets_out, begin, end),
         cmocka_unit_test_setup_teardown(bounds_a_line, begin, end),

@@ -17,6 +17,7 @@ int test_map(void);
 int test_rc(void);
 int test_secret(void);
 int test_log(void);
+int test_metrics(void);
 int test_clock(void);
 int test_rand(void);
 int test_fs(void);
