@@ -188,6 +188,9 @@ struct mt_provider {
     /* A message's fields from the bytes kept as raw, as the archive needs when it reads back. */
     enum mt_rc (*decode)(const struct mt_provider_account *account, const void *raw, size_t len,
                          struct mt_arena *arena, struct mt_message *out);
+    /* By how many milliseconds this machine's clock is ahead of the cloud's now, from the last time
+     * that the cloud said; *known false: it has said none yet. Asks nothing. */
+    int64_t (*clock_off_ms)(const struct mt_provider_account *account, bool *known);
 };
 
 /* NULL if there is no such provider; names: the list for an error text ("easemob,

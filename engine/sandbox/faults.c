@@ -1,19 +1,22 @@
 /* Reading the fault text, and deciding what happens to a request. */
 #include "sandbox/faults_int.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "codec/time.h"
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SPEC_MAX ((size_t)4096)
-#define DAY_MS   ((int64_t)24 * 60 * 60 * 1000)
+#define SPEC_MAX      ((size_t)4096)
+#define DAY_MS        ((int64_t)24 * 60 * 60 * 1000)
+#define CLOCK_MOST_MS (36500 * DAY_MS)
 
-enum type { CHANCE, FLAG, COUNT, DURATION, TEXT, LATENCY, RATE, RETRY_AFTER };
+enum type { CHANCE, FLAG, COUNT, DURATION, TEXT, LATENCY, RATE, RETRY_AFTER, CLOCK };
 
 struct key {
     const char *name;
@@ -74,6 +77,7 @@ static const struct key KEYS[] = {
     {"storage", FLAG, AT(storage)},
     {"recall_limit", DURATION, AT(recall_limit_ms)},
     {"span", DURATION, AT(span_ms)},
+    {"clock", CLOCK, 0},
 };
 
 #define KEY_N (sizeof KEYS / sizeof KEYS[0])
@@ -175,6 +179,22 @@ static bool parse_retry_after(struct mt_sb_faults *faults, const char *text)
     return true;
 }
 
+/* "1h" ahead, "-1h" behind, "none". */
+static bool parse_clock(struct mt_sb_faults *faults, const char *text)
+{
+    bool behind = text[0] == '-';
+
+    faults->no_clock = strcmp(text, "none") == 0;
+    if (faults->no_clock)
+        return true;
+    if (mt_duration_parse(text + behind, &faults->clock_ms, NULL) != MT_OK ||
+        faults->clock_ms > CLOCK_MOST_MS)
+        return false;
+    if (behind)
+        faults->clock_ms = -faults->clock_ms;
+    return true;
+}
+
 static bool set_key(struct mt_sb_faults *faults, const struct key *key, char *value)
 {
     char *base = (char *)faults;
@@ -213,6 +233,8 @@ static bool set_key(struct mt_sb_faults *faults, const struct key *key, char *va
         return parse_rate(faults, value);
     case RETRY_AFTER:
         return parse_retry_after(faults, value);
+    case CLOCK:
+        return parse_clock(faults, value);
     }
     return false;
 }
@@ -370,4 +392,30 @@ void mt_sb_faults_pick(struct mt_sb_faults *faults, const char *path, int64_t no
             return;
         }
     }
+}
+
+int64_t mt_sb_faults_clock_ms(const struct mt_sb_faults *faults)
+{
+    int64_t ms = mt_clock_wall_ms() + faults->clock_ms;
+
+    return faults->no_clock || ms < 0 ? 0 : ms;
+}
+
+void mt_sb_date(int64_t ms, char out[MT_SB_DATE_LEN])
+{
+    static const char days[][4] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
+    static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    int64_t day = ms / DAY_MS;
+    int second = (int)(ms % DAY_MS / 1000);
+    int year = 0;
+    int month = 1;
+    int of_month = 1;
+
+    out[0] = '\0';
+    if (ms <= 0)
+        return;
+    mt_date_of_days(day, &year, &month, &of_month);
+    (void)snprintf(out, MT_SB_DATE_LEN, "Date: %s, %02d %s %04d %02d:%02d:%02d GMT", days[day % 7],
+                   of_month, months[month - 1], year, second / 3600, second / 60 % 60, second % 60);
 }

@@ -67,7 +67,9 @@ struct mt_sb_faults {
     bool no_parts;     /* uploads in parts are not opened */
     bool storage;      /* downloads are redirected to the object storage */
     int64_t recall_limit_ms;
-    int64_t span_ms; /* how far back generated data goes */
+    int64_t span_ms;  /* how far back generated data goes */
+    int64_t clock_ms; /* the cloud's clock is so much ahead, where it says what time it is */
+    bool no_clock;    /* and it does not say it */
 
     /* running state */
     uint64_t random;
@@ -93,6 +95,11 @@ enum mt_rc mt_sb_faults_parse(struct mt_sb_faults *faults, const char *spec,
 void mt_sb_faults_deinit(struct mt_sb_faults *faults);
 void mt_sb_faults_pick(struct mt_sb_faults *faults, const char *path, int64_t now_us,
                        struct mt_sb_pick *pick);
+/* The time that the cloud says it is; 0: it does not say. */
+int64_t mt_sb_faults_clock_ms(const struct mt_sb_faults *faults);
+#define MT_SB_DATE_LEN 48
+/* The header "Date: Fri, 20 Nov 2026 08:00:00 GMT" (RFC 9110 5.6.7); "" for 0. */
+void mt_sb_date(int64_t ms, char out[MT_SB_DATE_LEN]);
 /* A repeatable random number (splitmix64). */
 uint64_t mt_sb_random(uint64_t *state);
 double mt_sb_random_unit(uint64_t *state); /* 0 ≤ x < 1 */

@@ -82,6 +82,12 @@ static void end_peer(void *ud, struct mt_ws_peer *peer, uint16_t code)
         mt_ws_peer_close(peer, code);
 }
 
+static int64_t clock_ms(void *ud)
+{
+    const struct mt_sandbox *sandbox = ud;
+    return mt_sb_faults_clock_ms(&sandbox->faults);
+}
+
 void mt_sb_rongcloud_hooks(struct mt_sandbox *sandbox, struct mt_sr_hooks *hooks)
 {
     *hooks = (struct mt_sr_hooks){
@@ -93,6 +99,7 @@ void mt_sb_rongcloud_hooks(struct mt_sandbox *sandbox, struct mt_sr_hooks *hooks
         .record_open = record_open,
         .write = write_peer,
         .end = end_peer,
+        .clock_ms = clock_ms,
     };
 }
 

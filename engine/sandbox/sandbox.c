@@ -42,7 +42,14 @@ static void on_request(void *ud, struct mt_ws_exchange *exchange,
     if (for_rongcloud(ud, exchange, request))
         return;
     mt_sb_rest_handle(ud, request, &reply);
-    const char *headers[] = {reply.header, NULL};
+    const struct mt_sandbox *sandbox = ud;
+    char date[MT_SB_DATE_LEN];
+    mt_sb_date(mt_sb_faults_clock_ms(&sandbox->faults), date);
+    const char *headers[3] = {0};
+    size_t headers_n = 0;
+    if (date[0] != '\0')
+        headers[headers_n++] = date;
+    headers[headers_n] = reply.header;
     struct mt_ws_answer answer = {
         .status = reply.status,
         .content_type = reply.content_type,

@@ -397,6 +397,22 @@ static int account_capabilities(lua_State *L)
     return 1;
 }
 
+static int account_clock(lua_State *L)
+{
+    struct mt_lua_account *account = mt_lua_account_check(L, 1);
+    bool known = false;
+    int64_t off_ms = account->provider->clock_off_ms(account->account, &known);
+
+    lua_createtable(L, 0, 2);
+    lua_pushboolean(L, known);
+    lua_setfield(L, -2, "known");
+    if (known) {
+        lua_pushinteger(L, off_ms);
+        lua_setfield(L, -2, "off_ms");
+    }
+    return 1;
+}
+
 static int account_index(lua_State *L)
 {
     struct mt_lua_account *account = mt_lua_account_check(L, 1);
@@ -421,6 +437,7 @@ void mt_bind_account(lua_State *L)
                                        {"conversation", account_conversation},
                                        {"can", account_can},
                                        {"capabilities", account_capabilities},
+                                       {"clock", account_clock},
                                        {"doctor", mt_lua_doctor},
                                        {"delete_everything", mt_lua_delete_everything},
                                        {NULL, NULL}};

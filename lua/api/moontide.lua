@@ -79,6 +79,8 @@ return {
     faults = { "capability.unknown" }, source = "DESIGN §5", example = 'local can, why = account:can "history.until"' },
   { name = "account:capabilities", call = 'account:capabilities()', doc = "All that account:can knows: can is yes, no or depends; why is nil with yes. Before the account has connected it is what the cloud offers in general.", result = "list of {name, meaning, can, why}",
     source = "DESIGN §5", example = 'for _, capability in ipairs(account:capabilities()) do print(capability.name, capability.can, capability.why) end' },
+  { name = "account:clock", call = 'account:clock()', doc = "By how many milliseconds this machine's clock is ahead of the cloud's, as of the last time that the cloud said what time it is: with each answer (Easemob), with the connection (RongCloud). known is false, and off_ms nil, before it has said so. Asks nothing. What deletes by age refuses when it is unknown or more than a minute.", result = "{known, off_ms}",
+    source = "reliability.md R12", example = 'local clock = account:clock(); print(clock.known and clock.off_ms)' },
   { name = "account:doctor", call = 'account:doctor()', doc = "Checks the way to the cloud step by step.", result = "list of {name, result, detail}", grant = "read",
     source = "easemob.md §1, §4.0", example = 'for _, check in ipairs(account:doctor()) do print(check.name, check.result) end' },
   { name = "conversation:history", call = 'conversation:history { … }',

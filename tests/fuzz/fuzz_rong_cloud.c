@@ -201,6 +201,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .record_open = record_open,
         .write = written,
         .end = end,
+        .clock_ms = fixed_ms,
     };
     struct mt_sr_cloud *cloud = NULL;
     if (size < 1)

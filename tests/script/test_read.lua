@@ -22,12 +22,15 @@ for _, capability in ipairs(capabilities) do
 end
 check("account:capabilities lists what account:can says", consistent)
 
+check("account:clock knows nothing before the cloud was asked", account:clock().known == false and not account:clock().off_ms)
 local list, ids = {}, {}
 for conversation in account:conversations() do
   list[#list + 1] = conversation
   ids[conversation.id] = true
 end
 check("conversations come", #list > 10)
+local clock = account:clock()
+check("then account:clock knows the cloud's clock", clock.known and math.abs(clock.off_ms) < 60000)
 if easemob then check("the page form gives the same", (function()
   local n = 0
   for conversation in account:conversations { form = "page" } do

@@ -388,6 +388,11 @@ static const char *account_device(const struct mt_provider_account *account)
     return account->device;
 }
 
+static int64_t account_clock_off_ms(const struct mt_provider_account *account, bool *known)
+{
+    return mt_cloud_clock_off_ms(&account->session.clock, known);
+}
+
 static const struct mt_provider_live live_verbs = {
     .device = account_device,
     .start = mt_em_live_start,
@@ -426,4 +431,5 @@ const struct mt_provider mt_provider_easemob = {
     .normalise = mt_em_normalise,
     .can = mt_em_can,
     .decode = account_decode,
+    .clock_off_ms = account_clock_off_ms,
 };

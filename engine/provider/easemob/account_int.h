@@ -9,6 +9,7 @@
 
 #include "http/http.h"
 #include "provider/call.h"
+#include "provider/cloud_clock.h"
 #include "provider/easemob/faults_int.h"
 #include "provider/easemob/roaming_int.h"
 #include "provider/provider.h"
@@ -48,10 +49,9 @@ struct mt_em_session {
     struct mt_app_ask *ask; /* for a token from the app */
     bool refused;           /* the cloud refused user and password, or app: not asked again */
     enum mt_em_stage ended_in;
-    struct mt_fault fault;     /* of the last failure */
-    struct mt_fault last_base; /* discovery: why the last base failed */
-    int64_t date_ms;           /* Date header of the last answer and our clock then */
-    int64_t date_local_ms;
+    struct mt_fault fault;       /* of the last failure */
+    struct mt_fault last_base;   /* discovery: why the last base failed */
+    struct mt_cloud_clock clock; /* by the Date header of the last answer */
 };
 
 struct mt_provider_account {

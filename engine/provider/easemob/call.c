@@ -34,10 +34,9 @@ static void on_http(void *ud, enum mt_rc rc, const struct mt_http_response *resp
         mt_em_token_release(token);
         return;
     }
-    if (response != NULL && response->date_ms != 0) {
-        account->session.date_ms = response->date_ms;
-        account->session.date_local_ms = mt_clock_wall_ms();
-    }
+    /* Not that of a download: an object storage may answer from a cache, with a Date of then. */
+    if (response != NULL && response->sink_bytes == 0)
+        mt_cloud_clock_heard(&account->session.clock, response->date_ms);
     if (status == 200)
         token->proven = true;
     if (life->cancelled) {

@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CLOCK_TOLERANCE_MS 60000
-
 enum step { STEP_LIST, STEP_PAGE, STEP_OLD, STEP_HISTORY };
 
 struct doctor_call {
@@ -144,22 +142,10 @@ static void tell_lists(struct doctor_call *call)
 
 static void tell_clock(struct doctor_call *call)
 {
-    const struct mt_em_session *session = &call->base.life.account->session;
-    int64_t ahead = session->date_local_ms - session->date_ms;
-    int64_t distance = ahead < 0 ? -ahead : ahead;
-    char text[MT_TIME_RFC3339_LEN];
-    char detail[MT_FAULT_MESSAGE_MAX];
+    struct mt_check check;
 
-    if (session->date_ms == 0) {
-        tell(call, "clock", "skipped", "the server did not say its time");
-        return;
-    }
-    mt_duration_format(distance, text);
-    snprintf(detail, sizeof detail, "this machine is %s %s the server%s", text,
-             ahead < 0 ? "behind" : "ahead of",
-             distance > CLOCK_TOLERANCE_MS ? ": set the clock, ages and schedules would be wrong"
-                                           : "");
-    tell(call, "clock", distance > CLOCK_TOLERANCE_MS ? "failed" : "ok", detail);
+    mt_cloud_clock_check(&call->base.life.account->session.clock, &check);
+    call->each(call->ud, &check);
 }
 
 static void rest_skipped(struct doctor_call *call, const char *why)

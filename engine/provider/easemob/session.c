@@ -150,10 +150,8 @@ static void on_login(void *ud, enum mt_rc rc, const struct mt_http_response *res
     session->http = NULL;
     if (account->closed)
         goto out;
-    if (response != NULL && response->date_ms != 0) {
-        session->date_ms = response->date_ms;
-        session->date_local_ms = mt_clock_wall_ms();
-    }
+    if (response != NULL)
+        mt_cloud_clock_heard(&session->clock, response->date_ms);
     if (rc == MT_OK && response != NULL && response->status == 200) {
         rc = read_token(account, response, &fault);
     } else {

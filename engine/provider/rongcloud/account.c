@@ -242,6 +242,11 @@ static const char *account_device(const struct mt_provider_account *account)
     return account->device;
 }
 
+static int64_t account_clock_off_ms(const struct mt_provider_account *account, bool *known)
+{
+    return mt_cloud_clock_off_ms(&account->link.clock, known);
+}
+
 static const struct mt_provider_live live_verbs = {
     .device = account_device,
     .start = mt_rong_live_start,
@@ -283,4 +288,5 @@ const struct mt_provider mt_provider_rongcloud = {
     .normalise = mt_rong_normalise,
     .can = mt_rong_can,
     .decode = mt_rong_decode_raw,
+    .clock_off_ms = account_clock_off_ms,
 };

@@ -9,6 +9,7 @@
 #define MT_RONGCLOUD_ACCOUNT_INT_H
 
 #include "provider/call.h"
+#include "provider/cloud_clock.h"
 #include "provider/live.h"
 #include "provider/provider.h"
 
@@ -79,11 +80,10 @@ struct mt_rong_link {
     struct mt_timer *timer; /* deadline of the stage, or the rest before the next attempt */
     struct mt_timer *beat;  /* pings, deadlines of requests */
     int64_t beat_due_ms;
-    int64_t ping_due_ms;     /* when the next ping is sent, or the one sent is missed */
-    int64_t online_ms;       /* since when */
-    int64_t needed_ms;       /* when somebody last needed it */
-    int64_t greeted_wall_ms; /* our clock at the greeting, and the cloud's */
-    int64_t greeted_cloud_ms;
+    int64_t ping_due_ms;         /* when the next ping is sent, or the one sent is missed */
+    int64_t online_ms;           /* since when */
+    int64_t needed_ms;           /* when somebody last needed it */
+    struct mt_cloud_clock clock; /* by the greeting */
     int64_t heard_wall_ms;
     struct mt_rong_call *wire;   /* waiting for their answers */
     struct mt_rong_echo *echoes; /* of other devices, waiting for their PUBACK */

@@ -11,8 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CLOCK_TOLERANCE_MS 60000
-#define INPUT_MAX          ((size_t)512)
+#define INPUT_MAX ((size_t)512)
 
 /* ---------------------------------------------------------------- login */
 
@@ -156,18 +155,10 @@ static void tell_online(struct doctor_call *doctor)
 
 static void tell_clock(struct doctor_call *doctor)
 {
-    const struct mt_rong_link *link = &doctor->call.life.account->link;
-    int64_t ahead = link->greeted_wall_ms - link->greeted_cloud_ms;
-    int64_t distance = ahead < 0 ? -ahead : ahead;
-    bool off = distance > CLOCK_TOLERANCE_MS;
-    char text[MT_TIME_RFC3339_LEN];
-    char detail[MT_FAULT_MESSAGE_MAX];
+    struct mt_check check;
 
-    mt_duration_format(distance, text);
-    snprintf(detail, sizeof detail, "this machine is %s %s the server%s", text,
-             ahead < 0 ? "behind" : "ahead of",
-             off ? ": set the clock, ages and schedules would be wrong" : "");
-    tell(doctor, "clock", off ? "failed" : "ok", detail);
+    mt_cloud_clock_check(&doctor->call.life.account->link.clock, &check);
+    doctor->each(doctor->ud, &check);
 }
 
 /* One message of the conversation with oneself, which every user has. */
@@ -178,7 +169,7 @@ static void ask_history(struct mt_provider_call *call)
 
     input.targetid = call->account->user;
     input.has_time = input.has_count = input.has_order = input.has_ignorecmd = true;
-    input.time = mt_rong_cloud_ms(call->account) + CLOCK_TOLERANCE_MS;
+    input.time = mt_rong_cloud_ms(call->account) + MT_CLOCK_TOLERANCE_MS;
     input.count = 1;
     input.ignorecmd = true;
     mt_rong_ask(call, &(struct mt_rong_request){

@@ -439,8 +439,7 @@ static void online(struct mt_provider_account *account, const struct mt_rong_fra
     link->renewed = false;
     link->last_id = frame->has & MT_RONG_HAS_FIRST_ID ? frame->first_id : 0;
     link->online_ms = link->needed_ms = mt_clock_mono_ms();
-    link->greeted_wall_ms = mt_clock_wall_ms();
-    link->greeted_cloud_ms = frame->time_ms > 0 ? frame->time_ms : link->greeted_wall_ms;
+    mt_cloud_clock_heard(&link->clock, frame->time_ms);
     mt_timer_stop(link->timer);
     link->pings_n = 0;
     mt_rong_ping(account); /* at once, before anything else (2.3) */
@@ -476,9 +475,7 @@ void mt_rong_greeted(struct mt_provider_account *account, const struct mt_rong_f
 
 int64_t mt_rong_cloud_ms(const struct mt_provider_account *account)
 {
-    const struct mt_rong_link *link = &account->link;
-
-    return mt_clock_wall_ms() + link->greeted_cloud_ms - link->greeted_wall_ms;
+    return mt_cloud_clock_now_ms(&account->link.clock);
 }
 
 /* ---------------------------------------------------------------- clocks */

@@ -53,6 +53,7 @@ struct mt_sr_hooks {
     /* one binary message to a WebSocket; and its end after what was sent, or (code 0) at once */
     void (*write)(void *ud, struct mt_ws_peer *peer, const void *p, size_t len);
     void (*end)(void *ud, struct mt_ws_peer *peer, uint16_t code);
+    int64_t (*clock_ms)(void *ud); /* the time that a greeting says it is; 0: none */
 };
 
 /* spec: what the navigation announces, limits and this cloud's own faults, key=value,key=value

@@ -168,7 +168,8 @@ static void welcome(struct mt_sr_session *session, bool version4)
 {
     struct mt_buf *frame = &session->cloud->frame;
     char name[48];
-    int64_t now_ms = mt_clock_wall_ms();
+    const struct mt_sr_hooks *hooks = &session->cloud->hooks;
+    int64_t now_ms = hooks->clock_ms(hooks->ud);
     (void)snprintf(name, sizeof name, "sandbox-session-%llu",
                    (unsigned long long)++session->cloud->session_n);
     mt_buf_reset(frame);

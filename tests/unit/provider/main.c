@@ -1,8 +1,9 @@
 /* The tests of the room provider. */
 int test_reader(void);
 int test_capability(void);
+int test_clock(void);
 
 int main(void)
 {
-    return test_reader() + test_capability();
+    return test_reader() + test_capability() + test_clock();
 }
