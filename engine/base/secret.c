@@ -13,16 +13,19 @@
 #define MIN_SEARCHED 4
 #define HEADS        65536u
 
-/* What is searched for: the bytes, and the base64 characters that they alone decide, at each of the
- * three places where they may begin within a group. */
-enum { FORM_PLAIN, FORM_BASE64_0, FORM_BASE64_1, FORM_BASE64_2, FORM_N };
+/* What is searched for: the bytes, their hexadecimal digits, and the base64 characters that they
+ * alone decide, at each of the three places where they may begin within a group. */
+enum { FORM_PLAIN, FORM_BASE64_0, FORM_BASE64_1, FORM_BASE64_2, FORM_HEX, FORM_N };
+
+/* How the characters of a form are compared. */
+enum letters { LETTERS_PLAIN, LETTERS_BASE64, LETTERS_HEX };
 
 struct form {
     struct form *next, *prev; /* of the same head */
     unsigned char *p;         /* within struct mt_secret */
     size_t len;
     uint32_t key;
-    bool base64;
+    enum letters letters;
 };
 
 struct mt_secret {
@@ -62,9 +65,21 @@ static void make_base64(struct form *form, const unsigned char *p, size_t len, s
     }
 }
 
+static void make_hex(struct form *form, const unsigned char *p, size_t len)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < len; i++) {
+        form->p[form->len++] = (unsigned char)digits[p[i] >> 4];
+        form->p[form->len++] = (unsigned char)digits[p[i] & 15];
+    }
+}
+
 /* What some encoder writes for another is the same here; match() looks closer. */
 static uint32_t key_byte(unsigned char c)
 {
+    if (c >= 'A' && c <= 'F') {
+        return c | 0x20u;
+    }
     if (c == '+' || c == '-') {
         return ' ';
     }
@@ -133,7 +148,7 @@ struct mt_secret *mt_secret_new(const char *bytes, size_t len)
         return NULL;
     }
     size_t base64_max = len * 8 / 6 + 1;
-    size_t size = sizeof(struct mt_secret) + len + 1 + 3 * base64_max;
+    size_t size = sizeof(struct mt_secret) + len + 1 + 3 * base64_max + 2 * len;
     struct mt_secret *secret = mt_mem_calloc(1, size);
     if (!secret) {
         return NULL;
@@ -146,9 +161,13 @@ struct mt_secret *mt_secret_new(const char *bytes, size_t len)
     for (size_t before = 0; before < 3; before++) {
         struct form *form = &secret->forms[FORM_BASE64_0 + before];
         form->p = secret->bytes + len + 1 + before * base64_max;
-        form->base64 = true;
+        form->letters = LETTERS_BASE64;
         make_base64(form, secret->bytes, len, before);
     }
+    struct form *hex = &secret->forms[FORM_HEX];
+    hex->p = secret->bytes + len + 1 + 3 * base64_max;
+    hex->letters = LETTERS_HEX;
+    make_hex(hex, secret->bytes, len);
     enlist(secret);
     return secret;
 }
@@ -264,8 +283,7 @@ static void read_json(const unsigned char *t, size_t left, struct unit *unit)
 
 enum reading { READ_PLAIN, READ_PERCENT, READ_JSON, READ_N };
 
-static void read_unit(enum reading reading, bool base64, const unsigned char *t, size_t left,
-                      struct unit *unit)
+static void read_unit(enum reading reading, const unsigned char *t, size_t left, struct unit *unit)
 {
     *unit = (struct unit){.bytes = {t[0]}, .n = 1, .width = 1};
     if (reading == READ_PERCENT) {
@@ -273,19 +291,28 @@ static void read_unit(enum reading reading, bool base64, const unsigned char *t,
     } else if (reading == READ_JSON) {
         read_json(t, left, unit);
     }
-    if (base64 && unit->bytes[0] == '-') { /* the URL-safe alphabet */
-        unit->bytes[0] = '+';
-    } else if (base64 && unit->bytes[0] == '_') {
-        unit->bytes[0] = '/';
-    } else if (!base64 && reading == READ_PERCENT && unit->width == 1 && t[0] == '+') {
+}
+
+/* As read_unit, with what different encoders write for the same. */
+static void read_letter(enum reading reading, enum letters letters, const unsigned char *t,
+                        size_t left, struct unit *unit)
+{
+    read_unit(reading, t, left, unit);
+    unsigned char c = unit->bytes[0];
+    if (letters == LETTERS_BASE64) { /* the URL-safe alphabet */
+        unit->bytes[0] = c == '-' ? '+' : c == '_' ? '/' : c;
+    } else if (letters == LETTERS_HEX && c >= 'A' && c <= 'F') {
+        unit->bytes[0] = c | 0x20;
+    } else if (letters == LETTERS_PLAIN && reading == READ_PERCENT && unit->width == 1 &&
+               t[0] == '+') {
         unit->bytes[0] = ' '; /* form encoding */
     }
 }
 
 /* How many characters of text the form covers from its first one on; 0 if it does not stand there.
  */
-static size_t match(const struct form *form, bool base64, enum reading reading,
-                    const unsigned char *text, size_t left)
+static size_t match(const struct form *form, enum reading reading, const unsigned char *text,
+                    size_t left)
 {
     size_t at = 0;
     size_t done = 0;
@@ -294,8 +321,9 @@ static size_t match(const struct form *form, bool base64, enum reading reading,
         if (at >= left) {
             return 0;
         }
-        read_unit(reading, base64, text + at, left - at, &unit);
-        bool form_plus = reading == READ_PERCENT && !base64 && text[at] == '+' &&
+        read_letter(reading, form->letters, text + at, left - at, &unit);
+        bool form_plus = reading == READ_PERCENT && form->letters == LETTERS_PLAIN &&
+                         text[at] == '+' &&
                          form->p[done] == '+'; /* encoders that leave '+' alone */
         if (!form_plus &&
             (unit.n > form->len - done || memcmp(unit.bytes, form->p + done, unit.n) != 0)) {
@@ -318,7 +346,7 @@ static bool read_key(enum reading reading, const unsigned char *text, size_t lef
         if (at >= left) {
             return false;
         }
-        read_unit(reading, false, text + at, left - at, &unit);
+        read_unit(reading, text + at, left - at, &unit);
         memcpy(bytes + n, unit.bytes, unit.n);
         n += unit.n;
         at += unit.width;
@@ -341,8 +369,7 @@ static size_t longest(const bool readings[READ_N], const unsigned char *text, si
             continue;
         }
         for (const struct form *form = heads[at]; form; form = form->next) {
-            size_t n =
-                form->key == key ? match(form, form->base64, (enum reading)r, text, left) : 0;
+            size_t n = form->key == key ? match(form, (enum reading)r, text, left) : 0;
             most = n > most ? n : most;
         }
     }

@@ -1,6 +1,6 @@
 /* Tokens, passwords and app secrets. The bytes are wiped when freed, and the log writer knows every
- * living secret: it replaces them, and their URL-encoded, base64 and JSON-escaped forms, wherever
- * they appear. */
+ * living secret: it replaces them, and their URL-encoded, base64, hexadecimal and JSON-escaped
+ * forms, wherever they appear. */
 #ifndef MT_BASE_SECRET_H
 #define MT_BASE_SECRET_H
 

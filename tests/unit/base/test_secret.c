@@ -70,6 +70,8 @@ static void replaces_every_form(void **state)
     assert_redacted("{\"p\":\"p a\\/s+s\\\"w\\\\d\"}", "{\"p\":\"**************\"}");
     assert_redacted("\"\\u0070 a\\u002Fs+s\\u0022w\\u005cd\"",
                     "\"*******************************\"");
+    assert_redacted("x=7020612f732b7322775c64.", "x=**********************.");
+    assert_redacted("x=7020612F732b7322775C64.", "x=**********************.");
     assert_redacted("p a/s+s\"w\\", "p a/s+s\"w\\"); /* not whole */
     assert_redacted("", "");
     mt_secret_free(secret);
