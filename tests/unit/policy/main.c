@@ -1,0 +1,12 @@
+/* Runs the tests of engine/policy. */
+#include "tests.h"
+
+#include <stdlib.h>
+
+int main(void)
+{
+    int failed = 0;
+
+    failed += test_hold();
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
