@@ -27,7 +27,7 @@ enum mt_rc mt_policy_before(int64_t time_ms, struct mt_policy **out, struct mt_f
 enum mt_rc mt_policy_since(int64_t time_ms, struct mt_policy **out, struct mt_fault *fault);
 enum mt_rc mt_policy_from(const char *user, struct mt_policy **out, struct mt_fault *fault);
 enum mt_rc mt_policy_kind(const char *kind, struct mt_policy **out, struct mt_fault *fault);
-/* "single:bob", or with * for any run of characters: "group:*". */
+/* "single:bob" (or "bob"), or with * for any run of characters: "group:*". */
 enum mt_rc mt_policy_in_conversation(const char *pattern, struct mt_policy **out,
                                      struct mt_fault *fault);
 /* The attachment's size as the message states it; a message without one is never larger. */
@@ -48,6 +48,9 @@ enum mt_rc mt_policy_join(enum mt_policy_join how, const struct mt_policy *a,
 struct mt_policy *mt_policy_retain(const struct mt_policy *policy);
 void mt_policy_release(struct mt_policy *policy); /* NULL is fine */
 
+/* Whether it means the message. What a message does not tell (its time, its sender) counts for no
+ * condition and against none: such a message is meant only if that does not matter. What is no
+ * message (an edit, a receipt) is never meant. */
 bool mt_policy_holds(const struct mt_policy *policy, const struct mt_policy_facts *facts);
 /* The different n of its newest(n), ascending; how many. Between two of them newer_n has no say. */
 size_t mt_policy_ranks(const struct mt_policy *policy, uint64_t out[MT_POLICY_RANKS_MAX]);
@@ -71,5 +74,9 @@ bool mt_policy_may_concern(const struct mt_policy *policy, const struct mt_conve
  * (older_than("90d") * kind("image")) - newest(100). The same conditions joined in the same order
  * give the same text. */
 enum mt_rc mt_policy_write(const struct mt_policy *policy, struct mt_buf *out) MT_CHECKED;
+/* "5MB" (10^6 bytes), "5MiB" (2^20), "300": as larger_than takes it. INVALID "policy.larger_than".
+ */
+enum mt_rc mt_policy_size_parse(const char *text, int64_t *bytes,
+                                struct mt_fault *fault) MT_CHECKED;
 
 #endif

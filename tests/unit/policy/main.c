@@ -7,6 +7,8 @@ int main(void)
 {
     int failed = 0;
 
+    failed += test_policy();
+    failed += test_policy_property();
     failed += test_hold();
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

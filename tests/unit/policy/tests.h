@@ -12,6 +12,8 @@
 #include "base/rc.h"
 
 int test_hold(void);
+int test_policy(void);
+int test_policy_property(void);
 
 /* cmocka fixtures: *state is the path of a fresh folder, removed at the end. */
 int tests_begin(void **state);

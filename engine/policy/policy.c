@@ -1,0 +1,237 @@
+/* How policies are joined, and what they say of a message. */
+#include "policy/policy_int.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <string.h>
+
+/* ---------------------------------------------------------------- joining */
+
+struct mt_policy *mt_policy_retain(const struct mt_policy *policy)
+{
+    struct mt_policy *p = (struct mt_policy *)policy;
+
+    atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
+    return p;
+}
+
+void mt_policy_release(struct mt_policy *policy)
+{
+    if (!policy || atomic_fetch_sub_explicit(&policy->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    for (size_t i = 0; i < policy->parts_n; i++)
+        mt_policy_release(policy->parts[i]);
+    mt_mem_free(policy->parts);
+    mt_mem_free(policy->text);
+    mt_mem_free(policy);
+}
+
+/* Sorted, each once. False: too many. */
+static bool merge_ranks(struct mt_policy *to, const struct mt_policy *from)
+{
+    for (size_t i = 0; i < from->ranks_n; i++) {
+        size_t at = 0;
+        while (at < to->ranks_n && to->ranks[at] < from->ranks[i])
+            at++;
+        if (at < to->ranks_n && to->ranks[at] == from->ranks[i])
+            continue;
+        if (to->ranks_n == MT_POLICY_RANKS_MAX)
+            return false;
+        memmove(&to->ranks[at + 1], &to->ranks[at], (to->ranks_n - at) * sizeof *to->ranks);
+        to->ranks[at] = from->ranks[i];
+        to->ranks_n++;
+    }
+    return true;
+}
+
+/* The parts of a join of the same sort are taken over one by one: (a + b) + c is a + b + c. Of
+ * a - b only the first side is: (a - b) - c is a - b - c, but a - (b - c) is not. */
+static void take_parts(struct mt_policy *to, const struct mt_policy *from, bool over)
+{
+    struct mt_policy *const *parts = over ? from->parts : NULL;
+
+    for (size_t i = 0; i < (parts ? from->parts_n : 1); i++) {
+        struct mt_policy *part = mt_policy_retain(parts ? parts[i] : from);
+        to->parts[to->parts_n++] = part;
+        to->nodes_n += part->nodes_n;
+        to->pinned = to->pinned || part->pinned;
+        if (part->depth >= to->depth)
+            to->depth = part->depth + 1;
+    }
+}
+
+enum mt_rc mt_policy_join(enum mt_policy_join how, const struct mt_policy *a,
+                          const struct mt_policy *b, struct mt_policy **out, struct mt_fault *fault)
+{
+    static const enum mt_policy_type types[] = {[MT_POLICY_OR] = MT_POLICY_TYPE_OR,
+                                                [MT_POLICY_AND] = MT_POLICY_TYPE_AND,
+                                                [MT_POLICY_AND_NOT] = MT_POLICY_TYPE_AND_NOT};
+    enum mt_policy_type type = types[how];
+    bool over_a = a->type == type;
+    bool over_b = b->type == type && how != MT_POLICY_AND_NOT;
+    struct mt_policy *p = NULL;
+
+    *out = NULL;
+    if (mt_policy_new(type, 0, NULL, &p, fault))
+        return MT_ERR_NOMEM;
+    p->parts = mt_mem_calloc((over_a ? a->parts_n : 1) + (over_b ? b->parts_n : 1),
+                             sizeof(struct mt_policy *));
+    if (!p->parts) {
+        mt_policy_release(p);
+        return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
+    }
+    take_parts(p, a, over_a);
+    take_parts(p, b, over_b);
+    enum mt_rc rc = MT_OK;
+    if (p->nodes_n > MT_POLICY_NODES_MAX)
+        rc = mt_fault_set(fault, MT_ERR_LIMIT, "policy.size",
+                          "a policy has at most %d conditions and joins: make several of it",
+                          MT_POLICY_NODES_MAX);
+    else if (p->depth > MT_POLICY_DEPTH_MAX)
+        rc = mt_fault_set(fault, MT_ERR_LIMIT, "policy.size",
+                          "a policy is nested at most %d deep: join its parts in one line",
+                          MT_POLICY_DEPTH_MAX);
+    else if (!merge_ranks(p, a) || !merge_ranks(p, b))
+        rc = mt_fault_set(fault, MT_ERR_LIMIT, "policy.size",
+                          "a policy has at most %d different newest(n)", MT_POLICY_RANKS_MAX);
+    if (rc)
+        mt_policy_release(p);
+    else
+        *out = p;
+    return rc;
+}
+
+/* ---------------------------------------------------------------- deciding */
+
+enum mt_policy_truth mt_policy_judge(const struct mt_policy *policy, mt_policy_say_fn *say,
+                                     void *ud)
+{
+    enum mt_policy_truth sum = MT_POLICY_YES;
+
+    if (policy->type < MT_POLICY_TYPE_OR)
+        return say(ud, policy);
+    /* Or is and with everything turned round; NO and YES lie as far from UNKNOWN. */
+    bool turn = policy->type == MT_POLICY_TYPE_OR;
+    for (size_t i = 0; i < policy->parts_n && sum != MT_POLICY_NO; i++) {
+        enum mt_policy_truth one = mt_policy_judge(policy->parts[i], say, ud);
+        if (turn || (policy->type == MT_POLICY_TYPE_AND_NOT && i))
+            one = (enum mt_policy_truth)(MT_POLICY_YES - one);
+        if (one < sum)
+            sum = one;
+    }
+    return turn ? (enum mt_policy_truth)(MT_POLICY_YES - sum) : sum;
+}
+
+bool mt_policy_like(const char *pattern, const char *text, size_t len, bool one)
+{
+    const char *end = text + len;
+    const char *star = NULL; /* where to go on when what follows the last * does not fit */
+    const char *from = NULL;
+
+    while (text < end) {
+        if (*pattern == '*') {
+            star = ++pattern;
+            from = text;
+        } else if (one && *pattern == '?') {
+            size_t step = mt_str_utf8_step(text, (size_t)(end - text));
+            text += step ? step : 1;
+            pattern++;
+        } else if (*pattern && *pattern == *text) {
+            pattern++;
+            text++;
+        } else if (star) {
+            pattern = star;
+            text = ++from;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return !*pattern;
+}
+
+static bool is_larger(const struct mt_message *m, int64_t bytes)
+{
+    const struct mt_value *size =
+        m->body.type == MT_VALUE_MAP ? mt_value_get(&m->body, "size_bytes") : NULL;
+
+    if (!size)
+        return false;
+    return (size->type == MT_VALUE_INT && size->i > bytes) || size->type == MT_VALUE_UINT ||
+           (size->type == MT_VALUE_DOUBLE && size->d > (double)bytes);
+}
+
+struct looking {
+    const struct mt_policy_facts *facts;
+    char conversation[MT_CONVERSATION_ID_MAX]; /* once it was asked for */
+};
+
+static enum mt_policy_truth is_in(struct looking *l, const char *pattern)
+{
+    if (!l->conversation[0])
+        mt_conversation_ref_format(&l->facts->message->conversation, l->conversation);
+    return mt_policy_truth_of(
+        mt_policy_like(pattern, l->conversation, strlen(l->conversation), false));
+}
+
+static enum mt_policy_truth of_time(const struct mt_policy *c, int64_t time_ms, int64_t now_ms)
+{
+    if (time_ms <= 0)
+        return MT_POLICY_UNKNOWN;
+    if (c->type == MT_POLICY_TYPE_OLDER_THAN)
+        return mt_policy_truth_of(time_ms < now_ms - c->n);
+    return mt_policy_truth_of((time_ms < c->n) == (c->type == MT_POLICY_TYPE_BEFORE));
+}
+
+static enum mt_policy_truth say_of_message(void *ud, const struct mt_policy *c)
+{
+    struct looking *l = ud;
+    const struct mt_message *m = l->facts->message;
+
+    switch (c->type) {
+    case MT_POLICY_TYPE_OLDER_THAN:
+    case MT_POLICY_TYPE_BEFORE:
+    case MT_POLICY_TYPE_SINCE:
+        return of_time(c, m->time_ms, l->facts->now_ms);
+    case MT_POLICY_TYPE_FROM:
+        if (!m->from || !*m->from)
+            return MT_POLICY_UNKNOWN;
+        return mt_policy_truth_of(!strcmp(m->from, c->text));
+    case MT_POLICY_TYPE_KIND:
+        return mt_policy_truth_of(
+            !strcmp(m->kind_name ? m->kind_name : mt_message_kind_name(m->kind), c->text));
+    case MT_POLICY_TYPE_IN_CONVERSATION:
+        return is_in(l, c->text);
+    case MT_POLICY_TYPE_LARGER_THAN:
+        return mt_policy_truth_of(is_larger(m, c->n));
+    case MT_POLICY_TYPE_MATCHES:
+        return mt_policy_truth_of(m->text && mt_policy_like(c->text, m->text, m->text_len, true));
+    case MT_POLICY_TYPE_NEWEST:
+        return mt_policy_truth_of(l->facts->newer_n < (uint64_t)c->n);
+    case MT_POLICY_TYPE_PINNED:
+        return mt_policy_truth_of(l->facts->pinned);
+    default:
+        return MT_POLICY_YES; /* all */
+    }
+}
+
+bool mt_policy_holds(const struct mt_policy *policy, const struct mt_policy_facts *facts)
+{
+    struct looking looking = {.facts = facts};
+
+    return facts->message->type == MT_TYPE_MESSAGE &&
+           mt_policy_judge(policy, say_of_message, &looking) == MT_POLICY_YES;
+}
+
+size_t mt_policy_ranks(const struct mt_policy *policy, uint64_t out[MT_POLICY_RANKS_MAX])
+{
+    memcpy(out, policy->ranks, policy->ranks_n * sizeof *out);
+    return policy->ranks_n;
+}
+
+bool mt_policy_needs_pinned(const struct mt_policy *policy)
+{
+    return policy->pinned;
+}
