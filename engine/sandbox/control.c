@@ -153,6 +153,9 @@ void mt_sb_rest_control(struct mt_sb_call *call)
         {"POST", "expire-files", mt_sb_rest_files_expire},
         {"POST", "refuse", mt_sb_rest_refuse},
         {"POST", "tell", mt_sb_rest_tell},
+        {"GET", "view", mt_sb_rest_view},
+        {"POST", "change", mt_sb_rest_change},
+        {"POST", "when", mt_sb_rest_when},
         {"GET", "stats", stats},
     };
 

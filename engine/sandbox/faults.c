@@ -45,6 +45,10 @@ static const struct key KEYS[] = {
     {"duplicate", CHANCE, MT_SB_TROUBLE_DUPLICATE},
     {"list_stale", CHANCE, MT_SB_TROUBLE_LIST_STALE},
     {"list_null", CHANCE, MT_SB_TROUBLE_LIST_NULL},
+    {"delete_lie", CHANCE, MT_SB_TROUBLE_DELETE_LIE},
+    {"delete_half", CHANCE, MT_SB_TROUBLE_DELETE_HALF},
+    {"delete_late", CHANCE, MT_SB_TROUBLE_DELETE_LATE},
+    {"delete_lost", CHANCE, MT_SB_TROUBLE_DELETE_LOST},
     {"latency", LATENCY, 0},
     {"rate", RATE, 0},
     {"retry_after", RETRY_AFTER, 0},
@@ -68,6 +72,8 @@ static const struct key KEYS[] = {
     {"old_list_limit", COUNT, AT(old_list_limit)},
     {"old_list_age", DURATION, AT(old_list_age_ms)},
     {"page_default", COUNT, AT(page_default)},
+    {"late", COUNT, AT(late)},
+    {"user_channel", COUNT, AT(user_channel)},
     {"queue_single", COUNT, AT(queue_single)},
     {"queue_group", COUNT, AT(queue_group)},
     {"max_message", COUNT, AT(max_message)},
@@ -96,13 +102,15 @@ double mt_sb_random_unit(uint64_t *state)
 }
 
 /* What a trouble can befall. */
-enum place { ANYWHERE, HISTORY, LIST, PLACES };
+enum place { ANYWHERE, HISTORY, LIST, DELETION, PLACES };
 
 static enum place place_of(int trouble)
 {
     if (trouble < MT_SB_TROUBLE_STALE_CURSOR)
         return ANYWHERE;
-    return trouble < MT_SB_TROUBLE_LIST_STALE ? HISTORY : LIST;
+    if (trouble < MT_SB_TROUBLE_LIST_STALE)
+        return HISTORY;
+    return trouble < MT_SB_TROUBLE_DELETE_LIE ? LIST : DELETION;
 }
 
 static struct mt_sb_faults defaults(void)
@@ -115,6 +123,8 @@ static struct mt_sb_faults defaults(void)
         .old_list_limit = 10,
         .old_list_age_ms = 7 * DAY_MS,
         .page_default = 20,
+        .late = 2,
+        .user_channel = 5,
         .queue_single = 500,
         .queue_group = 200,
         .max_message = 5120,
@@ -290,6 +300,15 @@ static enum mt_rc parse_keys(struct mt_sb_faults *faults, char *text, struct mt_
     return MT_OK;
 }
 
+static bool only(const bool asked[PLACES], enum place place)
+{
+    for (int i = 0; i < PLACES; i++) {
+        if (asked[i] != (i == (int)place))
+            return false;
+    }
+    return true;
+}
+
 enum mt_rc mt_sb_faults_parse(struct mt_sb_faults *faults, const char *spec, struct mt_fault *fault)
 {
     struct mt_sb_faults fresh = defaults();
@@ -310,8 +329,9 @@ enum mt_rc mt_sb_faults_parse(struct mt_sb_faults *faults, const char *spec, str
     bool asked[PLACES] = {false};
     for (int i = 1; i < MT_SB_TROUBLES; i++)
         asked[place_of(i)] |= fresh.chance[i] > 0;
-    fresh.pages_only = asked[HISTORY] && !asked[ANYWHERE] && !asked[LIST];
-    fresh.lists_only = asked[LIST] && !asked[ANYWHERE] && !asked[HISTORY];
+    fresh.pages_only = only(asked, HISTORY);
+    fresh.lists_only = only(asked, LIST);
+    fresh.deletes_only = only(asked, DELETION);
     fresh.random = fresh.seed;
     fresh.bucket = fresh.rate < 1 ? 1 : fresh.rate;
     mt_sb_faults_deinit(faults);
@@ -364,12 +384,30 @@ static bool rongcloud_history(const char *path)
            (strstr(path, "/qry") != NULL || strstr(path, "/pull") != NULL);
 }
 
+/* Deletions by id, not those up to a time (…/time) nor of everything (…/delete/all). */
+static bool deletion(const char *path)
+{
+    bool easemob = strstr(path, "/sdk/message/roaming/") != NULL && !mt_str_ends(path, "/time") &&
+                   !mt_str_ends(path, "/all");
+    return easemob || strcmp(path, "/rongcloud/delMsg") == 0 ||
+           strcmp(path, "/rongcloud/delUgMsg") == 0;
+}
+
+/* Whether the trouble can befall what the path asks for. */
+static bool befalls(const bool asked[PLACES], enum place place)
+{
+    return place == ANYWHERE || asked[place];
+}
+
 void mt_sb_faults_pick(struct mt_sb_faults *faults, const char *path, int64_t now_us,
                        struct mt_sb_pick *pick)
 {
     *pick = (struct mt_sb_pick){0};
-    bool history = mt_str_ends(path, "/messageroaming") || rongcloud_history(path);
-    bool list = mt_str_ends(path, "/user_channels/list") || mt_str_ends(path, "/qryRelationR");
+    const bool asked[PLACES] = {
+        [HISTORY] = mt_str_ends(path, "/messageroaming") || rongcloud_history(path),
+        [LIST] = mt_str_ends(path, "/user_channels/list") || mt_str_ends(path, "/qryRelationR"),
+        [DELETION] = deletion(path),
+    };
     if (faults->only != NULL && strstr(path, faults->only) == NULL)
         return;
     pick->delay_ms = faults->latency_ms;
@@ -380,11 +418,11 @@ void mt_sb_faults_pick(struct mt_sb_faults *faults, const char *path, int64_t no
         pick->trouble = MT_SB_TROUBLE_429;
         return;
     }
-    if ((faults->pages_only && !history) || (faults->lists_only && !list) || !scheduled(faults))
+    if ((faults->pages_only && !asked[HISTORY]) || (faults->lists_only && !asked[LIST]) ||
+        (faults->deletes_only && !asked[DELETION]) || !scheduled(faults))
         return;
     for (int i = 1; i < MT_SB_TROUBLES; i++) {
-        enum place place = place_of(i);
-        if (faults->chance[i] <= 0 || (place == HISTORY && !history) || (place == LIST && !list))
+        if (faults->chance[i] <= 0 || !befalls(asked, place_of(i)))
             continue;
         if (mt_sb_random_unit(&faults->random) < faults->chance[i]) {
             pick->trouble = (enum mt_sb_trouble)i;

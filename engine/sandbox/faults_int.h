@@ -29,6 +29,10 @@ enum mt_sb_trouble {
     MT_SB_TROUBLE_DUPLICATE,
     MT_SB_TROUBLE_LIST_STALE, /* from here on: the list with a cursor only */
     MT_SB_TROUBLE_LIST_NULL,
+    MT_SB_TROUBLE_DELETE_LIE, /* from here on: deletions by id only */
+    MT_SB_TROUBLE_DELETE_HALF,
+    MT_SB_TROUBLE_DELETE_LATE,
+    MT_SB_TROUBLE_DELETE_LOST,
     MT_SB_TROUBLES
 };
 
@@ -59,6 +63,8 @@ struct mt_sb_faults {
     uint64_t old_list_limit;
     int64_t old_list_age_ms;
     uint64_t page_default;
+    uint64_t late;         /* requests after which a deletion is applied, with delete_late */
+    uint64_t user_channel; /* deletions of conversations a minute and user; 0: no limit */
     uint64_t queue_single;
     uint64_t queue_group;
     uint64_t max_message;
@@ -78,8 +84,9 @@ struct mt_sb_faults {
     uint64_t authorised;
     double bucket;
     int64_t bucket_us;
-    bool pages_only; /* nothing but history troubles are asked for */
-    bool lists_only; /* nothing but those of the list */
+    bool pages_only;   /* nothing but history troubles are asked for */
+    bool lists_only;   /* nothing but those of the list */
+    bool deletes_only; /* nothing but those of deletions */
 };
 
 /* What one request gets. */

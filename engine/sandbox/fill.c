@@ -3,6 +3,9 @@
 
 #include "sandbox/wire_int.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 static enum mt_rc append(struct mt_sb_store *store, const struct mt_sb_past *past)
 {
     uint8_t room[32 * 1024];
@@ -28,6 +31,7 @@ static enum mt_rc append(struct mt_sb_store *store, const struct mt_sb_past *pas
         .from = past->from,
         .resource = "android_1",
         .ts_ms = past->ts_ms,
+        .late = past->id != NULL,
         .kind = past->kind,
         .wants_ack = past->wants_ack,
         .payload = body.p,
@@ -37,6 +41,8 @@ static enum mt_rc append(struct mt_sb_store *store, const struct mt_sb_past *pas
     enum mt_rc rc = mt_sb_message_append(store, &draft, &message);
     if (rc == MT_OK)
         mt_sb_view_read(own);
+    if (rc == MT_OK && past->id != NULL)
+        (void)snprintf(past->id, MT_SB_PAST_ID_MAX, "%" PRIu64, message->id);
     return rc;
 }
 

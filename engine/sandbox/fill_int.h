@@ -54,7 +54,9 @@ struct mt_sb_past {
     size_t content_len;
     const void *ext; /* encoded KeyValue fields with tag 5; may be NULL */
     size_t ext_len;
+    char *id; /* not NULL: it may come between what is there already, and its id is written */
 };
+#define MT_SB_PAST_ID_MAX 24
 enum mt_rc mt_sb_fill_append(const struct mt_sb_fill *fill,
                              const struct mt_sb_past *past) MT_CHECKED;
 /* The same message into RongCloud's side, as its kinds and words are; and who is in which group

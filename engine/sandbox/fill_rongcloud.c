@@ -204,6 +204,7 @@ enum mt_rc mt_sb_fill_mirror(const struct mt_sb_fill *fill, const struct mt_sb_p
         .persist = past->kind != MT_SB_COMMAND,
         .count = past->kind != MT_SB_COMMAND,
         .receipt = past->wants_ack,
+        .id = past->id,
     };
     enum mt_rc rc = room.failed;
     if (rc == MT_OK)

@@ -65,13 +65,10 @@ static bool write_note(const struct mt_sb_uplink *uplink, const struct mt_sb_mes
     return out->failed == MT_OK;
 }
 
-/* Writes the stored message anew, with the content (and ext, where the scope says so) of the edit.
- */
-static enum mt_rc rewrite(const struct mt_sb_uplink *uplink, struct mt_sb_message *message,
-                          char *note)
+enum mt_rc mt_sb_message_rewrite(struct mt_sb_store *store, struct mt_sb_message *message,
+                                 const Easemob__Pb__MessageBody *edit, char *note)
 {
     enum mt_rc rc = MT_ERR_NOMEM;
-    const Easemob__Pb__MessageBody *edit = uplink->body;
     Easemob__Pb__Meta *meta = NULL;
     Easemob__Pb__MessageBody *body = NULL;
     uint8_t *payload = NULL;
@@ -103,7 +100,7 @@ static enum mt_rc rewrite(const struct mt_sb_uplink *uplink, struct mt_sb_messag
     if (packed == NULL)
         goto out;
     len = easemob__pb__meta__pack(&whole, packed);
-    rc = mt_sb_message_replace(&uplink->session->sandbox->store, message, packed, len);
+    rc = mt_sb_message_replace(store, message, packed, len);
     if (rc == MT_OK) {
         message->edits++;
         message->kind = (uint8_t)mt_sb_body_kind(edit);
@@ -146,7 +143,9 @@ void mt_sb_uplink_edit(struct mt_sb_uplink *uplink)
     }
     uplink->view = view;
     mt_buf_init(&note, 2048);
-    if (!write_note(uplink, message, &note) || rewrite(uplink, message, note.data) != MT_OK) {
+    if (!write_note(uplink, message, &note) ||
+        mt_sb_message_rewrite(&uplink->session->sandbox->store, message, uplink->body, note.data) !=
+            MT_OK) {
         mt_sb_uplink_refuse(uplink, 1, "Sorry, edit fail");
         goto out;
     }

@@ -85,6 +85,10 @@ enum mt_rc mt_sb_uplink_event(const struct mt_sb_uplink *uplink,
                               int64_t *ts_ms) MT_CHECKED;
 /* Encodes Meta.ext as it came, tag 8, into w. */
 void mt_sb_uplink_ext(const struct mt_sb_uplink *uplink, struct mt_sb_wire *w);
+/* Writes the stored message anew with the content of the edit (and its ext, where its scope says
+ * so); note is the JSON that history gives out with it (msync_change.c). */
+enum mt_rc mt_sb_message_rewrite(struct mt_sb_store *store, struct mt_sb_message *message,
+                                 const Easemob__Pb__MessageBody *edit, char *note) MT_CHECKED;
 enum mt_sb_kind mt_sb_body_kind(const Easemob__Pb__MessageBody *body);
 /* The message an ack, recall or edit is about; looks through all conversations of the sender when
  * it is not in the one that the meta names. *view is set to where it was found. */

@@ -87,7 +87,7 @@ void mt_sb_reply_nomem(struct mt_sb_call *call)
     call->reply->body_len = sizeof BODY - 1;
 }
 
-static void too_many(struct mt_sb_call *call)
+void mt_sb_reply_too_many(struct mt_sb_call *call)
 {
     const char *after = call->sandbox->faults.retry_after;
     mt_sb_reply_error(call, 429, "reach_limit", "This request has reached api limit");
@@ -105,7 +105,7 @@ bool mt_sb_reply_trouble(struct mt_sb_call *call)
     struct mt_sb_reply *reply = call->reply;
     switch (call->pick.trouble) {
     case MT_SB_TROUBLE_429:
-        too_many(call);
+        mt_sb_reply_too_many(call);
         return true;
     case MT_SB_TROUBLE_5XX: {
         static const int STATUS[] = {500, 502, 503, 504};

@@ -176,6 +176,8 @@ static void route_call(struct mt_sb_call *call)
                           "the sandbox does not have this call");
         return;
     }
+    mt_sb_postponed_settle(call->sandbox, false);
+    mt_sb_when_asked(call->sandbox, call->request->path);
     mt_sb_faults_pick(&call->sandbox->faults, call->request->path, mt_clock_mono_us(), &call->pick);
     call->reply->delay_ms = call->pick.delay_ms;
     if (!mt_sb_reply_trouble(call) && permitted(call, route->guard))

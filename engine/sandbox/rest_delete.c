@@ -2,12 +2,14 @@
  * (easemob-service.md §5.1). */
 #include "sandbox/rest_int.h"
 
+#include "base/mem.h"
 #include "base/str.h"
 
 #include <string.h>
 
 #define IDS_MAX       50
 #define ID_LIST_BYTES 2048
+#define CHANNEL_MS    60000
 
 static struct mt_sb_view *view_of(struct mt_sb_call *call, bool group)
 {
@@ -28,6 +30,71 @@ static void settle(struct mt_sb_view *view)
 {
     if (mt_sb_view_last(view) == NULL)
         mt_sb_view_hide(view);
+}
+
+/* ---------------------------------------------------------------- done later than answered */
+
+static enum mt_rc postpone(struct mt_sb_call *call, struct mt_sb_view *view, const uint64_t *ids,
+                           size_t n)
+{
+    struct mt_sandbox *sandbox = call->sandbox;
+    struct mt_sb_postponed *one = mt_mem_alloc(sizeof *one + n * sizeof *ids);
+    if (one == NULL)
+        return MT_ERR_NOMEM;
+    *one = (struct mt_sb_postponed){
+        .next = sandbox->postponed, .view = view, .left = sandbox->faults.late, .n = n};
+    memcpy(one->ids, ids, n * sizeof *ids);
+    sandbox->postponed = one;
+    return MT_OK;
+}
+
+void mt_sb_postponed_settle(struct mt_sandbox *sandbox, bool all)
+{
+    struct mt_sb_postponed **at = &sandbox->postponed;
+    while (*at != NULL) {
+        struct mt_sb_postponed *one = *at;
+        if (!all && one->left > 1) {
+            one->left--;
+            at = &one->next;
+            continue;
+        }
+        for (size_t i = 0; i < one->n; i++) {
+            if (mt_sb_view_forget(one->view, one->ids[i]) != MT_OK)
+                break; /* memory is short: half done, as a cloud might leave it */
+        }
+        settle(one->view);
+        *at = one->next;
+        mt_mem_free(one);
+    }
+}
+
+void mt_sb_postponed_drop(struct mt_sandbox *sandbox)
+{
+    while (sandbox->postponed != NULL) {
+        struct mt_sb_postponed *next = sandbox->postponed->next;
+        mt_mem_free(sandbox->postponed);
+        sandbox->postponed = next;
+    }
+}
+
+/* ---------------------------------------------------------------- by ids */
+
+/* What the answer will say was done, or what the trouble makes of it. */
+static enum mt_rc carry_out(struct mt_sb_call *call, struct mt_sb_view *view, const uint64_t *ids,
+                            size_t n)
+{
+    enum mt_sb_trouble trouble = call->pick.trouble;
+    size_t step = trouble == MT_SB_TROUBLE_DELETE_HALF ? 2 : 1;
+    if (trouble == MT_SB_TROUBLE_DELETE_LIE)
+        return MT_OK;
+    if (trouble == MT_SB_TROUBLE_DELETE_LATE)
+        return postpone(call, view, ids, n);
+    for (size_t i = 0; i < n; i += step) {
+        if (mt_sb_view_forget(view, ids[i]) != MT_OK)
+            return MT_ERR_NOMEM;
+    }
+    settle(view);
+    return MT_OK;
 }
 
 static void delete_ids(struct mt_sb_call *call, bool group)
@@ -57,15 +124,14 @@ static void delete_ids(struct mt_sb_call *call, bool group)
     struct mt_sb_view *view = view_of(call, group);
     if (view == NULL)
         return;
-    for (size_t i = 0; i < n; i++) {
-        if (mt_sb_view_forget(view, ids[i]) != MT_OK) {
-            mt_sb_reply_nomem(call);
-            return;
-        }
+    if (carry_out(call, view, ids, n) != MT_OK) {
+        mt_sb_reply_nomem(call);
+        return;
     }
-    settle(view);
     mt_sb_notice_deleted(call, view, ids, n, 0);
     mt_sb_reply_result(call, "success");
+    if (call->pick.trouble == MT_SB_TROUBLE_DELETE_LOST)
+        call->reply->fault = MT_WS_FAULT_CLOSE;
 }
 
 /* Up to and including the server time delTime. */
@@ -126,8 +192,27 @@ void mt_sb_rest_delete_all(struct mt_sb_call *call)
     mt_sb_reply_result(call, "ok");
 }
 
+/* 5 a minute for each user (easemob-service.md 2.6). */
+static bool too_often(struct mt_sb_call *call)
+{
+    struct mt_sb_user *user = call->user;
+    uint64_t most = call->sandbox->faults.user_channel;
+    if (call->now_ms - user->channel_ms >= CHANNEL_MS || call->now_ms < user->channel_ms) {
+        user->channel_ms = call->now_ms;
+        user->channel_n = 0;
+    }
+    if (most == 0 || user->channel_n < most) {
+        user->channel_n++;
+        return false;
+    }
+    mt_sb_reply_too_many(call);
+    return true;
+}
+
 void mt_sb_rest_delete_conversation(struct mt_sb_call *call)
 {
+    if (too_often(call))
+        return;
     struct mt_json *body = mt_sb_body(call);
     if (body == NULL)
         return;

@@ -46,6 +46,7 @@ void mt_sb_reply_end(struct mt_sb_call *call);
 void mt_sb_reply_result(struct mt_sb_call *call, const char *result); /* data{result} */
 void mt_sb_reply_error(struct mt_sb_call *call, int status, const char *error, const char *text);
 void mt_sb_reply_nomem(struct mt_sb_call *call);
+void mt_sb_reply_too_many(struct mt_sb_call *call); /* 429 with the header that the faults say */
 /* Replaces the whole answer, as the trouble asks; false: the call is to go on. */
 bool mt_sb_reply_trouble(struct mt_sb_call *call);
 
@@ -118,6 +119,14 @@ void mt_sb_rest_rongcloud_kick(struct mt_sb_call *call);
 void mt_sb_rest_rongcloud_arrange(struct mt_sb_call *call);
 void mt_sb_rest_control(struct mt_sb_call *call); /* /sandbox/faults, log, reset-log, stats */
 void mt_sb_rest_sockjs_info(struct mt_sb_call *call);
+
+void mt_sb_rest_view(struct mt_sb_call *call); /* world.c: what is there, changing it, and when */
+void mt_sb_rest_change(struct mt_sb_call *call);
+void mt_sb_rest_when(struct mt_sb_call *call);
+
+/* Deletions that are done later than they are answered: one more request has come, or all now. */
+void mt_sb_postponed_settle(struct mt_sandbox *sandbox, bool all);
+void mt_sb_postponed_drop(struct mt_sandbox *sandbox);
 
 /* --- told to the user's other devices (notices.c) --- */
 /* ids were deleted; without ids, all up to that time. */

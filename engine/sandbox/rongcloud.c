@@ -45,11 +45,18 @@ static void pick(void *ud, const char *path, struct mt_sr_pick *out)
         [MT_SB_TROUBLE_DUPLICATE] = MT_SR_TROUBLE_DUPLICATE,
         [MT_SB_TROUBLE_LIST_STALE] = MT_SR_TROUBLE_STUCK,
         [MT_SB_TROUBLE_LIST_NULL] = MT_SR_TROUBLE_EMPTY,
+        [MT_SB_TROUBLE_DELETE_LIE] = MT_SR_TROUBLE_LIE,
+        [MT_SB_TROUBLE_DELETE_HALF] = MT_SR_TROUBLE_HALF,
+        [MT_SB_TROUBLE_DELETE_LATE] = MT_SR_TROUBLE_LATE,
+        [MT_SB_TROUBLE_DELETE_LOST] = MT_SR_TROUBLE_LOST,
     };
     struct mt_sandbox *sandbox = ud;
     struct mt_sb_pick chosen;
+    mt_sb_when_asked(sandbox, path);
     mt_sb_faults_pick(&sandbox->faults, path, mt_clock_mono_us(), &chosen);
-    *out = (struct mt_sr_pick){.delay_ms = chosen.delay_ms, .trouble = MEANING[chosen.trouble]};
+    *out = (struct mt_sr_pick){.delay_ms = chosen.delay_ms,
+                               .late = sandbox->faults.late,
+                               .trouble = MEANING[chosen.trouble]};
 }
 
 static void record(void *ud, bool up, const char *user, const void *p, size_t len)

@@ -313,6 +313,8 @@ void mt_sandbox_free(struct mt_sandbox *sandbox)
            NULL) /* all were closed with the server; this is for a failed start */
         mt_sb_session_free(sandbox->sessions);
     mt_sr_cloud_free(sandbox->rongcloud);
+    mt_sb_when_drop(sandbox);
+    mt_sb_postponed_drop(sandbox);
     mt_sb_store_deinit(&sandbox->store);
     mt_sb_tokens_deinit(&sandbox->tokens);
     mt_sb_faults_deinit(&sandbox->faults);

@@ -32,6 +32,15 @@ struct mt_sb_order {
     char reason[256];
 };
 
+/* A deletion that was answered, and is not done yet. */
+struct mt_sb_postponed {
+    struct mt_sb_postponed *next;
+    struct mt_sb_view *view;
+    uint64_t left; /* requests until it is done */
+    size_t n;
+    uint64_t ids[];
+};
+
 struct mt_sandbox {
     struct mt_loop *loop;
     struct mt_ws_server *server;
@@ -54,7 +63,9 @@ struct mt_sandbox {
     struct mt_sb_order *orders;
     size_t order_n;
     size_t order_cap;
-    struct mt_buf answer; /* the body being written */
+    struct mt_sb_postponed *postponed;
+    struct mt_sb_when *whens; /* what is to be changed when a request comes */
+    struct mt_buf answer;     /* the body being written */
     uint64_t request_n;
     uint64_t page_n;
     uint64_t frame_n;
@@ -64,6 +75,10 @@ struct mt_sandbox {
 void mt_sb_rongcloud_hooks(struct mt_sandbox *sandbox, struct mt_sr_hooks *hooks);
 /* Which clouds get the data; false: `clouds` names none. */
 bool mt_sb_clouds(const char *clouds, bool *easemob, bool *rongcloud);
+
+/* A request or frame for that path has come: what was ordered for it is done first (world.c). */
+void mt_sb_when_asked(struct mt_sandbox *sandbox, const char *path);
+void mt_sb_when_drop(struct mt_sandbox *sandbox);
 
 /* The user a login or a token names; in strict mode only those that are registered. NULL: unknown
  * or no memory. */

@@ -62,12 +62,18 @@ static void view_free(struct mt_sb_view *view)
     mt_mem_free(view);
 }
 
-static void thread_free(struct mt_sb_thread *thread)
+static void feed_empty(struct mt_sb_thread *thread)
 {
     for (size_t i = 0; i < thread->feed_n; i++) {
         mt_mem_free(thread->feed[i].meta);
         mt_mem_free(thread->feed[i].directed);
     }
+    thread->feed_n = 0;
+}
+
+static void thread_free(struct mt_sb_thread *thread)
+{
+    feed_empty(thread);
     for (size_t i = 0; i < thread->view_n; i++)
         view_free(thread->views[i]);
     mt_mem_free(thread->feed);
@@ -99,6 +105,43 @@ static void readers_free(void *value)
     mt_mem_free(readers);
 }
 
+static void slabs_free(struct mt_sb_store *store)
+{
+    while (store->slab != NULL) {
+        struct mt_sb_slab *next = store->slab->next;
+        mt_mem_free(store->slab);
+        store->slab = next;
+    }
+    store->slab_bytes = 0;
+}
+
+static void view_empty(struct mt_sb_view *view)
+{
+    view->cut_id = 0;
+    view->gone_n = 0;
+    view->read_seq = 0;
+    view->own_n = 0;
+    view->read_id = 0;
+    view->hidden_seq = 0;
+    view->pinned_ms = 0;
+    view->marks = 0;
+}
+
+/* Ids go on from where they are, so that no device takes what comes for what it has. */
+void mt_sb_store_empty(struct mt_sb_store *store)
+{
+    for (size_t i = 0; i < store->thread_n; i++) {
+        struct mt_sb_thread *thread = store->thread_list[i];
+        feed_empty(thread);
+        thread->n = 0;
+        thread->seq = 0;
+        for (size_t k = 0; k < thread->view_n; k++)
+            view_empty(thread->views[k]);
+    }
+    slabs_free(store);
+    store->message_n = 0;
+}
+
 void mt_sb_store_deinit(struct mt_sb_store *store)
 {
     for (size_t i = 0; i < store->thread_n; i++)
@@ -112,11 +155,7 @@ void mt_sb_store_deinit(struct mt_sb_store *store)
     mt_map_free(store->threads, NULL);
     mt_map_free(store->views, NULL);
     mt_map_free(store->readers, readers_free);
-    while (store->slab != NULL) {
-        struct mt_sb_slab *next = store->slab->next;
-        mt_mem_free(store->slab);
-        store->slab = next;
-    }
+    slabs_free(store);
     mt_buf_deinit(&store->b64);
     mt_mem_free(store->scratch);
     mt_mem_free(store->appkey);
@@ -143,10 +182,15 @@ char *mt_sb_store_keep(struct mt_sb_store *store, const void *p, size_t len)
     return out;
 }
 
-uint64_t mt_sb_store_next_id(struct mt_sb_store *store, int64_t ts_ms)
+uint64_t mt_sb_store_id_at(int64_t ts_ms)
 {
     int64_t since = ts_ms - ID_EPOCH_MS;
-    uint64_t id = since > 0 ? (uint64_t)since << ID_SHIFT : 1;
+    return since > 0 ? (uint64_t)since << ID_SHIFT : 1;
+}
+
+uint64_t mt_sb_store_next_id(struct mt_sb_store *store, int64_t ts_ms)
+{
+    uint64_t id = mt_sb_store_id_at(ts_ms);
     if (id <= store->last_id)
         id = store->last_id + 1;
     store->last_id = id;

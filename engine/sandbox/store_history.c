@@ -15,7 +15,20 @@ static bool matches(const struct walk *walk, const struct mt_sb_message *message
         return false;
     if (query->by_sender && message->from != query->sender)
         return false;
-    return mt_sb_view_sees(walk->view, message->id);
+    return message->id > walk->view->cut_id;
+}
+
+/* What is gone is stepped over as a whole: most of a history may have been deleted. */
+static bool step_over(struct walk *walk, const struct mt_sb_message *message)
+{
+    const struct mt_sb_span *gone = mt_sb_view_gone(walk->view, message->id);
+    if (gone == NULL)
+        return false;
+    if (walk->query->oldest_first)
+        walk->low = mt_sb_message_after(walk->view->thread, gone->last);
+    else
+        walk->high = mt_sb_message_after(walk->view->thread, gone->first - 1);
+    return true;
 }
 
 /* Narrows to what time, deletion and the start allow; the start itself is never in the page. */
@@ -54,7 +67,7 @@ void mt_sb_page_read(const struct mt_sb_view *view, const struct mt_sb_page_quer
     narrow(&walk);
     while (walk.low < walk.high) {
         size_t at = query->oldest_first ? walk.low++ : --walk.high;
-        if (!matches(&walk, &messages[at]))
+        if (step_over(&walk, &messages[at]) || !matches(&walk, &messages[at]))
             continue;
         if (page->n == query->limit) { /* one more would have come */
             page->last = false;

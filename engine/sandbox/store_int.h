@@ -84,13 +84,20 @@ struct mt_sb_slot {
     uint64_t pos;
 };
 
+/* Messages from the one id to the other, all of which are gone for a user: deleting a long history
+ * leaves one of these, not a number for each message. */
+struct mt_sb_span {
+    uint64_t first;
+    uint64_t last;
+};
+
 struct mt_sb_view {
     struct mt_sb_user *user;
     struct mt_sb_thread *thread;
-    const char *id;  /* the conversation id as this user sees it: the peer, or the group */
-    bool member;     /* still in the group */
-    uint64_t cut_id; /* everything up to here is gone for this user */
-    uint64_t *gone;  /* further ids that are gone, ascending */
+    const char *id;          /* the conversation id as this user sees it: the peer, or the group */
+    bool member;             /* still in the group */
+    uint64_t cut_id;         /* everything up to here is gone for this user */
+    struct mt_sb_span *gone; /* further ids that are gone, ascending */
     size_t gone_n;
     size_t gone_cap;
     uint64_t read_seq;   /* thread->seq when it was last read */
@@ -137,6 +144,8 @@ struct mt_sb_user {
     struct mt_sb_device **devices;
     size_t device_n;
     size_t device_cap;
+    int64_t channel_ms; /* the minute in which deletions of conversations are counted */
+    uint64_t channel_n;
     uint32_t *blocked; /* user indices */
     size_t blocked_n;
     size_t blocked_cap;
@@ -158,6 +167,7 @@ struct mt_sb_store {
     size_t online_n;
     size_t online_cap;
     uint64_t last_id;
+    uint64_t late_n; /* messages that came late */
     uint32_t last_device;
     uint64_t message_n;
     struct mt_sb_slab *slab;
@@ -170,10 +180,14 @@ struct mt_sb_store {
 
 enum mt_rc mt_sb_store_init(struct mt_sb_store *store, const char *appkey) MT_CHECKED;
 void mt_sb_store_deinit(struct mt_sb_store *store);
+/* All messages are gone, and what anybody did with them; users, groups and devices stay. */
+void mt_sb_store_empty(struct mt_sb_store *store);
 /* Bytes that stay until the store goes; NULL when memory or MT_SB_SLAB_MAX_BYTES is reached. */
 char *mt_sb_store_keep(struct mt_sb_store *store, const void *p, size_t len);
 /* The next message id for a time: unique, ascending over the whole app. */
 uint64_t mt_sb_store_next_id(struct mt_sb_store *store, int64_t ts_ms);
+/* The lowest id of a time. */
+uint64_t mt_sb_store_id_at(int64_t ts_ms);
 
 /* Names are folded to lower case, as the cloud does. NULL when memory is short or the name is too
  * long. */
@@ -200,7 +214,8 @@ struct mt_sb_draft {
     struct mt_sb_thread *thread;
     struct mt_sb_user *from;
     const char *resource; /* of the sending device; may be NULL */
-    int64_t ts_ms;        /* raised to the thread's newest */
+    int64_t ts_ms;        /* raised to the thread's newest, unless it is late */
+    bool late;            /* takes the place that its time gives it, between what is there */
     enum mt_sb_kind kind;
     bool wants_ack;
     const void *payload; /* MessageBody */
@@ -222,11 +237,17 @@ enum mt_rc mt_sb_message_replace(struct mt_sb_store *store, struct mt_sb_message
                                  const void *meta, size_t len) MT_CHECKED;
 /* Takes it out of everybody's history, and out of the unread counts where it was not read. */
 void mt_sb_message_remove(struct mt_sb_store *store, struct mt_sb_thread *thread, uint64_t id);
+/* Room for one more at its place in the log, which the caller fills at once. */
+struct mt_sb_message *mt_sb_message_place(struct mt_sb_thread *thread, uint64_t id);
 /* The stored Meta's bytes, mt_mem_free'd by the caller; NULL when memory is short. */
 uint8_t *mt_sb_message_meta(const struct mt_sb_message *message, size_t *len);
 
 /* --- what one user sees (store_view.c) --- */
 bool mt_sb_view_sees(const struct mt_sb_view *view, uint64_t id);
+/* The span of gone messages that holds the id; NULL: none does. */
+const struct mt_sb_span *mt_sb_view_gone(const struct mt_sb_view *view, uint64_t id);
+/* A message with this id comes between those that are there: nobody has deleted it yet. */
+enum mt_rc mt_sb_view_arrive(struct mt_sb_view *view, uint64_t id) MT_CHECKED;
 const struct mt_sb_message *mt_sb_view_last(const struct mt_sb_view *view); /* NULL: empty */
 uint64_t mt_sb_view_unread(const struct mt_sb_view *view);
 void mt_sb_view_read(struct mt_sb_view *view);

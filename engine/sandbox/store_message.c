@@ -8,6 +8,9 @@
 
 #include <string.h>
 
+/* Of the million ids of a millisecond: the upper half is for what comes late. */
+#define LATE_FIRST ((uint64_t)1 << 19)
+
 enum mt_rc mt_sb_meta_encode(struct mt_sb_store *store, const struct mt_sb_draft *draft,
                              uint64_t id, int64_t ts_ms, size_t *len)
 {
@@ -47,6 +50,29 @@ static enum mt_rc keep_b64(struct mt_sb_store *store, const void *meta, size_t l
     return MT_OK;
 }
 
+struct mt_sb_message *mt_sb_message_place(struct mt_sb_thread *thread, uint64_t id)
+{
+    size_t at = mt_sb_message_after(thread, id);
+    memmove(&thread->messages[at + 1], &thread->messages[at],
+            (thread->n - at) * sizeof thread->messages[0]);
+    thread->n++;
+    return &thread->messages[at];
+}
+
+/* The id that a message of that time might have got then; no other message has it. */
+static enum mt_rc late_id(struct mt_sb_store *store, struct mt_sb_thread *thread, int64_t ts_ms,
+                          uint64_t *id)
+{
+    *id = mt_sb_store_id_at(ts_ms) + LATE_FIRST + store->late_n++ % LATE_FIRST;
+    while (mt_sb_message_find(thread, *id) != NULL)
+        ++*id;
+    for (size_t i = 0; i < thread->view_n; i++) {
+        if (mt_sb_view_arrive(thread->views[i], *id) != MT_OK)
+            return MT_ERR_NOMEM;
+    }
+    return MT_OK;
+}
+
 enum mt_rc mt_sb_message_append(struct mt_sb_store *store, const struct mt_sb_draft *draft,
                                 struct mt_sb_message **out)
 {
@@ -55,10 +81,15 @@ enum mt_rc mt_sb_message_append(struct mt_sb_store *store, const struct mt_sb_dr
         MT_OK)
         return MT_ERR_NOMEM;
     int64_t ts_ms = draft->ts_ms;
-    if (thread->n != 0 && ts_ms < thread->messages[thread->n - 1].ts_ms)
+    uint64_t id = 0;
+    if (!draft->late && thread->n != 0 && ts_ms < thread->messages[thread->n - 1].ts_ms)
         ts_ms = thread->messages[thread->n - 1].ts_ms;
+    if (!draft->late)
+        id = mt_sb_store_next_id(store, ts_ms);
+    else if (late_id(store, thread, ts_ms, &id) != MT_OK)
+        return MT_ERR_NOMEM;
     struct mt_sb_message message = {
-        .id = mt_sb_store_next_id(store, ts_ms),
+        .id = id,
         .ts_ms = ts_ms,
         .from = draft->from->index,
         .kind = (uint8_t)draft->kind,
@@ -71,8 +102,8 @@ enum mt_rc mt_sb_message_append(struct mt_sb_store *store, const struct mt_sb_dr
         rc = keep_b64(store, store->scratch, len, &message.b64, &message.b64_len);
     if (rc != MT_OK)
         return rc;
-    thread->messages[thread->n] = message;
-    *out = &thread->messages[thread->n++];
+    *out = mt_sb_message_place(thread, id);
+    **out = message;
     store->message_n++;
     if (message.counts) {
         struct mt_sb_view *own = mt_sb_view_of(store, draft->from, thread);

@@ -7,14 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The first index in view->gone whose id is >= id. */
+/* The first index in view->gone that ends at the id or later. */
 static size_t gone_from(const struct mt_sb_view *view, uint64_t id)
 {
     size_t low = 0;
     size_t high = view->gone_n;
     while (low < high) {
         size_t mid = low + (high - low) / 2;
-        if (view->gone[mid] < id)
+        if (view->gone[mid].last < id)
             low = mid + 1;
         else
             high = mid;
@@ -22,14 +22,17 @@ static size_t gone_from(const struct mt_sb_view *view, uint64_t id)
     return low;
 }
 
+const struct mt_sb_span *mt_sb_view_gone(const struct mt_sb_view *view, uint64_t id)
+{
+    if (view->gone_n == 0)
+        return NULL;
+    size_t at = gone_from(view, id);
+    return at < view->gone_n && view->gone[at].first <= id ? &view->gone[at] : NULL;
+}
+
 bool mt_sb_view_sees(const struct mt_sb_view *view, uint64_t id)
 {
-    if (id <= view->cut_id)
-        return false;
-    if (view->gone_n == 0)
-        return true;
-    size_t at = gone_from(view, id);
-    return at == view->gone_n || view->gone[at] != id;
+    return id > view->cut_id && mt_sb_view_gone(view, id) == NULL;
 }
 
 const struct mt_sb_message *mt_sb_view_last(const struct mt_sb_view *view)
@@ -39,7 +42,10 @@ const struct mt_sb_message *mt_sb_view_last(const struct mt_sb_view *view)
         const struct mt_sb_message *message = &thread->messages[i];
         if (message->id <= view->cut_id)
             return NULL;
-        if (message->counts && mt_sb_view_sees(view, message->id))
+        const struct mt_sb_span *gone = mt_sb_view_gone(view, message->id);
+        if (gone != NULL)
+            i = mt_sb_message_after(thread, gone->first - 1);
+        else if (message->counts)
             return message;
     }
     return NULL;
@@ -71,17 +77,59 @@ void mt_sb_view_hide(struct mt_sb_view *view)
     mt_sb_view_read(view);
 }
 
+static enum mt_rc open_span(struct mt_sb_view *view, size_t at)
+{
+    if (mt_sb_grow(&view->gone, view->gone_n, &view->gone_cap, sizeof *view->gone) != MT_OK)
+        return MT_ERR_NOMEM;
+    memmove(view->gone + at + 1, view->gone + at, (view->gone_n - at) * sizeof *view->gone);
+    view->gone_n++;
+    return MT_OK;
+}
+
+static void close_spans(struct mt_sb_view *view, size_t at, size_t n)
+{
+    memmove(view->gone + at, view->gone + at + n, (view->gone_n - at - n) * sizeof *view->gone);
+    view->gone_n -= n;
+}
+
 enum mt_rc mt_sb_view_forget(struct mt_sb_view *view, uint64_t id)
 {
-    struct mt_sb_message *message = mt_sb_message_find(view->thread, id);
+    const struct mt_sb_thread *thread = view->thread;
+    const struct mt_sb_message *message = mt_sb_message_find(view->thread, id);
     if (message == NULL || !mt_sb_view_sees(view, id))
         return MT_OK; /* the cloud does not report unknown ids either */
-    if (mt_sb_grow(&view->gone, view->gone_n, &view->gone_cap, sizeof(uint64_t)) != MT_OK)
-        return MT_ERR_NOMEM;
+    size_t index = (size_t)(message - thread->messages);
     size_t at = gone_from(view, id);
-    memmove(view->gone + at + 1, view->gone + at, (view->gone_n - at) * sizeof(uint64_t));
-    view->gone[at] = id;
-    view->gone_n++;
+    /* nothing that is still seen lies between this one and the span before, or behind */
+    bool before =
+        at > 0 && (index == 0 || thread->messages[index - 1].id <= view->gone[at - 1].last);
+    bool behind = at < view->gone_n && (index + 1 == thread->n ||
+                                        thread->messages[index + 1].id >= view->gone[at].first);
+    if (before && behind) {
+        view->gone[at - 1].last = view->gone[at].last;
+        close_spans(view, at, 1);
+    } else if (before) {
+        view->gone[at - 1].last = id;
+    } else if (behind) {
+        view->gone[at].first = id;
+    } else {
+        if (open_span(view, at) != MT_OK)
+            return MT_ERR_NOMEM;
+        view->gone[at] = (struct mt_sb_span){.first = id, .last = id};
+    }
+    return MT_OK;
+}
+
+enum mt_rc mt_sb_view_arrive(struct mt_sb_view *view, uint64_t id)
+{
+    const struct mt_sb_span *gone = mt_sb_view_gone(view, id);
+    if (gone == NULL)
+        return MT_OK;
+    size_t at = (size_t)(gone - view->gone);
+    if (open_span(view, at) != MT_OK)
+        return MT_ERR_NOMEM;
+    view->gone[at].last = id - 1;
+    view->gone[at + 1].first = id + 1;
     return MT_OK;
 }
 
@@ -90,11 +138,10 @@ void mt_sb_view_forget_until(struct mt_sb_view *view, uint64_t id)
     if (id <= view->cut_id)
         return;
     size_t drop = gone_from(view, id);
-    if (drop < view->gone_n && view->gone[drop] == id)
+    if (drop < view->gone_n && view->gone[drop].last == id)
         drop++;
     if (drop > 0)
-        memmove(view->gone, view->gone + drop, (view->gone_n - drop) * sizeof(uint64_t));
-    view->gone_n -= drop;
+        close_spans(view, 0, drop);
     view->cut_id = id;
 }
 

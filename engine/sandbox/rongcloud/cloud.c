@@ -32,18 +32,28 @@ enum mt_rc mt_sr_cloud_new(struct mt_loop *loop, const char *spec, const struct 
     return MT_OK;
 }
 
+void mt_sr_cloud_empty(struct mt_sr_cloud *cloud)
+{
+    mt_sr_postponed_drop(cloud);
+    for (size_t i = 0; i < cloud->receipt_n; i++) {
+        mt_mem_free(cloud->receipt_list[i]->readers);
+        mt_mem_free(cloud->receipt_list[i]);
+    }
+    cloud->receipt_n = 0;
+    mt_sr_index_deinit(&cloud->receipts);
+    cloud->receipts = (struct mt_sr_index){0};
+    cloud->change_n = 0;
+    mt_sr_store_empty(&cloud->store);
+}
+
 void mt_sr_cloud_free(struct mt_sr_cloud *cloud)
 {
     if (cloud == NULL)
         return;
     while (cloud->sessions != NULL) /* all went with the listener; this is for a failed start */
         mt_sr_session_free(cloud->sessions);
-    for (size_t i = 0; i < cloud->receipt_n; i++) {
-        mt_mem_free(cloud->receipt_list[i]->readers);
-        mt_mem_free(cloud->receipt_list[i]);
-    }
+    mt_sr_cloud_empty(cloud);
     mt_mem_free((void *)cloud->receipt_list);
-    mt_sr_index_deinit(&cloud->receipts);
     mt_mem_free(cloud->changes);
     mt_map_free(cloud->files, mt_mem_free);
     mt_map_free(cloud->tokens.map, mt_mem_free);
@@ -107,6 +117,7 @@ enum mt_rc mt_sr_fill(struct mt_sr_cloud *cloud, const struct mt_sr_past *past)
         .thread = thread,
         .from = from,
         .ts_ms = past->ts_ms,
+        .late = past->id != NULL,
         .flags = (past->persist ? (uint32_t)MT_SR_PERSIST : 0U) |
                  (past->count ? (uint32_t)MT_SR_COUNT : 0U) |
                  (past->receipt ? (uint32_t)MT_SR_RECEIPT : 0U),
@@ -115,8 +126,10 @@ enum mt_rc mt_sr_fill(struct mt_sr_cloud *cloud, const struct mt_sr_past *past)
         .content_len = past->content_len,
     };
     enum mt_rc rc = mt_sr_message_add(store, &draft, &message);
-    if (rc == MT_OK)
+    if (rc == MT_OK && message->ts_ms > own->read_ms)
         own->read_ms = message->ts_ms; /* who wrote had read what was there */
+    if (rc == MT_OK && past->id != NULL)
+        mt_sr_uid(message, past->id);
     return rc;
 }
 

@@ -42,6 +42,15 @@ enum mt_sr_status {
 
 struct mt_sr_late;
 
+/* A deletion that was answered, and is not done yet. */
+struct mt_sr_postponed {
+    struct mt_sr_postponed *next;
+    struct mt_sr_view *view;
+    uint64_t left; /* requests until it is done */
+    size_t n;
+    uint32_t seqs[];
+};
+
 struct mt_sr_session {
     struct mt_sr_cloud *cloud;
     struct mt_ws_peer *peer;
@@ -79,6 +88,7 @@ struct mt_sr_cloud {
     size_t change_cap;
     struct mt_map *files; /* what was uploaded: name → struct mt_sr_file */
     size_t file_bytes;
+    struct mt_sr_postponed *postponed;
     int64_t rate_ms; /* the second that is being counted */
     uint64_t rate_n;
 };
@@ -158,6 +168,12 @@ enum mt_rc mt_sr_event_add(struct mt_sr_user *user, int64_t ts_ms,
                            const struct mt_buf *packed) MT_CHECKED;
 /* The conversation list; tokens: a page that is not the last ends with a token (list.c). */
 void mt_sr_list(struct mt_sr_ask *ask, const Rongcloud__RelationQryInput *in, bool tokens);
+/* Deletions that are put off by ask->pick.late requests: one more request has come; all are done
+ * now; none is (world.c). */
+enum mt_rc mt_sr_postpone(const struct mt_sr_ask *ask, struct mt_sr_view *view,
+                          const uint32_t *seqs, size_t n) MT_CHECKED;
+void mt_sr_postponed_tick(struct mt_sr_cloud *cloud);
+void mt_sr_postponed_drop(struct mt_sr_cloud *cloud);
 /* A page of history (history.c). */
 void mt_sr_history(struct mt_sr_ask *ask, Rongcloud__HistoryMsgInput *in, int type,
                    const char *target);

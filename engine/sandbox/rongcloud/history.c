@@ -38,6 +38,12 @@ static void read_page(const struct mt_sr_store *store, const struct mt_sr_view *
         const struct mt_sr_message *message = thread->messages[newer ? at++ : --at];
         if (message->ts_ms <= view->cleared_ms && !newer)
             break;
+        const struct mt_sr_stretch *gone = mt_sr_view_gone(view, message);
+        if (gone != NULL) { /* as a whole: most of a history may have been deleted */
+            at = newer ? mt_sr_thread_behind(thread, gone->last)
+                       : mt_sr_thread_at(thread, gone->first);
+            continue;
+        }
         if (!listed(store, view, message, no_commands))
             continue;
         if (page->n == count) {
@@ -175,9 +181,26 @@ out:
         rongcloud__msg_query__free_unpacked(in, NULL);
 }
 
-/* Deleted is what the id names, if it is in that conversation; other ids are passed over. */
+/* What of the request is to be deleted: what an id names, if it is in that conversation; other ids
+ * are passed over. */
+static size_t collect(const struct mt_sr_ask *ask, const Rongcloud__DeleteMsgInput *in,
+                      const struct mt_sr_view *view, uint32_t seqs[DELETE_MAX])
+{
+    size_t n = 0;
+    for (size_t i = 0; view != NULL && i < in->n_msgs; i++) {
+        const struct mt_sr_message *message =
+            mt_sr_message_find(&ask->cloud->store, in->msgs[i]->msgid);
+        bool named = message != NULL && message->thread == view->thread->index &&
+                     (!in->msgs[i]->has_msgdatatime || in->msgs[i]->msgdatatime == message->ts_ms);
+        if (named && (ask->pick.trouble != MT_SR_TROUBLE_HALF || i % 2 == 0))
+            seqs[n++] = message->seq;
+    }
+    return ask->pick.trouble == MT_SR_TROUBLE_LIE ? 0 : n;
+}
+
 void mt_sr_do_delete(struct mt_sr_ask *ask)
 {
+    uint32_t seqs[DELETE_MAX];
     struct mt_sr_store *store = &ask->cloud->store;
     Rongcloud__DeleteMsgInput *in = rongcloud__delete_msg_input__unpack(NULL, ask->len, ask->p);
     if (in == NULL || in->n_msgs == 0 || in->n_msgs > DELETE_MAX || !in->has_type) {
@@ -186,12 +209,14 @@ void mt_sr_do_delete(struct mt_sr_ask *ask)
     }
     struct mt_sr_view *view =
         mt_sr_view_find(store, ask->user, (int)in->type, in->conversationid, in->buschannel);
-    for (size_t i = 0; view != NULL && i < in->n_msgs; i++) {
-        const struct mt_sr_message *message = mt_sr_message_find(store, in->msgs[i]->msgid);
-        if (message == NULL || message->thread != view->thread->index ||
-            (in->msgs[i]->has_msgdatatime && in->msgs[i]->msgdatatime != message->ts_ms))
-            continue;
-        if (mt_sr_view_forget(view, message->seq) != MT_OK)
+    size_t n = collect(ask, in, view, seqs);
+    if (ask->pick.trouble == MT_SR_TROUBLE_LATE && n > 0) {
+        if (mt_sr_postpone(ask, view, seqs, n) != MT_OK)
+            ask->status = MT_SR_SERVER;
+        goto out;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (mt_sr_view_forget(view, store->log[seqs[i]]) != MT_OK)
             ask->status = MT_SR_SERVER;
     }
 out:

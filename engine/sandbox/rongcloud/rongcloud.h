@@ -36,9 +36,14 @@ enum mt_sr_trouble {
     MT_SR_TROUBLE_DISORDER,  /* history: the first and the last message change places */
     MT_SR_TROUBLE_DROP,      /* history: one message in the middle is missing */
     MT_SR_TROUBLE_DUPLICATE, /* history, sync: one message comes twice */
+    MT_SR_TROUBLE_LIE,       /* deletion: said to be done, and nothing is */
+    MT_SR_TROUBLE_HALF,      /* deletion: every other message is left out */
+    MT_SR_TROUBLE_LATE,      /* deletion: applied when `late` further requests have come */
+    MT_SR_TROUBLE_LOST,      /* deletion: done, and the connection ends instead of an answer */
 };
 struct mt_sr_pick {
     int64_t delay_ms;
+    uint64_t late;
     enum mt_sr_trouble trouble;
 };
 
@@ -91,10 +96,29 @@ struct mt_sr_past {
     bool persist;
     bool count;
     bool receipt; /* the sender asks who reads it */
+    char *id; /* not NULL: it may come between what is there, and its id is written (20 bytes) */
 };
 enum mt_rc mt_sr_fill(struct mt_sr_cloud *cloud, const struct mt_sr_past *past) MT_CHECKED;
 enum mt_rc mt_sr_fill_member(struct mt_sr_cloud *cloud, const char *group,
                              const char *user) MT_CHECKED;
+
+/* --- what a test looks at and changes (world.c) --- */
+/* All messages are gone, and what anybody did with them. */
+void mt_sr_cloud_empty(struct mt_sr_cloud *cloud);
+/* Where a listing goes on: a user, a conversation of his, a message of that. */
+struct mt_sr_cursor {
+    uint64_t user;
+    uint64_t view;
+    uint64_t message;
+};
+/* Appends what users (NULL: all of them) would find in their own histories, a line of JSON each,
+ * until `out` holds about `max` bytes. True: that was all. Postponed deletions are done first. */
+bool mt_sr_cloud_view(struct mt_sr_cloud *cloud, const char *user, struct mt_sr_cursor *cursor,
+                      size_t max, struct mt_buf *out);
+/* Another text for the message; false: there is none with that id. */
+bool mt_sr_cloud_edit(struct mt_sr_cloud *cloud, const char *id, const char *text);
+/* Takes the message from everybody. */
+bool mt_sr_cloud_recall(struct mt_sr_cloud *cloud, const char *id);
 
 /* --- control --- */
 struct mt_sr_stats {

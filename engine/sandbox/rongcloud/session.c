@@ -374,6 +374,7 @@ static void on_ask(struct mt_sr_session *session, bool publish, uint8_t head, st
         .out = &cloud->answer,
     };
     (void)snprintf(path, sizeof path, "/rongcloud/%s", topic);
+    mt_sr_postponed_tick(cloud);
     cloud->hooks.pick(cloud->hooks.ud, path, &ask.pick);
     if (ask.pick.trouble == MT_SR_TROUBLE_CUT) {
         end(session, 0);
@@ -388,7 +389,10 @@ static void on_ask(struct mt_sr_session *session, bool publish, uint8_t head, st
         ask.status = MT_SR_SERVER;
     if (ask.status == 0)
         mt_sr_topic_run(&ask);
-    answer(&ask);
+    if (ask.pick.trouble == MT_SR_TROUBLE_LOST)
+        end(session, 0);
+    else
+        answer(&ask);
 }
 
 void mt_sr_session_message(struct mt_sr_session *session, bool binary, const void *p, size_t len)

@@ -58,6 +58,43 @@ static void free_thread(void *value)
     mt_mem_free(thread);
 }
 
+static void view_empty(struct mt_sr_view *view)
+{
+    view->gone_n = 0;
+    view->cleared_ms = 0;
+    view->hidden_ms = 0;
+    view->read_ms = 0;
+    view->changed_ms = 0;
+    view->asked_ms = 0;
+}
+
+static void lists_free(struct mt_sr_store *store)
+{
+    for (size_t i = 0; i < store->list_n; i++)
+        mt_mem_free(store->lists[i].users);
+    store->list_n = 0;
+}
+
+void mt_sr_store_empty(struct mt_sr_store *store)
+{
+    for (size_t i = 0; i < store->thread_n; i++) {
+        struct mt_sr_thread *thread = store->thread_list[i];
+        thread->n = 0;
+        for (size_t k = 0; k < thread->view_n; k++)
+            view_empty(thread->views[k]);
+    }
+    for (size_t i = 0; i < store->user_n; i++) {
+        struct mt_sr_user *user = store->user_list[i];
+        while (user->event_n > 0)
+            mt_mem_free(user->events[--user->event_n].packed);
+    }
+    lists_free(store);
+    mt_sr_slabs_free(store->slab);
+    store->slab = NULL;
+    store->slab_bytes = 0;
+    store->log_n = 0;
+}
+
 void mt_sr_store_deinit(struct mt_sr_store *store)
 {
     mt_map_free(store->users, free_user);
@@ -66,8 +103,7 @@ void mt_sr_store_deinit(struct mt_sr_store *store)
     mt_mem_free((void *)store->user_list);
     mt_mem_free((void *)store->thread_list);
     mt_mem_free((void *)store->log);
-    for (size_t i = 0; i < store->list_n; i++)
-        mt_mem_free(store->lists[i].users);
+    lists_free(store);
     mt_mem_free(store->lists);
     mt_sr_slabs_free(store->slab);
     *store = (struct mt_sr_store){0};

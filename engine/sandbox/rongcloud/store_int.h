@@ -106,16 +106,29 @@ struct mt_sr_setting {
     int64_t ts_ms;
 };
 
+/* A place in a thread's log: by time, and at one time in the order in which they came. */
+struct mt_sr_place {
+    int64_t ts_ms;
+    uint32_t seq;
+};
+
+/* Messages from the one to the other, all of which are gone for a user: deleting a long history
+ * leaves one of these, not a number for each message. */
+struct mt_sr_stretch {
+    struct mt_sr_place first;
+    struct mt_sr_place last;
+};
+
 struct mt_sr_view {
     struct mt_sr_user *user;
     struct mt_sr_thread *thread;
     const char *target; /* the peer, or the group */
     bool member;
-    bool muted;         /* may not write in the group */
-    int64_t joined_ms;  /* messages before are not in the inbox */
-    int64_t cleared_ms; /* everything up to here is gone for this user */
-    int64_t hidden_ms;  /* the conversation was removed; shown again by something newer */
-    uint32_t *gone;     /* further seqs that are gone, ascending */
+    bool muted;                 /* may not write in the group */
+    int64_t joined_ms;          /* messages before are not in the inbox */
+    int64_t cleared_ms;         /* everything up to here is gone for this user */
+    int64_t hidden_ms;          /* the conversation was removed; shown again by something newer */
+    struct mt_sr_stretch *gone; /* further messages that are gone, in the order of the log */
     size_t gone_n;
     size_t gone_cap;
     int64_t read_ms;    /* read up to here, as told by any device */
@@ -172,6 +185,8 @@ struct mt_sr_store {
 
 enum mt_rc mt_sr_store_init(struct mt_sr_store *store) MT_CHECKED;
 void mt_sr_store_deinit(struct mt_sr_store *store);
+/* All messages are gone, and what anybody did with them; users, groups and settings stay. */
+void mt_sr_store_empty(struct mt_sr_store *store);
 /* Grows an array of `size`-byte members to hold one more. */
 enum mt_rc mt_sr_grow(void *array, size_t n, size_t *cap, size_t size) MT_CHECKED;
 
@@ -196,7 +211,8 @@ void mt_sr_slabs_free(struct mt_sr_slab *slab);
 struct mt_sr_draft {
     struct mt_sr_thread *thread;
     struct mt_sr_user *from;
-    int64_t ts_ms; /* 0: now */
+    int64_t ts_ms; /* 0: now; else raised to the thread's newest, unless it is late */
+    bool late;     /* takes the place that its time gives it, between what is there */
     uint32_t flags;
     const char *name;
     const char *content;
@@ -241,7 +257,19 @@ size_t mt_sr_thread_after(const struct mt_sr_thread *thread, int64_t after_ms);
 /* The newest message that the conversation list shows; NULL: none. */
 const struct mt_sr_message *mt_sr_view_last(const struct mt_sr_store *store,
                                             const struct mt_sr_view *view);
-enum mt_rc mt_sr_view_forget(struct mt_sr_view *view, uint32_t seq) MT_CHECKED;
+/* The first index in the thread's log at that place or behind it; really behind it. */
+size_t mt_sr_thread_at(const struct mt_sr_thread *thread, struct mt_sr_place place);
+size_t mt_sr_thread_behind(const struct mt_sr_thread *thread, struct mt_sr_place place);
+struct mt_sr_place mt_sr_place_of(const struct mt_sr_message *message);
+
+/* --- what is gone for one user (gone.c) --- */
+enum mt_rc mt_sr_view_forget(struct mt_sr_view *view,
+                             const struct mt_sr_message *message) MT_CHECKED;
+/* The stretch of gone messages that the message is in; NULL: none. */
+const struct mt_sr_stretch *mt_sr_view_gone(const struct mt_sr_view *view,
+                                            const struct mt_sr_message *message);
+/* A message comes between those that are there: nobody has deleted it yet. */
+enum mt_rc mt_sr_view_arrive(struct mt_sr_view *view, struct mt_sr_place place) MT_CHECKED;
 /* Messages that the user has not read: those that count, in total and with a mention. */
 struct mt_sr_unread {
     size_t n;

@@ -116,13 +116,28 @@ static enum mt_rc direct(struct mt_sr_store *store, const struct mt_sr_draft *dr
     return MT_OK;
 }
 
+static enum mt_rc put_in_place(struct mt_sr_thread *thread, struct mt_sr_message *message)
+{
+    struct mt_sr_place place = mt_sr_place_of(message);
+    size_t at = mt_sr_thread_at(thread, place);
+    for (size_t i = 0; at < thread->n && i < thread->view_n; i++) {
+        if (mt_sr_view_arrive(thread->views[i], place) != MT_OK)
+            return MT_ERR_NOMEM;
+    }
+    memmove((void *)&thread->messages[at + 1], (void *)&thread->messages[at],
+            (thread->n - at) * sizeof(void *));
+    thread->messages[at] = message;
+    thread->n++;
+    return MT_OK;
+}
+
 enum mt_rc mt_sr_message_add(struct mt_sr_store *store, const struct mt_sr_draft *draft,
                              struct mt_sr_message **out)
 {
     struct mt_sr_thread *thread = draft->thread;
     uint32_t to = 0;
     int64_t ts_ms = draft->ts_ms == 0 ? live_ms(store, thread) : draft->ts_ms;
-    if (thread->n != 0 && ts_ms < thread->messages[thread->n - 1]->ts_ms)
+    if (!draft->late && thread->n != 0 && ts_ms < thread->messages[thread->n - 1]->ts_ms)
         ts_ms = thread->messages[thread->n - 1]->ts_ms;
     if (store->log_n >= UINT32_MAX)
         return MT_ERR_LIMIT;
@@ -140,10 +155,9 @@ enum mt_rc mt_sr_message_add(struct mt_sr_store *store, const struct mt_sr_draft
     message->from = draft->from->index;
     message->to = to;
     message->flags = draft->flags;
-    thread->messages[thread->n++] = message;
     store->log[store->log_n++] = message;
     *out = message;
-    return MT_OK;
+    return put_in_place(thread, message);
 }
 
 enum mt_rc mt_sr_message_change(struct mt_sr_store *store, struct mt_sr_message **message,
@@ -284,38 +298,11 @@ bool mt_sr_meant_for(const struct mt_sr_store *store, const struct mt_sr_message
     return false;
 }
 
-static bool is_gone(const struct mt_sr_view *view, uint32_t seq)
-{
-    size_t low = 0;
-    size_t high = view->gone_n;
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-        if (view->gone[mid] < seq)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low < view->gone_n && view->gone[low] == seq;
-}
-
 bool mt_sr_visible(const struct mt_sr_store *store, const struct mt_sr_view *view,
                    const struct mt_sr_message *message)
 {
     return (message->flags & MT_SR_RECALLED) == 0 && message->ts_ms > view->cleared_ms &&
-           !is_gone(view, message->seq) && mt_sr_meant_for(store, message, view->user);
-}
-
-enum mt_rc mt_sr_view_forget(struct mt_sr_view *view, uint32_t seq)
-{
-    if (is_gone(view, seq))
-        return MT_OK;
-    if (mt_sr_grow(&view->gone, view->gone_n, &view->gone_cap, sizeof *view->gone) != MT_OK)
-        return MT_ERR_NOMEM;
-    size_t at = view->gone_n++;
-    for (; at > 0 && view->gone[at - 1] > seq; at--)
-        view->gone[at] = view->gone[at - 1];
-    view->gone[at] = seq;
-    return MT_OK;
+           mt_sr_view_gone(view, message) == NULL && mt_sr_meant_for(store, message, view->user);
 }
 
 uint32_t mt_sr_status_bits(uint32_t flags)
@@ -380,8 +367,11 @@ const struct mt_sr_message *mt_sr_view_last(const struct mt_sr_store *store,
         const struct mt_sr_message *message = thread->messages[at - 1];
         if (message->ts_ms <= view->cleared_ms)
             return NULL;
-        if ((message->flags & MT_SR_PERSIST) != 0 && (message->flags & MT_SR_NOT_LAST) == 0 &&
-            mt_sr_visible(store, view, message))
+        const struct mt_sr_stretch *gone = mt_sr_view_gone(view, message);
+        if (gone != NULL)
+            at = mt_sr_thread_at(thread, gone->first) + 1;
+        else if ((message->flags & MT_SR_PERSIST) != 0 && (message->flags & MT_SR_NOT_LAST) == 0 &&
+                 mt_sr_visible(store, view, message))
             return message;
     }
     return NULL;

@@ -38,6 +38,6 @@ int remove_dir(void **state)
 int main(void)
 {
     int failed = test_fill() + test_store() + test_faults() + test_rest() + test_rest_more() +
-                 test_attachments() + test_msync() + test_rong() + test_rong_more();
+                 test_attachments() + test_msync() + test_rong() + test_rong_more() + test_world();
     return failed == 0 ? 0 : 1;
 }

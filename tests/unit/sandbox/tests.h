@@ -18,6 +18,7 @@ int test_attachments(void);
 int test_msync(void);
 int test_rong(void);
 int test_rong_more(void);
+int test_world(void);
 
 /* A fresh directory as the test's state, and its removal with all files. */
 int make_dir(void **state);
