@@ -54,6 +54,8 @@ int mt_fs_mkdirs(const char *path)
     MT_CHECKED; /* with parents, fsyncs each directory it adds to; existing is fine */
 int mt_fs_sync_dir(const char *path) MT_CHECKED; /* fsync of the directory itself */
 int mt_fs_lock(int fd) MT_CHECKED;               /* exclusive, not waiting: EWOULDBLOCK if held */
+/* The same, waiting for about so long: work-pool or tool code. */
+int mt_fs_lock_within(int fd, int64_t ms) MT_CHECKED;
 /* Names in a directory without . and .., sorted; names and list are one allocation, freed with
  * mt_mem_free. */
 int mt_fs_list(const char *path, char ***names, size_t *n) MT_CHECKED;

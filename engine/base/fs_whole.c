@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define LIST_MAX_BYTES ((size_t)1 << 30)
 
@@ -224,6 +225,18 @@ int mt_fs_replace(const char *path, const void *p, size_t len)
         return err;
     }
     return mt_fs_sync_dir(parent);
+}
+
+/* Asked again and again: a waiting flock could not be given up when its holder hangs. */
+int mt_fs_lock_within(int fd, int64_t ms)
+{
+    const struct timespec pause = {.tv_nsec = 500000};
+    int err = mt_fs_lock(fd);
+    for (int64_t left = ms * 2; err == EWOULDBLOCK && left > 0; left--) {
+        nanosleep(&pause, NULL);
+        err = mt_fs_lock(fd);
+    }
+    return err;
 }
 
 static const char *remedy(int err)

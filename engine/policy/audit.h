@@ -19,15 +19,21 @@ struct mt_audit_options {
                            only dir has it */
     int64_t head_every_n;  /* the head is signed and anchored after so many records; 0: 100 */
     int64_t head_every_ms; /* … or when the last one is older; 0: 60 s */
+    int64_t segment_bytes; /* a new segment is begun at this size; 0: 64 MB */
 };
 
-/* Opens the log and looks at its end: a torn last line (the power went) is cut off, and said in the
- * log; anything else is DAMAGED "audit.damaged" and nothing may be deleted or sent. STATE
- * "audit.cut": the anchor knows of more than the log has. */
+/* Opens the log and looks at its end, from the last signed head on: a torn append (the power went)
+ * is cut off, and said in the log; anything else is DAMAGED "audit.damaged" and nothing may be
+ * deleted or sent. STATE "audit.cut": a head, ours or the anchor's, knows of more than the log has.
+ * DAMAGED "audit.key": a head or the log's first record names another key. STATE "audit.anchor":
+ * the anchor that the last head was put into is gone; another place, or none, may be given.
+ * One thread at a time uses what it gives; several may be open for one dir, in any processes. */
 enum mt_rc mt_audit_open(const struct mt_audit_options *options, struct mt_audit **out,
                          struct mt_fault *fault) MT_CHECKED;
-/* Signs and anchors the head, closes. */
+/* Signs and anchors the head, closes. audit is gone also when it fails. */
 enum mt_rc mt_audit_close(struct mt_audit *audit, struct mt_fault *fault);
+/* Signs and anchors the head when records came after the last one. */
+enum mt_rc mt_audit_head(struct mt_audit *audit, struct mt_fault *fault) MT_CHECKED;
 
 enum mt_audit_type {
     MT_AUDIT_INTENT, /* durable before the cloud is asked */
@@ -52,12 +58,14 @@ struct mt_audit_record {
 };
 
 /* All records in one write and one fsync; numbers[i] is given to record i (NULL: not wanted). After
- * a failure the audit refuses everything (STATE "audit.failed"). */
+ * a failure the audit refuses everything (STATE "audit.failed"), save where nothing was begun:
+ * INVALID "audit.detail", LIMIT "audit.too_long" (a record of more than 1 MB, an append of more
+ * than 16 MB), BUSY "audit.busy", NOMEM. */
 enum mt_rc mt_audit_append(struct mt_audit *audit, const struct mt_audit_record *records, size_t n,
                            uint64_t *numbers, struct mt_fault *fault) MT_CHECKED;
 
-/* Intents of an account (by provider-side user) that have no result, oldest first: what a run that
- * died left open. ids live in the call. */
+/* Intents of an account (the record's user; NULL: of all) that have no result, oldest first: what a
+ * run that died left open. ids live in the call. each may append; what it returns ends the call. */
 typedef enum mt_rc mt_audit_open_fn(void *ud, uint64_t number,
                                     const struct mt_audit_record *record);
 enum mt_rc mt_audit_unsettled(struct mt_audit *audit, const char *account, mt_audit_open_fn *each,
