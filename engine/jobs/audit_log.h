@@ -18,7 +18,7 @@ void mt_audit_log_free(struct mt_audit_log *log);
 typedef void mt_audit_done_fn(void *ud, enum mt_rc rc, const uint64_t *numbers, size_t n,
                               const struct mt_fault *fault);
 /* Copies the records; done once, later, on the loop thread, when they are durable or never will
- * be. */
+ * be; NULL: nobody asks, and a failure is logged. */
 enum mt_rc mt_audit_log_append(struct mt_audit_log *log, const struct mt_audit_record *records,
                                size_t n, mt_audit_done_fn *done, void *ud) MT_CHECKED;
 /* As mt_audit_unsettled, on the work pool between two appends: each is called there; done on the
