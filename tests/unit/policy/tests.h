@@ -11,6 +11,7 @@
 
 #include "base/rc.h"
 
+int test_audit(void);
 int test_hold(void);
 int test_policy(void);
 int test_policy_property(void);
