@@ -133,8 +133,8 @@ static void obey(struct view *view)
         over(view);
         return;
     }
-    enum mt_rc rc = mt_ledger_obey(&view->ledger, (enum mt_ledger_ask)command->ask, view->def->hash,
-                                   now_ms, &fault);
+    enum mt_rc rc = mt_ledger_obey(&view->ledger, (enum mt_ledger_ask)command->ask,
+                                   &view->def->approval, now_ms, &fault);
     if (!rc && command->ask == MT_LEDGER_RUN)
         rc = mt_fault_set(&fault, MT_ERR_STATE, "jobs.no_serve",
                           "no moontide serve has this job: start one, or use moontide run");
@@ -266,6 +266,18 @@ static void print_run(const struct mt_json *run)
            message ? message : "");
 }
 
+/* Why it is paused, and what to type. */
+static void print_remedy(const struct mt_json *job)
+{
+    const char *remedy = mt_json_str(mt_json_get(job, "remedy"));
+    const char *changed = mt_json_str(mt_json_get(job, "changed"));
+
+    if (remedy)
+        printf("  %s%s%smoontide jobs %s '%s'\n", changed ? "another one than was approved: " : "",
+               changed ? changed : "", changed ? "; when that is right: " : "", remedy,
+               or_dash(mt_json_str(mt_json_get(job, "name"))));
+}
+
 static void print_whole(const struct mt_json *job)
 {
     const char *paused = mt_json_str(mt_json_get(job, "paused"));
@@ -274,6 +286,7 @@ static void print_whole(const struct mt_json *job)
            or_dash(mt_json_str(mt_json_get(job, "when"))),
            or_dash(mt_json_str(mt_json_get(job, "state"))), paused ? ": " : "",
            paused ? paused : "");
+    print_remedy(job);
     for (const struct mt_json *at = mt_json_child(mt_json_get(job, "next")); at;
          at = mt_json_next(at))
         printf("  next   %s\n", or_dash(mt_json_str(at)));
@@ -294,6 +307,7 @@ static void print_line(const struct mt_json *job)
            state, or_dash(mt_json_str(mt_json_child(mt_json_get(job, "next")))),
            or_dash(mt_json_str(mt_json_get(run, "status"))),
            or_dash(mt_json_str(mt_json_get(run, "started"))));
+    print_remedy(job);
 }
 
 /* Whether it was well. */

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "jobs/ask.h"
+#include "jobs/duty.h"
 #include "jobs/ledger.h"
 #include "jobs/schedule.h"
 #include "loop/loop.h"
@@ -16,9 +17,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LOOK_MS    30000             /* so often the clock is looked at: somebody may have set it */
-#define STANDBY_MS 1000              /* until the lease is tried for again */
-#define JUMP_MS    INT64_C(86400000) /* a clock that is set by more pauses what deletes */
+#define LOOK_MS    30000 /* so often the clock is looked at: somebody may have set it */
+#define STANDBY_MS 1000  /* until the lease is tried for again */
 #define SHOW_MAX   ((size_t)64 << 10)
 
 struct mt_due {
@@ -33,7 +33,7 @@ struct mt_due {
     bool beginning; /* the run in hand is not durable yet */
     unsigned under_way_n;
     struct answer *answers;
-    int64_t wall_ms, mono_ms; /* of the last look */
+    struct mt_duty_clock clock; /* at the last look */
 };
 
 /* What an operator asked for, until it is durable. */
@@ -145,44 +145,38 @@ static bool keep(struct mt_due *due, mt_store_flushed_fn *fn, void *ud)
     return true;
 }
 
-static void pause_it(struct mt_due *due, const char *why, const char *words)
+/* It was paused; words say why. */
+static void tell_paused(const struct mt_due *due, const char *words)
 {
-    snprintf(due->ledger.paused, sizeof due->ledger.paused, "%s", why);
-    mt_log(MT_LOG_WARN, "serve", "job '%s' is paused: %s: moontide jobs %s '%s'", due->job->name,
-           words, strcmp(why, "failed") ? "confirm" : "resume", due->job->name);
+    const struct mt_ledger *ledger = &due->ledger;
+    bool changed = !strcmp(ledger->paused, "changed");
+
+    mt_log(MT_LOG_WARN, "serve", "job '%s' is paused: %s%s: moontide jobs %s '%s'", due->job->name,
+           words, changed ? ledger->changed : "", mt_ledger_remedy(ledger), due->job->name);
 }
 
-/* What deletes runs only as it was approved. */
-static void approve(struct mt_due *due)
+/* Whether it may run: what deletes runs only as it was approved. Looks at the files anew. */
+static bool approved(struct mt_due *due)
 {
-    const struct mt_job_def *def = due->job->def;
-    struct mt_ledger *ledger = &due->ledger;
-
-    if (!def->destructive)
-        return;
-    if (ledger->fresh)
-        snprintf(ledger->approved, sizeof ledger->approved, "%s", def->hash);
-    else if (strcmp(ledger->approved, def->hash) != 0 && strcmp(ledger->paused, "changed") != 0)
-        pause_it(due, "changed", "it deletes, and it or this program has changed");
+    mt_job_def_look(due->job->def);
+    if (mt_duty_approve(&due->ledger, &due->job->def->approval))
+        tell_paused(due, "it deletes, and another one than was approved is: ");
+    return strcmp(due->ledger.paused, "changed") != 0;
 }
 
 /* A run that the process before did not end. */
 static void make_up(struct mt_due *due, int64_t now_ms)
 {
-    struct mt_ledger *ledger = &due->ledger;
-    struct mt_run lost = ledger->running;
+    struct mt_run lost;
+    enum mt_duty_lost what =
+        mt_duty_lost(&due->ledger, mt_schedule_makes_up(due->job->def->schedule), now_ms, &lost);
 
-    if (!lost.number)
+    if (what == MT_LOST_NONE)
         return;
-    mt_ledger_end(ledger, "lost", NULL, now_ms);
     mt_log(MT_LOG_WARN, "serve", "job '%s': its run %llu was cut off (attempt %u)", due->job->name,
            (unsigned long long)lost.number, lost.attempt);
-    if (!mt_schedule_makes_up(due->job->def->schedule))
-        return;
-    if (lost.attempt >= MT_LEDGER_ATTEMPTS)
-        pause_it(due, "failed", "its run was cut off again and again");
-    else
-        ledger->queued = true;
+    if (what == MT_LOST_OFTEN)
+        tell_paused(due, "its run was cut off again and again");
 }
 
 static void opened(void *ud, enum mt_rc rc, const struct mt_store_entry *entries, size_t n,
@@ -205,11 +199,10 @@ static void opened(void *ud, enum mt_rc rc, const struct mt_store_entry *entries
     }
     due->lease = OPEN;
     due->told = false;
-    due->wall_ms = now_ms;
-    due->mono_ms = mt_clock_mono_ms();
+    due->clock = (struct mt_duty_clock){now_ms, mt_clock_mono_ms()};
     if (due->ledger.fresh) /* what was due before it was there is not made up for */
         due->ledger.handled_ms = now_ms;
-    approve(due);
+    (void)approved(due);
     make_up(due, now_ms);
     if (keep(due, kept, due))
         look(due);
@@ -235,14 +228,6 @@ static void open_ledger(struct mt_due *due)
 
 /* ---------------------------------------------------------------- runs */
 
-/* Paused: only what a person asked for runs, and nothing that wants to be confirmed. */
-static bool held(const struct mt_ledger *ledger)
-{
-    return ledger->paused[0] &&
-           (strcmp(ledger->running.how, "asked") != 0 || !strcmp(ledger->paused, "changed") ||
-            !strcmp(ledger->paused, "clock"));
-}
-
 static void begin_now(void *ud, enum mt_rc rc, const struct mt_fault *fault)
 {
     struct mt_due *due = ud;
@@ -253,7 +238,7 @@ static void begin_now(void *ud, enum mt_rc rc, const struct mt_fault *fault)
     if (rc) {
         lose(due, fault);
     } else if (due->serve->stopping || due->job->removed || due->job->coming ||
-               held(&due->ledger) || due->job->state != MT_JOB_READY) {
+               mt_duty_held(&due->ledger) || due->job->state != MT_JOB_READY) {
         mt_ledger_end(&due->ledger, "stopped", NULL, mt_clock_wall_ms());
         due->ledger.queued = true;
         (void)keep(due, kept, due);
@@ -271,13 +256,8 @@ static void begin(struct mt_due *due, int64_t due_ms, const char *how, unsigned 
 /* The one that was put off, or cut off. */
 static void begin_queued(struct mt_due *due, int64_t now_ms)
 {
-    const struct mt_run *last = &due->ledger.runs[0];
-    bool again =
-        last->number && (!strcmp(last->status, "lost") || !strcmp(last->status, "stopped"));
-
-    due->ledger.queued = false;
-    begin(due, again ? last->due_ms : now_ms, again ? "again" : "queued",
-          again && !strcmp(last->status, "lost") ? last->attempt + 1 : 1);
+    mt_duty_begin_queued(&due->ledger, now_ms);
+    due->beginning = keep(due, begin_now, due);
 }
 
 static void count_failure(struct mt_due *due, bool bad)
@@ -286,8 +266,10 @@ static void count_failure(struct mt_due *due, bool bad)
     int most = due->job->def->config.pause_after;
 
     ledger->failures_n = bad ? ledger->failures_n + 1 : 0;
-    if (bad && most && ledger->failures_n >= (unsigned)most && !ledger->paused[0])
-        pause_it(due, "failed", "it has failed too often in a row");
+    if (bad && most && ledger->failures_n >= (unsigned)most && !ledger->paused[0]) {
+        snprintf(ledger->paused, sizeof ledger->paused, "failed");
+        tell_paused(due, "it has failed too often in a row");
+    }
 }
 
 void mt_due_ended(struct mt_job *job, bool stopped, int status, const struct mt_fault *fault)
@@ -315,20 +297,12 @@ void mt_due_ended(struct mt_job *job, bool stopped, int status, const struct mt_
 
 /* ---------------------------------------------------------------- times */
 
-/* A clock that was set by more than a day: what deletes by the age of messages would delete too
- * much. */
 static void watch_clock(struct mt_due *due, int64_t now_ms)
 {
-    int64_t mono_ms = mt_clock_mono_ms();
-    int64_t jump_ms = now_ms - due->wall_ms - (mono_ms - due->mono_ms);
-    bool behind = due->ledger.handled_ms > now_ms + MT_SCHEDULE_SET_BACK_MS;
-
-    due->wall_ms = now_ms;
-    due->mono_ms = mono_ms;
-    if ((jump_ms < JUMP_MS && jump_ms > -JUMP_MS && !behind) || !due->job->def->destructive ||
-        due->ledger.paused[0])
+    if (!mt_duty_watch(&due->clock, &due->ledger, due->job->def->destructive, now_ms,
+                       mt_clock_mono_ms()))
         return;
-    pause_it(due, "clock", "it deletes, and the clock was set by more than a day");
+    tell_paused(due, "it deletes, and the clock was set by more than a day");
     (void)keep(due, kept, due);
 }
 
@@ -368,13 +342,18 @@ static void look(void *ud)
     if (due->ledger.paused[0] || due->lease != OPEN) {
         /* what is due meanwhile is not made up for */
     } else if (!busy && due->ledger.queued) {
-        begin_queued(due, now_ms);
+        if (approved(due))
+            begin_queued(due, now_ms);
+        else
+            (void)keep(due, kept, due);
     } else if (mt_schedule_due(due->job->def->schedule, now_ms, &due->ledger.handled_ms, &due_ms,
                                &missed)) {
         if (busy)
             overlap(due, due_ms, now_ms);
-        else
+        else if (approved(due))
             begin(due, due_ms, missed ? "missed" : "schedule", 1);
+        else
+            (void)keep(due, kept, due);
     }
     if (due->ledger.paused[0]) {
         if (due->lease == OPEN)
@@ -402,7 +381,7 @@ void mt_due_arm(struct mt_job *job)
         job->due = due;
         open_ledger(due);
     } else if (due->lease == OPEN) {
-        approve(due);
+        (void)approved(due);
         if (!due->beginning && keep(due, kept, due))
             mt_timer_start(due->timer, 0, 0);
     }
@@ -454,9 +433,12 @@ void mt_due_obey(struct mt_job *job, int ask, const char *path)
     struct mt_due *due = job->due;
     struct mt_fault fault = {0};
     int64_t now_ms = mt_clock_wall_ms();
-    enum mt_rc rc =
-        mt_ledger_obey(&due->ledger, (enum mt_ledger_ask)ask, job->def->hash, now_ms, &fault);
 
+    bool changed = !strcmp(due->ledger.paused, "changed");
+    if (!approved(due) && !changed)
+        (void)keep(due, kept, due);
+    enum mt_rc rc =
+        mt_ledger_obey(&due->ledger, (enum mt_ledger_ask)ask, &job->def->approval, now_ms, &fault);
     if (rc || ask == MT_LEDGER_SHOW) {
         tell(due, path, rc ? &fault : NULL);
         return;

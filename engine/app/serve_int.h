@@ -6,6 +6,8 @@
 #include "script/config.h"
 #include "script/script.h"
 
+#include "jobs/approval.h"
+
 struct mt_arena;
 struct mt_notify;
 struct mt_timer;
@@ -23,7 +25,7 @@ struct mt_job_def {
     size_t text_len;
     struct mt_schedule *schedule; /* NULL: it runs from the start on */
     bool destructive;             /* with a schedule: it may delete, and does so */
-    char hash[65];                /* of all that decides what it does, this program included */
+    struct mt_approval approval;  /* then: all that decides what it does, this program included */
 };
 
 struct mt_job {
@@ -68,6 +70,8 @@ struct mt_serve {
 enum mt_rc mt_job_def_new(const struct mt_config *config, const struct mt_job_config *from,
                           struct mt_job_def **out, struct mt_fault *fault) MT_CHECKED;
 void mt_job_def_free(struct mt_job_def *def);
+/* The files that its arguments name may have changed since: def->approval is that of now. */
+void mt_job_def_look(struct mt_job_def *def);
 bool mt_job_def_same(const struct mt_job_def *a, const struct mt_job_def *b);
 bool mt_job_def_uses(const struct mt_job_def *def, const char *account);
 struct mt_job *mt_job_new(struct mt_serve *serve, const char *name);

@@ -8,7 +8,6 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "base/version.h"
-#include "codec/hash.h"
 #include "hub/hub.h"
 #include "jobs/schedule.h"
 #include "loop/loop.h"
@@ -55,38 +54,37 @@ static const char **times_of(struct mt_job_config *config, size_t i)
     return all[i];
 }
 
-static void add(struct mt_sha256 *sum, const char *text)
+/* Of what decides what it does: the program, the script, its arguments, accounts and grant, and the
+ * policies that are named. When it runs does not belong to it. */
+static enum mt_rc def_approval(struct mt_job_def *def, struct mt_fault *fault)
 {
-    mt_sha256_update(sum, text ? text : "", text ? strlen(text) + 1 : 1);
+    const struct mt_grant *grant = &def->config.grant;
+    const char *words[MT_GRANT_HOSTS_MAX + 2] = {NULL};
+    struct mt_approval *approval = &def->approval;
+    char text[96];
+    size_t n = 0;
+
+    snprintf(text, sizeof text, "%u %lld %d %d", grant->what, (long long)grant->delete_max,
+             grant->require_archived, def->config.apply);
+    words[n++] = text;
+    for (size_t i = 0; i < grant->http_hosts_n; i++)
+        words[n++] = grant->http_hosts[i];
+    enum mt_rc rc = mt_approval_add_program(approval, MT_VERSION, fault);
+    mt_approval_add(approval, "script", def->text, def->text_len);
+    if (!rc)
+        rc = mt_approval_add_list(approval, "arguments", def->config.args, fault);
+    if (!rc)
+        rc = mt_approval_add_list(approval, "accounts", def->config.accounts, fault);
+    if (!rc)
+        rc = mt_approval_add_list(approval, "grant", words, fault);
+    mt_job_def_look(def);
+    return rc;
 }
 
-/* Of what decides what it does: the program, the script, its arguments, accounts and grant. When it
- * runs does not belong to it. */
-static enum mt_rc def_hash(struct mt_job_def *def, struct mt_fault *fault)
+void mt_job_def_look(struct mt_job_def *def)
 {
-    struct mt_sha256 *sum = mt_sha256_new();
-    const struct mt_grant *grant = &def->config.grant;
-    uint8_t digest[MT_SHA256_LEN];
-    char text[64];
-
-    if (!sum)
-        return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
-    add(sum, MT_VERSION);
-    mt_sha256_update(sum, def->text, def->text_len);
-    snprintf(text, sizeof text, "%u %lld %d %d %zu", grant->what, (long long)grant->delete_max,
-             grant->require_archived, def->config.apply, grant->http_hosts_n);
-    add(sum, text);
-    for (size_t i = 0; i < grant->http_hosts_n; i++)
-        add(sum, grant->http_hosts[i]);
-    for (size_t i = 0; def->config.accounts[i]; i++)
-        add(sum, def->config.accounts[i]);
-    add(sum, NULL);
-    for (size_t i = 0; def->config.args[i]; i++)
-        add(sum, def->config.args[i]);
-    mt_sha256_peek(sum, digest);
-    mt_sha256_free(sum);
-    mt_hex(digest, sizeof digest, def->hash);
-    return MT_OK;
+    if (def->destructive)
+        mt_approval_look(&def->approval, def->config.args);
 }
 
 static enum mt_rc def_schedule(struct mt_job_def *def, struct mt_fault *fault)
@@ -109,7 +107,7 @@ static enum mt_rc def_schedule(struct mt_job_def *def, struct mt_fault *fault)
     if (def->config.pause_after < 0)
         def->config.pause_after = def->destructive ? 1 : 5;
     enum mt_rc rc = mt_schedule_new(&options, &def->schedule, fault);
-    return rc ? rc : def_hash(def, fault);
+    return rc || !def->destructive ? rc : def_approval(def, fault);
 }
 
 void mt_job_when(const struct mt_job_config *config, char *out, size_t cap)

@@ -90,7 +90,9 @@ static enum mt_rc take_state(struct mt_ledger *ledger, const struct mt_json *sta
 
     ledger->handled_ms = mt_json_i64(mt_json_get(state, "handled"), -1);
     take_text(state, "paused", ledger->paused, sizeof ledger->paused);
-    take_text(state, "approved", ledger->approved, sizeof ledger->approved);
+    take_text(state, "changed", ledger->changed, sizeof ledger->changed);
+    ledger->asked = mt_json_bool(mt_json_get(state, "asked"), false);
+    mt_approval_read(mt_json_get(state, "approved"), &ledger->approved);
     ledger->queued = mt_json_bool(mt_json_get(state, "queued"), false);
     if (ledger->handled_ms < 0 || failures < 0 || failures > INT32_MAX ||
         !mt_json_u64(mt_json_get(state, "runs"), &ledger->runs_n))
@@ -154,7 +156,11 @@ static void put_state(struct mt_jsonw *w, const struct mt_ledger *ledger)
     mt_jsonw_key(w, "paused");
     mt_jsonw_str(w, ledger->paused);
     mt_jsonw_key(w, "approved");
-    mt_jsonw_str(w, ledger->approved);
+    mt_approval_write(&ledger->approved, w);
+    mt_jsonw_key(w, "changed");
+    mt_jsonw_str(w, ledger->changed);
+    mt_jsonw_key(w, "asked");
+    mt_jsonw_bool(w, ledger->asked);
     if (ledger->running.number) {
         mt_jsonw_key(w, "running");
         put_run(w, &ledger->running, false);
@@ -262,6 +268,14 @@ enum mt_rc mt_ledger_show(const struct mt_ledger *ledger, const char *name,
     mt_jsonw_str(&w, ledger->running.number ? "running" : ledger->paused[0] ? "paused" : "waiting");
     mt_jsonw_key(&w, "paused");
     mt_jsonw_str(&w, ledger->paused[0] ? ledger->paused : NULL);
+    if (!strcmp(ledger->paused, "changed")) {
+        mt_jsonw_key(&w, "changed");
+        mt_jsonw_str(&w, ledger->changed);
+    }
+    if (ledger->paused[0]) {
+        mt_jsonw_key(&w, "remedy");
+        mt_jsonw_str(&w, mt_ledger_remedy(ledger));
+    }
     mt_jsonw_key(&w, "failures");
     mt_jsonw_u64(&w, ledger->failures_n);
     mt_jsonw_key(&w, "next");
@@ -320,21 +334,33 @@ int mt_ledger_ask_of(const char *word)
 static void go_on(struct mt_ledger *ledger, int64_t now_ms)
 {
     ledger->paused[0] = '\0';
+    ledger->changed[0] = '\0';
     ledger->failures_n = 0;
     ledger->queued = false;
     ledger->handled_ms = now_ms;
 }
 
-enum mt_rc mt_ledger_obey(struct mt_ledger *ledger, enum mt_ledger_ask ask, const char *hash,
-                          int64_t now_ms, struct mt_fault *fault)
+const char *mt_ledger_remedy(const struct mt_ledger *ledger)
+{
+    if (!ledger->paused[0])
+        return "";
+    return strcmp(ledger->paused, "changed") != 0 && strcmp(ledger->paused, "clock") != 0
+               ? "resume"
+               : "confirm";
+}
+
+enum mt_rc mt_ledger_obey(struct mt_ledger *ledger, enum mt_ledger_ask ask,
+                          const struct mt_approval *now, int64_t now_ms, struct mt_fault *fault)
 {
     bool changed = !strcmp(ledger->paused, "changed");
     bool guarded = changed || !strcmp(ledger->paused, "clock");
 
     if (guarded && (ask == MT_LEDGER_RUN || ask == MT_LEDGER_RESUME || ask == MT_LEDGER_PAUSE))
         return mt_fault_set(fault, MT_ERR_STATE, "jobs.confirm",
-                            "it deletes, and %s: look at it, then moontide jobs confirm",
-                            changed ? "is not what was approved any more" : "the clock has jumped");
+                            "it deletes, and %s%s%s: look at it, then moontide jobs confirm",
+                            changed ? "is not what was approved any more ("
+                                    : "the clock has jumped",
+                            changed ? ledger->changed : "", changed ? ")" : "");
     switch (ask) {
     case MT_LEDGER_RUN:
         if (ledger->running.number)
@@ -348,9 +374,12 @@ enum mt_rc mt_ledger_obey(struct mt_ledger *ledger, enum mt_ledger_ask ask, cons
             go_on(ledger, now_ms);
         break;
     case MT_LEDGER_CONFIRM:
-        snprintf(ledger->approved, sizeof ledger->approved, "%s", hash);
+        ledger->approved = *now;
         if (guarded)
             go_on(ledger, now_ms);
+        if (guarded && ledger->asked)
+            snprintf(ledger->paused, sizeof ledger->paused, "asked");
+        ledger->asked = false;
         break;
     case MT_LEDGER_SHOW:
         break;

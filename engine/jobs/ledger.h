@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/rc.h"
+#include "jobs/approval.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -34,12 +35,14 @@ struct mt_run {
 struct mt_ledger {
     bool fresh; /* nothing was kept yet */
     int64_t handled_ms;
-    unsigned failures_n;   /* in a row */
-    char paused[12];       /* why: asked, failed, changed, clock; "": it is not */
-    char approved[65];     /* hash of what a destructive job was when it was approved */
-    bool queued;           /* one run waits for the end of the one in hand */
-    uint64_t runs_n;       /* so far */
-    struct mt_run running; /* number 0: none */
+    unsigned failures_n;                /* in a row */
+    char paused[12];                    /* why: asked, failed, changed, clock; "": it is not */
+    bool asked;                         /* with changed: a person had paused it before */
+    char changed[400];                  /* with changed: what is another one, for people */
+    struct mt_approval approved;        /* of a destructive job: what it was then */
+    bool queued;                        /* one run waits for the end of the one in hand */
+    uint64_t runs_n;                    /* so far */
+    struct mt_run running;              /* number 0: none */
     struct mt_run runs[MT_LEDGER_RUNS]; /* newest first */
 };
 
@@ -75,9 +78,12 @@ enum mt_ledger_ask {
 };
 /* -1: it is none. */
 int mt_ledger_ask_of(const char *word);
-/* Does it, but for RUN, which it only allows. hash: of the job as it is now. Faults: STATE
+/* Does it, but for RUN, which it only allows. now: the job as it is now. Faults: STATE
  * "jobs.confirm" (paused because it changed: it wants to be confirmed), "jobs.running". */
-enum mt_rc mt_ledger_obey(struct mt_ledger *ledger, enum mt_ledger_ask ask, const char *hash,
-                          int64_t now_ms, struct mt_fault *fault) MT_CHECKED;
+enum mt_rc mt_ledger_obey(struct mt_ledger *ledger, enum mt_ledger_ask ask,
+                          const struct mt_approval *now, int64_t now_ms,
+                          struct mt_fault *fault) MT_CHECKED;
+/* What lets a paused job go on: "resume" or "confirm"; "" if it is not paused. */
+const char *mt_ledger_remedy(const struct mt_ledger *ledger);
 
 #endif

@@ -112,25 +112,48 @@ static void add_argument(struct texts *t, const char *key)
     lua_pop(t->L, 1);
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The names of a table's members in their order: Lua has another one in each process, and a job
+ * whose arguments were in another order would be another job. */
+static size_t names_of(lua_State *L, int table, const char *job, const char **names)
+{
+    size_t n = 0;
+
+    for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
+        if (lua_type(L, -2) != LUA_TSTRING)
+            continue;
+        if (n == LIST_MAX)
+            luaL_error(L, "job '%s': more than %d words", job, LIST_MAX);
+        names[n++] = lua_tostring(L, -2); /* lives as long as the table has it */
+    }
+    qsort(names, n, sizeof *names, by_name);
+    return n;
+}
+
 /* args = { "positional", older_than = "90d", quiet = true, only = { "a", "b" } } as words. The
  * table is on top of the stack. */
 static void take_args(struct texts *t)
 {
     lua_State *L = t->L;
     int args = lua_gettop(L);
+    const char *names[LIST_MAX];
+    size_t names_n = 0;
 
     if (!lua_istable(L, args))
         luaL_error(L, "job '%s': args is a table", t->job);
-    for (lua_pushnil(L); lua_next(L, args); lua_pop(L, 1)) {
-        if (lua_type(L, -2) != LUA_TSTRING)
-            continue;
-        const char *key = lua_tostring(L, -2);
-        if (!lua_istable(L, -1)) {
-            add_argument(t, key);
+    names_n = names_of(L, args, t->job, names);
+    for (size_t at = 0; at < names_n; at++, lua_pop(L, 1)) {
+        lua_pushstring(L, names[at]);
+        if (lua_rawget(L, args) != LUA_TTABLE) {
+            add_argument(t, names[at]);
             continue;
         }
         for (int i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
-            add_argument(t, key);
+            add_argument(t, names[at]);
             lua_pop(L, 1);
         }
         lua_pop(L, 1);

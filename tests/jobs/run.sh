@@ -110,7 +110,7 @@ is "and after a restart" wait_for serve.log "clean: tick" 2
 stop
 echo 'print "another"' >>tick.lua
 start
-is "with another script it is paused" wait_for serve.err "warn serve: job 'clean' is paused: it deletes, and it or this program has changed" 1
+is "with another script it is paused" wait_for serve.err "warn serve: job 'clean' is paused: it deletes, and another one than was approved is: script: moontide jobs confirm" 1
 for word in run resume; do
   try "$MOONTIDE" jobs $word clean; check "$word does not help" $status 1 "jobs.confirm"
 done

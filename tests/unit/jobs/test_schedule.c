@@ -264,7 +264,8 @@ static void begin_one(struct mt_ledger *ledger)
 {
     assert_true(ledger->fresh);
     ledger->handled_ms = T0;
-    snprintf(ledger->approved, sizeof ledger->approved, "abc");
+    mt_approval_add(&ledger->approved, "script", "abc", 3);
+    snprintf(ledger->changed, sizeof ledger->changed, "script, file \"x\".lua");
     mt_ledger_begin(ledger, T0, "schedule", 1, T0 + 1);
 }
 
@@ -274,7 +275,10 @@ static void end_one(struct mt_ledger *ledger)
 
     mt_fault_set(&fault, MT_ERR_IO, "x.y", "a \"message\"");
     assert_true(!ledger->fresh && ledger->running.number == 1 && ledger->running.due_ms == T0);
-    assert_string_equal(ledger->approved, "abc");
+    struct mt_approval same = {0};
+    mt_approval_add(&same, "script", "abc", 3);
+    assert_true(mt_approval_same(&ledger->approved, &same));
+    assert_string_equal(ledger->changed, "script, file \"x\".lua");
     mt_ledger_end(ledger, "failed", &fault, T0 + 5001);
     ledger->failures_n = 1;
 }
@@ -315,24 +319,28 @@ static void obeys(void **state)
     static struct mt_ledger l;
     struct mt_fault fault;
 
-    l = (struct mt_ledger){.handled_ms = T0, .approved = "old"};
-    assert_int_equal(mt_ledger_obey(&l, MT_LEDGER_PAUSE, "new", T0 + DAY, &fault), MT_OK);
+    struct mt_approval old = {0};
+    struct mt_approval new = {0};
+    mt_approval_add(&old, "script", "old", 3);
+    mt_approval_add(&new, "script", "new", 3);
+    l = (struct mt_ledger){.handled_ms = T0, .approved = old};
+    assert_int_equal(mt_ledger_obey(&l, MT_LEDGER_PAUSE, &new, T0 + DAY, &fault), MT_OK);
     assert_string_equal(l.paused, "asked");
-    assert_int_equal(mt_ledger_obey(&l, MT_LEDGER_CONFIRM, "old", T0 + DAY, &fault), MT_OK);
+    assert_int_equal(mt_ledger_obey(&l, MT_LEDGER_CONFIRM, &old, T0 + DAY, &fault), MT_OK);
     assert_string_equal(l.paused, "asked"); /* another matter */
-    assert_int_equal(mt_ledger_obey(&l, MT_LEDGER_RESUME, "new", T0 + DAY, &fault), MT_OK);
+    assert_int_equal(mt_ledger_obey(&l, MT_LEDGER_RESUME, &new, T0 + DAY, &fault), MT_OK);
     assert_true(!l.paused[0] && l.handled_ms == T0 + DAY);
     snprintf(l.paused, sizeof l.paused, "changed");
     for (int ask = MT_LEDGER_RUN; ask <= MT_LEDGER_RESUME; ask++) {
-        assert_int_equal(mt_ledger_obey(&l, (enum mt_ledger_ask)ask, "new", T0, &fault),
+        assert_int_equal(mt_ledger_obey(&l, (enum mt_ledger_ask)ask, &new, T0, &fault),
                          MT_ERR_STATE);
         assert_string_equal(fault.code, "jobs.confirm");
     }
-    assert_string_equal(l.approved, "old");
-    assert_int_equal(mt_ledger_obey(&l, MT_LEDGER_CONFIRM, "new", T0, &fault), MT_OK);
-    assert_true(!l.paused[0] && !strcmp(l.approved, "new"));
+    assert_true(mt_approval_same(&l.approved, &old));
+    assert_int_equal(mt_ledger_obey(&l, MT_LEDGER_CONFIRM, &new, T0, &fault), MT_OK);
+    assert_true(!l.paused[0] && mt_approval_same(&l.approved, &new));
     mt_ledger_begin(&l, T0, "asked", 1, T0);
-    assert_int_equal(mt_ledger_obey(&l, MT_LEDGER_RUN, "new", T0, &fault), MT_ERR_STATE);
+    assert_int_equal(mt_ledger_obey(&l, MT_LEDGER_RUN, &new, T0, &fault), MT_ERR_STATE);
     assert_string_equal(fault.code, "jobs.running");
 }
 
