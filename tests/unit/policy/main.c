@@ -11,5 +11,6 @@ int main(void)
     failed += test_policy();
     failed += test_policy_property();
     failed += test_hold();
+    failed += test_plan();
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

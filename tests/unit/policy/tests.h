@@ -13,6 +13,7 @@
 
 int test_audit(void);
 int test_hold(void);
+int test_plan(void);
 int test_policy(void);
 int test_policy_property(void);
 
