@@ -123,35 +123,6 @@ enum mt_policy_truth mt_policy_judge(const struct mt_policy *policy, mt_policy_s
     return turn ? (enum mt_policy_truth)(MT_POLICY_YES - sum) : sum;
 }
 
-bool mt_policy_like(const char *pattern, const char *text, size_t len, bool one)
-{
-    const char *end = text + len;
-    const char *star = NULL; /* where to go on when what follows the last * does not fit */
-    const char *from = NULL;
-
-    while (text < end) {
-        if (*pattern == '*') {
-            star = ++pattern;
-            from = text;
-        } else if (one && *pattern == '?') {
-            size_t step = mt_str_utf8_step(text, (size_t)(end - text));
-            text += step ? step : 1;
-            pattern++;
-        } else if (*pattern && *pattern == *text) {
-            pattern++;
-            text++;
-        } else if (star) {
-            pattern = star;
-            text = ++from;
-        } else {
-            return false;
-        }
-    }
-    while (*pattern == '*')
-        pattern++;
-    return !*pattern;
-}
-
 static bool is_larger(const struct mt_message *m, int64_t bytes)
 {
     const struct mt_value *size =
@@ -173,7 +144,7 @@ static enum mt_policy_truth is_in(struct looking *l, const char *pattern)
     if (!l->conversation[0])
         mt_conversation_ref_format(&l->facts->message->conversation, l->conversation);
     return mt_policy_truth_of(
-        mt_policy_like(pattern, l->conversation, strlen(l->conversation), false));
+        mt_str_glob(pattern, l->conversation, strlen(l->conversation), false));
 }
 
 static enum mt_policy_truth of_time(const struct mt_policy *c, int64_t time_ms, int64_t now_ms)
@@ -207,7 +178,7 @@ static enum mt_policy_truth say_of_message(void *ud, const struct mt_policy *c)
     case MT_POLICY_TYPE_LARGER_THAN:
         return mt_policy_truth_of(is_larger(m, c->n));
     case MT_POLICY_TYPE_MATCHES:
-        return mt_policy_truth_of(m->text && mt_policy_like(c->text, m->text, m->text_len, true));
+        return mt_policy_truth_of(m->text && mt_str_glob(c->text, m->text, m->text_len, true));
     case MT_POLICY_TYPE_NEWEST:
         return mt_policy_truth_of(l->facts->newer_n < (uint64_t)c->n);
     case MT_POLICY_TYPE_PINNED:

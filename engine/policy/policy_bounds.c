@@ -3,6 +3,8 @@
  * bounds nothing. */
 #include "policy/policy_int.h"
 
+#include "base/str.h"
+
 #include <string.h>
 
 #define KINDS_MAX (sizeof((struct mt_policy_bounds *)0)->kinds / sizeof(const char *))
@@ -170,7 +172,7 @@ static enum mt_policy_truth say_of_conversation(void *ud, const struct mt_policy
         return MT_POLICY_YES;
     if (c->type != MT_POLICY_TYPE_IN_CONVERSATION)
         return MT_POLICY_UNKNOWN;
-    return mt_policy_truth_of(mt_policy_like(c->text, id, strlen(id), false));
+    return mt_policy_truth_of(mt_str_glob(c->text, id, strlen(id), false));
 }
 
 bool mt_policy_may_concern(const struct mt_policy *policy, const struct mt_conversation_ref *ref)

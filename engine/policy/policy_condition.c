@@ -149,7 +149,7 @@ static bool some_kind(const char *pattern, size_t len)
     start[len] = '\0';
     for (int k = MT_CONVERSATION_SINGLE; k <= MT_CONVERSATION_ULTRA; k++) {
         const char *name = mt_conversation_kind_name((enum mt_conversation_kind)k);
-        if (mt_policy_like(start, name, strlen(name), false))
+        if (mt_str_glob(start, name, strlen(name), false))
             return true;
     }
     return false;

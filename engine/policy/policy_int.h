@@ -56,7 +56,4 @@ typedef enum mt_policy_truth mt_policy_say_fn(void *ud, const struct mt_policy *
 enum mt_policy_truth mt_policy_judge(const struct mt_policy *policy, mt_policy_say_fn *say,
                                      void *ud);
 
-/* Bytes with * for any run of characters; with one: ? for one character. */
-bool mt_policy_like(const char *pattern, const char *text, size_t len, bool one);
-
 #endif
