@@ -18,13 +18,14 @@ struct mt_policy *mt_policy_retain(const struct mt_policy *policy)
 
 void mt_policy_release(struct mt_policy *policy)
 {
-    if (!policy || atomic_fetch_sub_explicit(&policy->refs, 1, memory_order_acq_rel) > 1)
-        return;
-    for (size_t i = 0; i < policy->parts_n; i++)
-        mt_policy_release(policy->parts[i]);
-    mt_mem_free(policy->parts);
-    mt_mem_free(policy->text);
-    mt_mem_free(policy);
+    while (policy && atomic_fetch_sub_explicit(&policy->refs, 1, memory_order_acq_rel) == 1) {
+        struct mt_policy *next = policy->a;
+
+        mt_policy_release(policy->b);
+        mt_mem_free(policy->text);
+        mt_mem_free(policy);
+        policy = next;
+    }
 }
 
 /* Sorted, each once. False: too many. */
@@ -45,45 +46,24 @@ static bool merge_ranks(struct mt_policy *to, const struct mt_policy *from)
     return true;
 }
 
-/* The parts of a join of the same sort are taken over one by one: (a + b) + c is a + b + c. Of
- * a - b only the first side is: (a - b) - c is a - b - c, but a - (b - c) is not. */
-static void take_parts(struct mt_policy *to, const struct mt_policy *from, bool over)
-{
-    struct mt_policy *const *parts = over ? from->parts : NULL;
-
-    for (size_t i = 0; i < (parts ? from->parts_n : 1); i++) {
-        struct mt_policy *part = mt_policy_retain(parts ? parts[i] : from);
-        to->parts[to->parts_n++] = part;
-        to->nodes_n += part->nodes_n;
-        to->pinned = to->pinned || part->pinned;
-        if (part->depth >= to->depth)
-            to->depth = part->depth + 1;
-    }
-}
-
 enum mt_rc mt_policy_join(enum mt_policy_join how, const struct mt_policy *a,
                           const struct mt_policy *b, struct mt_policy **out, struct mt_fault *fault)
 {
     static const enum mt_policy_type types[] = {[MT_POLICY_OR] = MT_POLICY_TYPE_OR,
                                                 [MT_POLICY_AND] = MT_POLICY_TYPE_AND,
                                                 [MT_POLICY_AND_NOT] = MT_POLICY_TYPE_AND_NOT};
-    enum mt_policy_type type = types[how];
-    bool over_a = a->type == type;
-    bool over_b = b->type == type && how != MT_POLICY_AND_NOT;
+    unsigned depth = a->depth + (a->type != types[how]);
     struct mt_policy *p = NULL;
+    enum mt_rc rc = mt_policy_new(types[how], 0, NULL, &p, fault);
 
     *out = NULL;
-    if (mt_policy_new(type, 0, NULL, &p, fault))
-        return MT_ERR_NOMEM;
-    p->parts = mt_mem_calloc((over_a ? a->parts_n : 1) + (over_b ? b->parts_n : 1),
-                             sizeof(struct mt_policy *));
-    if (!p->parts) {
-        mt_policy_release(p);
-        return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
-    }
-    take_parts(p, a, over_a);
-    take_parts(p, b, over_b);
-    enum mt_rc rc = MT_OK;
+    if (rc)
+        return rc;
+    p->a = mt_policy_retain(a);
+    p->b = mt_policy_retain(b);
+    p->depth = b->depth >= depth ? b->depth + 1 : depth;
+    p->nodes_n = a->nodes_n + b->nodes_n + 1;
+    p->pinned = a->pinned || b->pinned;
     if (p->nodes_n > MT_POLICY_NODES_MAX)
         rc = mt_fault_set(fault, MT_ERR_LIMIT, "policy.size",
                           "a policy has at most %d conditions and joins: make several of it",
@@ -107,15 +87,16 @@ enum mt_rc mt_policy_join(enum mt_policy_join how, const struct mt_policy *a,
 enum mt_policy_truth mt_policy_judge(const struct mt_policy *policy, mt_policy_say_fn *say,
                                      void *ud)
 {
+    enum mt_policy_type type = policy->type;
     enum mt_policy_truth sum = MT_POLICY_YES;
+    bool turn = type == MT_POLICY_TYPE_OR; /* or is and with everything turned round */
 
-    if (policy->type < MT_POLICY_TYPE_OR)
+    if (type < MT_POLICY_TYPE_OR)
         return say(ud, policy);
-    /* Or is and with everything turned round; NO and YES lie as far from UNKNOWN. */
-    bool turn = policy->type == MT_POLICY_TYPE_OR;
-    for (size_t i = 0; i < policy->parts_n && sum != MT_POLICY_NO; i++) {
-        enum mt_policy_truth one = mt_policy_judge(policy->parts[i], say, ud);
-        if (turn || (policy->type == MT_POLICY_TYPE_AND_NOT && i))
+    for (bool first = false; !first && sum != MT_POLICY_NO; policy = policy->a) {
+        first = policy->type != type; /* the end of the list, or rather its beginning */
+        enum mt_policy_truth one = mt_policy_judge(first ? policy : policy->b, say, ud);
+        if (turn || (type == MT_POLICY_TYPE_AND_NOT && !first))
             one = (enum mt_policy_truth)(MT_POLICY_YES - one);
         if (one < sum)
             sum = one;

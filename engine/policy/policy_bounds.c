@@ -139,20 +139,25 @@ static void bound_one(const struct mt_policy *c, bool excepted, int64_t now_ms,
 static void bound(const struct mt_policy *policy, bool excepted, int64_t now_ms,
                   struct mt_policy_bounds *out)
 {
-    if (policy->type < MT_POLICY_TYPE_OR) {
+    enum mt_policy_type type = policy->type;
+
+    if (type < MT_POLICY_TYPE_OR) {
         bound_one(policy, excepted, now_ms, out);
         return;
     }
     /* What is excepted of a and b is what is excepted of a, or of b; and the other way round. */
-    bool wide = (policy->type == MT_POLICY_TYPE_OR) != excepted;
-    for (size_t i = 0; i < policy->parts_n; i++) {
+    bool wide = (type == MT_POLICY_TYPE_OR) != excepted;
+    memset(out, 0, sizeof *out);
+    out->nothing = wide;
+    for (bool first = false; !first; policy = policy->a) {
         struct mt_policy_bounds one;
-        bool turned = policy->type == MT_POLICY_TYPE_AND_NOT && i;
 
-        bound(policy->parts[i], excepted != turned, now_ms, &one);
-        if (!i)
-            *out = one;
-        else if (wide)
+        first = policy->type != type;
+        if (first)
+            bound(policy, excepted, now_ms, &one);
+        else
+            bound(policy->b, excepted != (type == MT_POLICY_TYPE_AND_NOT), now_ms, &one);
+        if (wide)
             widen(out, &one);
         else
             narrow(out, &one);

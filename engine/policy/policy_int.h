@@ -20,15 +20,16 @@ enum mt_policy_type {
     MT_POLICY_TYPE_NEWEST, /* n */
     MT_POLICY_TYPE_PINNED,
     MT_POLICY_TYPE_ALL,
-    /* Joins of two or more parts: a + b + c is one node, so that a long list is not a deep one. */
-    MT_POLICY_TYPE_OR,
+    MT_POLICY_TYPE_OR, /* joins, of a and b */
     MT_POLICY_TYPE_AND,
-    MT_POLICY_TYPE_AND_NOT, /* the first, and none of the others */
+    MT_POLICY_TYPE_AND_NOT,
 };
 
 struct mt_policy {
     _Atomic unsigned refs;
     enum mt_policy_type type;
+    /* A list a + b + c … is no deeper however long: whoever walks a policy goes down a while the
+     * sort of the join stays the same, and calls itself for the rest. */
     unsigned depth;
     size_t nodes_n; /* with those of its parts, each as often as it stands there */
     bool pinned;    /* needs to know of it */
@@ -36,8 +37,7 @@ struct mt_policy {
     size_t ranks_n;
     int64_t n;
     char *text;
-    struct mt_policy **parts;
-    size_t parts_n;
+    struct mt_policy *a, *b;
 };
 
 enum mt_rc mt_policy_new(enum mt_policy_type type, int64_t n, const char *text,

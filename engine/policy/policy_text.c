@@ -125,23 +125,30 @@ static void write_condition(struct mt_buf *out, const struct mt_policy *c)
     mt_buf_append_char(out, ')');
 }
 
+static void write_policy(struct mt_buf *out, const struct mt_policy *policy);
+
+static void write_part(struct mt_buf *out, const struct mt_policy *part, bool bare)
+{
+    bare = bare || part->type < MT_POLICY_TYPE_OR;
+    mt_buf_append_str(out, bare ? "" : "(");
+    write_policy(out, part);
+    mt_buf_append_str(out, bare ? "" : ")");
+}
+
+/* A list has no parentheses within, wherever it was joined; of a - b only the first side is part of
+ * the list. */
 static void write_policy(struct mt_buf *out, const struct mt_policy *policy)
 {
-    if (policy->type < MT_POLICY_TYPE_OR) {
+    static const char *const signs[] = {" + ", " * ", " - "};
+    enum mt_policy_type type = policy->type;
+
+    if (type < MT_POLICY_TYPE_OR) {
         write_condition(out, policy);
         return;
     }
-    const char *sign = policy->type == MT_POLICY_TYPE_OR    ? " + "
-                       : policy->type == MT_POLICY_TYPE_AND ? " * "
-                                                            : " - ";
-    for (size_t i = 0; i < policy->parts_n; i++) {
-        bool joined = policy->parts[i]->type >= MT_POLICY_TYPE_OR;
-
-        mt_buf_append_str(out, i ? sign : "");
-        mt_buf_append_str(out, joined ? "(" : "");
-        write_policy(out, policy->parts[i]);
-        mt_buf_append_str(out, joined ? ")" : "");
-    }
+    write_part(out, policy->a, policy->a->type == type);
+    mt_buf_append_str(out, signs[type - MT_POLICY_TYPE_OR]);
+    write_part(out, policy->b, policy->b->type == type && type != MT_POLICY_TYPE_AND_NOT);
 }
 
 enum mt_rc mt_policy_write(const struct mt_policy *policy, struct mt_buf *out)

@@ -299,6 +299,8 @@ void mt_bind_moontide(lua_State *L)
     mt_bind_http(L);
     mt_bind_live(L);
     mt_bind_files(L);
+    mt_bind_policy(L);
+    lua_setfield(L, -2, "policy");
     mt_bind_json(L);
     lua_setfield(L, -2, "json");
 }

@@ -214,6 +214,18 @@ struct mt_page *mt_page_of_conversations(const struct mt_conversation *items, si
 struct mt_page *mt_page_retain(struct mt_page *page);
 void mt_page_release(struct mt_page *page);
 
+/* bind_policy.c */
+struct mt_policy;
+/* Raises INVALID "policy.type" for anything else. Lives as long as the value at the index. */
+MT_RAISES const struct mt_policy *mt_lua_check_policy(lua_State *L, int index);
+/* Pushes the table of the conditions; what they need of the state is their type and mt_fault_open.
+ */
+void mt_lua_policy_words(lua_State *L);
+/* From now on it is noted what is made; then: one that was not used in another, or NULL. */
+void mt_lua_policies_note(lua_State *L);
+const struct mt_policy *mt_lua_policy_unused(lua_State *L);
+void mt_bind_policy(lua_State *L); /* pushes moontide.policy */
+
 /* bindings */
 struct mt_lua_account {
     const struct mt_provider *provider;

@@ -4,6 +4,7 @@ local moontide = {
   account = core.account, accounts = core.accounts, archive = core.archive, verify = core.verify,
   spawn = core.spawn, sleep = core.sleep, now = core.now, ago = core.ago,
   duration = core.duration, time = core.time, progress = core.progress, json = core.json,
+  policy = core.policy,
 }
 
 moontide.log = {}

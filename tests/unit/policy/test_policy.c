@@ -312,7 +312,7 @@ static void limits_are_kept(void **state)
         policy = more;
     }
     assert_refused(rc, more, &told, "policy.size", "4096");
-    assert_int_equal(n, MT_POLICY_NODES_MAX - 1);
+    assert_int_equal(n, MT_POLICY_NODES_MAX / 2);
     mt_policy_release(policy);
     policy = mt_policy_retain(other);
     for (n = 1;

@@ -285,7 +285,7 @@ static void usual_policies_are_bounded(void **state)
     assert_int_equal(mt_policy_join(MT_POLICY_OR, image, vote, &p, NULL), MT_OK);
     assert_int_equal(mt_policy_join(MT_POLICY_AND, p, ann, &q, NULL), MT_OK);
     mt_policy_bounds(q, NOW, &b);
-    assert_true(b.kinds_n == 2 && !strcmp(b.kinds[0], "image") && !strcmp(b.kinds[1], "vote") &&
+    assert_true(b.kinds_n == 2 && !strcmp(b.kinds[0], "vote") && !strcmp(b.kinds[1], "image") &&
                 !strcmp(b.from, "ann"));
     mt_policy_release(p);
     assert_int_equal(mt_policy_join(MT_POLICY_AND, q, bob, &p, NULL), MT_OK);
