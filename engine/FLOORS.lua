@@ -33,6 +33,7 @@ return {
     app = upon(F3, "policy", "hub", "jobs", "script", "sandbox"),
   },
   owners = {
+    ["linux/openat2.h"] = { "base" },
     ["uv.h"] = { "loop" },
     ["curl/curl.h"] = { "http" },
     ["libwebsockets.h"] = { "ws" },

@@ -349,6 +349,17 @@ static void views_free(struct view *view)
     }
 }
 
+/* What whoever reads the list should know of what its jobs may do. */
+static void remark(const struct command *command)
+{
+    for (const struct view *view = command->views; view; view = view->next) {
+        const struct mt_grant *grant = &view->def->config.grant;
+        for (size_t i = 0; mt_grant_remark(grant, i); i++)
+            fprintf(stderr, "moontide jobs: %s: %s\n", view->def->config.name,
+                    mt_grant_remark(grant, i));
+    }
+}
+
 static int run(struct command *command, const char *name, bool json)
 {
     struct mt_fault fault;
@@ -359,6 +370,7 @@ static int run(struct command *command, const char *name, bool json)
         return MT_EXIT_USAGE;
     }
     look(command);
+    remark(command);
     for (const struct view *view = command->views; view; view = view->next) {
         if (!print(view, name != NULL, json))
             status = MT_EXIT_FAILED;

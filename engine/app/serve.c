@@ -159,6 +159,9 @@ static void accept(struct mt_serve *serve, struct mt_job_def *def)
 {
     struct mt_job *job = find(serve, def->config.name);
 
+    for (size_t i = 0; mt_grant_remark(&def->config.grant, i); i++)
+        mt_log(MT_LOG_WARN, "serve", "job '%s': %s", def->config.name,
+               mt_grant_remark(&def->config.grant, i));
     if (serve->check_only) {
         printf("job '%s': %s is good\n", def->config.name, def->label);
         mt_job_def_free(def);

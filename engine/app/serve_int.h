@@ -36,8 +36,9 @@ struct mt_job {
     struct mt_job_def *coming; /* takes the place of def when the script has ended */
     struct mt_script *script;  /* NULL: it does not run */
     struct mt_script_host host;
-    struct mt_due *due;     /* of a job with a schedule */
-    struct mt_timer *timer; /* the end of the grace, of a rest, or of the time to prove itself */
+    struct mt_grant_use *use; /* of its grant, whichever script it is */
+    struct mt_due *due;       /* of a job with a schedule */
+    struct mt_timer *timer;   /* the end of the grace, of a rest, or of the time to prove itself */
     enum { MT_JOB_READY, MT_JOB_RUNS, MT_JOB_STOPS, MT_JOB_RESTS, MT_JOB_OVER } state;
     unsigned failures_n; /* in a row */
     bool removed;        /* from the configuration */

@@ -18,6 +18,7 @@
 
 #define SCRIPT_MAX_BYTES ((size_t)16 << 20)
 #define ARENA_MAX        (SCRIPT_MAX_BYTES + ((size_t)1 << 20))
+#define GRANT_MAX        ((size_t)64 << 10)
 #define REST_FIRST_MS    1000
 #define REST_MAX_MS      60000
 #define PROOF_MS         60000 /* what has run for so long starts anew with short rests */
@@ -58,25 +59,22 @@ static const char **times_of(struct mt_job_config *config, size_t i)
  * policies that are named. When it runs does not belong to it. */
 static enum mt_rc def_approval(struct mt_job_def *def, struct mt_fault *fault)
 {
-    const struct mt_grant *grant = &def->config.grant;
-    const char *words[MT_GRANT_HOSTS_MAX + 2] = {NULL};
     struct mt_approval *approval = &def->approval;
-    char text[96];
-    size_t n = 0;
+    struct mt_buf grant;
 
-    snprintf(text, sizeof text, "%u %lld %d %d", grant->what, (long long)grant->delete_max,
-             grant->require_archived, def->config.apply);
-    words[n++] = text;
-    for (size_t i = 0; i < grant->http_hosts_n; i++)
-        words[n++] = grant->http_hosts[i];
     enum mt_rc rc = mt_approval_add_program(approval, MT_VERSION, fault);
     mt_approval_add(approval, "script", def->text, def->text_len);
     if (!rc)
         rc = mt_approval_add_list(approval, "arguments", def->config.args, fault);
     if (!rc)
         rc = mt_approval_add_list(approval, "accounts", def->config.accounts, fault);
+    mt_buf_init(&grant, GRANT_MAX);
+    if (!rc && mt_grant_write(&def->config.grant, &grant))
+        rc = mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
+    const char *words[] = {grant.data ? grant.data : "", def->config.apply ? "apply" : "", NULL};
     if (!rc)
         rc = mt_approval_add_list(approval, "grant", words, fault);
+    mt_buf_deinit(&grant);
     mt_job_def_look(def);
     return rc;
 }
@@ -209,14 +207,19 @@ static bool same_list(const char *const *a, const char *const *b)
     return !*a && !*b;
 }
 
+/* As it is written: the order in which it was said does not count. */
 static bool same_grant(const struct mt_grant *a, const struct mt_grant *b)
 {
-    for (size_t i = 0; i < a->http_hosts_n && a->http_hosts_n == b->http_hosts_n; i++) {
-        if (strcmp(a->http_hosts[i], b->http_hosts[i]) != 0)
-            return false;
-    }
-    return a->what == b->what && a->http_hosts_n == b->http_hosts_n &&
-           a->delete_max == b->delete_max && a->require_archived == b->require_archived;
+    struct mt_buf one;
+    struct mt_buf other;
+
+    mt_buf_init(&one, GRANT_MAX);
+    mt_buf_init(&other, GRANT_MAX);
+    bool same = !mt_grant_write(a, &one) && !mt_grant_write(b, &other) && one.len == other.len &&
+                (!one.len || !memcmp(one.data, other.data, one.len));
+    mt_buf_deinit(&one);
+    mt_buf_deinit(&other);
+    return same;
 }
 
 static bool same_text(const char *a, const char *b)
@@ -343,6 +346,7 @@ static void host_init(struct mt_job *job)
     job->host.store = store;
     job->host.keeps = keeps;
     job->host.http = http;
+    job->host.use = job->use;
     job->host.print = print;
     job->host.flush = flush_now;
     job->host.progress = progress;
@@ -415,6 +419,10 @@ void mt_job_start(struct mt_job *job)
     struct mt_script_options options;
     struct mt_fault fault;
 
+    if (!job->use)
+        job->use = mt_grant_use_new();
+    if (job->use && job->due) /* each of its times is a run; what runs on and on has one */
+        mt_grant_use_run(job->use);
     host_init(job);
     script_options(job->def, &options);
     if (mt_script_start(&job->host, &options, ended, job, &job->script, &fault)) {
@@ -489,6 +497,7 @@ void mt_job_free(struct mt_job *job)
         *at = job->next;
     mt_due_leave(job);
     mt_script_free(job->script);
+    mt_grant_use_free(job->use);
     mt_timer_free(job->timer);
     mt_job_def_free(job->def);
     mt_job_def_free(job->coming);

@@ -46,6 +46,9 @@ int mt_fs_stat_fd(int fd, struct mt_fs_stat *st) MT_CHECKED;
 int mt_fs_stat(const char *path, struct mt_fs_stat *st) MT_CHECKED; /* does not follow a link */
 /* The path of what is there, absolute and without links; mt_mem_free. */
 int mt_fs_real(const char *path, char **out) MT_CHECKED;
+/* 0: the path, or the place where it would be made, lies in the folder, whatever links there are in
+ * between (openat2, RESOLVE_BENEATH); EXDEV: it does not. Looks at no more than that. */
+int mt_fs_beneath(const char *folder, const char *path) MT_CHECKED;
 int mt_fs_rename(const char *from, const char *to) MT_CHECKED;
 int mt_fs_unlink(const char *path);
 int mt_fs_rmdir(const char *path);

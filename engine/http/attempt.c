@@ -63,6 +63,8 @@ static void setup_once(struct http_slot *slot)
     (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, slot);
     (void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     (void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, slot);
+    (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, private_open);
+    (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, slot);
     (void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)HTTP_READ_BYTES);
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, http->user_agent);
@@ -247,6 +249,7 @@ enum mt_rc attempt_start(struct mt_http_call *call)
     slot->answered = false;
     slot->head_done = false;
     slot->starved = false;
+    slot->refused = false;
     mt_buf_reset(&slot->body);
     slot->error[0] = '\0';
     write_authorization(call);

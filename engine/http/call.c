@@ -208,6 +208,8 @@ static void apply(struct mt_http_call *call, const struct mt_http_request *reque
         call->start_ms + (request->deadline_ms > 0 ? request->deadline_ms : HTTP_DEADLINE_MS);
     call->retry = request->retry;
     call->may_leave = request->elsewhere && call->method == METHOD_GET;
+    call->public_only = request->public_only;
+    call->fresh = request->public_only; /* nobody has looked at the address of a kept connection */
     call->progress = request->progress;
 }
 

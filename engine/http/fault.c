@@ -200,6 +200,13 @@ enum verdict fault_from_curl(struct mt_http_call *call, const struct http_slot *
                            call->host);
         return VERDICT_NOT_SENT;
     case CURLE_COULDNT_CONNECT:
+        if (slot->refused) {
+            (void)mt_fault_set(fault, MT_ERR_DENIED, "http.private",
+                               "%s is in a private network or on this machine, and was not named "
+                               "where it is said which hosts may be asked",
+                               call->host);
+            return VERDICT_FINAL;
+        }
         (void)mt_fault_set(fault, MT_ERR_NETWORK, "http.connect",
                            "cannot connect to %s: %s; is the address right, and the server up?",
                            call->host, system_text(slot, buf, sizeof buf, code));

@@ -119,6 +119,9 @@ struct mt_http_request {
      * another machine. */
     bool elsewhere;
     bool of_script; /* the host was chosen by a script: it is not named in the figures */
+    /* Addresses of this machine, of private networks and of none are not connected to: DENIED
+     * "http.private". Where a proxy stands in between, it is the one that connects. */
+    bool public_only;
     /* Of file and sink: bytes so far, and of how many (0: not known). Called on the loop thread,
      * not for every byte; a new attempt begins anew. May be NULL; may cancel. */
     void (*progress)(void *ud, int64_t done_bytes, int64_t total_bytes);

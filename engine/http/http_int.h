@@ -100,6 +100,7 @@ struct mt_http_call {
     bool tls;
     bool fresh;                      /* not on a kept connection */
     bool may_leave;                  /* redirects to another place are followed */
+    bool public_only;                /* no private address is connected to */
     bool elsewhere;                  /* at another place: bare headers, no token */
     struct curl_slist *bare_headers; /* without the caller's */
     void (*progress)(void *ud, int64_t done_bytes, int64_t total_bytes);
@@ -119,6 +120,7 @@ struct http_slot {
     CURL *easy;
     struct mt_buf body;
     size_t max_bytes;
+    bool refused;       /* its address is a private one */
     bool starved;       /* its socket could not be watched */
     bool answered;      /* something has come */
     bool head_done;     /* the empty line after the headers has come */
@@ -273,6 +275,14 @@ enum mt_rc multi_new(struct mt_http *http) MT_CHECKED;
 void multi_free(struct mt_http *http);
 /* Replaces a multi handle that has run out of memory, once nothing is on the wire. */
 void multi_renew(struct mt_http *http);
+
+/* private.c */
+struct sockaddr;
+/* Addresses that are not of the public network: of this machine, private, link-local, multicast,
+ * unknown families; also in what stands for one of them in IPv6. */
+bool address_private(const struct sockaddr *address);
+/* curl's callback; ud is the slot. */
+curl_socket_t private_open(void *ud, curlsocktype purpose, struct curl_sockaddr *address);
 
 /* fault.c */
 enum verdict { VERDICT_FINAL, VERDICT_NOT_SENT, VERDICT_MAYBE_SENT };

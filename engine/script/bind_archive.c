@@ -94,6 +94,7 @@ int mt_lua_archive_open(lua_State *L)
     lua_getfield(L, 2, "account");
     struct mt_lua_account *account = mt_lua_account_check(L, -1);
     mt_options_check(L, 2, "moontide.archive");
+    mt_grant_check_path(L, dir, "moontide.archive");
     struct mt_archive_identity identity = {account->provider->name,
                                            account->provider->appkey(account->account),
                                            account->provider->user(account->account)};
@@ -308,6 +309,7 @@ int mt_lua_verify(lua_State *L)
     lua_settop(L, 2);
     mt_options_check(L, 2, "moontide.verify");
     const char *mode = mt_option_string(L, 2, "mode", "read-all");
+    mt_grant_check_path(L, dir, "moontide.verify");
     mt_task_may_wait(L);
     struct pool_wait *w = mt_wait_new(L, sizeof *w, pool_release);
     snprintf(w->dir, sizeof w->dir, "%s", dir);

@@ -173,7 +173,7 @@ static int core_upload(lua_State *L)
     size_t len = 0;
 
     luaL_checktype(L, 2, LUA_TTABLE);
-    mt_grant_check(L, "send", "conversation:upload");
+    mt_grant_check_to(L, &c->ref, "conversation:upload");
     if (!c->provider->live || !c->provider->live->upload)
         return unsupported(L, c->provider);
     memset(&what, 0, sizeof what);
@@ -373,7 +373,7 @@ static int core_combine(lua_State *L)
     int level = 0;
 
     luaL_checktype(L, 2, LUA_TTABLE);
-    mt_grant_check(L, "send", "conversation:send_combine");
+    mt_grant_check_to(L, &c->ref, "conversation:send_combine");
     if (!c->provider->live || !c->provider->live->combine)
         return unsupported(L, c->provider);
     n = luaL_len(L, 2);

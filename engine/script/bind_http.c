@@ -192,7 +192,7 @@ static int core_http_request(lua_State *L)
     lua_getfield(L, 1, "url");
     request.url = luaL_checklstring(L, -1, &len);
     host_of(L, request.url, len, name);
-    mt_grant_check_host(L, name, "moontide.http");
+    request.public_only = !mt_grant_check_host(L, name, "moontide.http");
     request.method = mt_option_string(L, 1, "method", "GET");
     take_headers(L, 1, headers);
     request.headers = headers;

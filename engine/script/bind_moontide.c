@@ -249,17 +249,23 @@ static int core_finish(lua_State *L)
     return 0;
 }
 
-/* extend(type, methods): the half of a type that is written in Lua. */
+/* extend(type, methods): the half of a type that is written in Lua, under the same checks as the
+ * other. */
 static int core_extend(lua_State *L)
 {
+    const char *type = luaL_checkstring(L, 1);
+    char full[96];
+
     luaL_checktype(L, 2, LUA_TTABLE);
     lua_settop(L, 2);
-    lua_pushfstring(L, "methods of moontide.%s", luaL_checkstring(L, 1));
+    lua_pushfstring(L, "methods of moontide.%s", type);
     lua_gettable(L, LUA_REGISTRYINDEX);
     lua_pushnil(L);
     while (lua_next(L, 2)) {
+        snprintf(full, sizeof full, "%s:%s", type, luaL_checkstring(L, -2));
         lua_pushvalue(L, -2);
         lua_insert(L, -2);
+        mt_grant_wrap(L, full);
         lua_settable(L, -4);
     }
     return 0;

@@ -159,9 +159,11 @@ static int send_to(lua_State *L, const struct mt_provider *provider,
 
     lua_settop(L, 2);
     mt_task_may_wait(L);
-    (void)mt_lua_live_want(L, provider, account);
+    mt_grant_check_to(L, to, function);
     struct send_wait *w = wait_new(L, provider, account);
     take_outgoing(L, 2, function, w->arena, only, &message);
+    mt_grant_check_send(L, to, function);
+    (void)mt_lua_live_want(L, provider, account);
     message.to = *to;
     w->is_message = true;
     enum mt_rc rc = provider->live->send(account, &message, sent, w, &w->call);
@@ -223,7 +225,7 @@ int mt_lua_room(lua_State *L)
     bool enter = lua_toboolean(L, 2);
     struct mt_reference reference;
 
-    mt_grant_check(L, "send", enter ? "conversation:join" : "conversation:leave");
+    mt_grant_check_to(L, &c->ref, enter ? "conversation:join" : "conversation:leave");
     lua_settop(L, 1);
     mt_task_may_wait(L);
     (void)mt_lua_live_want(L, c->provider, c->account);
@@ -244,7 +246,6 @@ int mt_lua_message_refer(lua_State *L, const struct mt_page *page, const struct 
         return detached(L);
     lua_settop(L, 2);
     mt_task_may_wait(L);
-    (void)mt_lua_live_want(L, page->provider, page->account);
     struct send_wait *w = wait_new(L, page->provider, page->account);
     memset(&reference, 0, sizeof reference);
     reference.type = type;
@@ -256,5 +257,9 @@ int mt_lua_message_refer(lua_State *L, const struct mt_page *page, const struct 
     } else if (!lua_isnil(L, 2)) {
         reference.content = luaL_checkstring(L, 2);
     }
+    if (type == MT_REFER_EDIT || type == MT_REFER_RECALL) /* others see it, as they do a message */
+        mt_grant_check_send(L, &m->conversation,
+                            type == MT_REFER_EDIT ? "message:edit" : "message:recall");
+    (void)mt_lua_live_want(L, page->provider, page->account);
     return refer(L, page->provider, page->account, &reference, w);
 }

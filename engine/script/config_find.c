@@ -161,34 +161,10 @@ const char *mt_config_account_name(const struct mt_config *config, size_t i)
 
 /* * stands for any run of characters. Where a run may end is tried from the last * alone: so the
  * time is bounded by the product of the lengths. */
-static bool matches(const char *pattern, const char *name)
-{
-    const char *star = NULL;
-    const char *resume = NULL;
-
-    while (*name) {
-        if (*pattern == '*') {
-            star = pattern++;
-            resume = name;
-        } else if (*pattern == *name) {
-            pattern++;
-            name++;
-        } else if (star) {
-            pattern = star + 1;
-            name = ++resume;
-        } else {
-            return false;
-        }
-    }
-    while (*pattern == '*')
-        pattern++;
-    return !*pattern;
-}
-
 bool mt_config_wanted(const char *const *wanted, const char *name)
 {
     for (size_t i = 0; wanted[i]; i++) {
-        if (matches(wanted[i], name))
+        if (mt_str_glob(wanted[i], name, strlen(name), false))
             return true;
     }
     return false;
@@ -220,7 +196,7 @@ static enum mt_rc add_matching(const struct mt_config *config, struct selection 
 
     for (size_t i = 0; i < n; i++) {
         const char *name = mt_config_account_name(config, i);
-        if (!matches(pattern, name))
+        if (!mt_str_glob(pattern, name, strlen(name), false))
             continue;
         found = true;
         if (add(s, name))

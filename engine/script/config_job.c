@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define JOBS_MAX  1000u
-#define ARENA_MAX ((size_t)16 << 20)
+#define ARENA_MAX ((size_t)32 << 20)
 #define LIST_MAX  200
 #define TEXT_MAX  4096
 
@@ -246,14 +246,31 @@ static int grant_protected(lua_State *L)
     return 0;
 }
 
+/* Folders are meant from the configuration's own, as the script is. */
+static void place_folders(lua_State *L, const char *job, const char *config_path,
+                          struct mt_grant *grant)
+{
+    for (size_t i = 0; i < grant->folders_n; i++) {
+        char *path = mt_config_path_beside(config_path, grant->folders[i]);
+        bool fits = path && strlen(path) < sizeof grant->folders[i];
+        if (fits)
+            snprintf(grant->folders[i], sizeof grant->folders[i], "%s", path);
+        mt_mem_free(path);
+        if (!fits)
+            luaL_error(L, "job '%s': the path of a folder is too long", job);
+    }
+}
+
 /* What scripts share with it raises faults, the configuration raises texts. */
-static void take_grant(lua_State *L, const char *job, struct mt_grant *out)
+static void take_grant(lua_State *L, const char *job, const char *config_path, struct mt_grant *out)
 {
     lua_pushcfunction(L, grant_protected);
     lua_getfield(L, 2, "grant");
     lua_pushlightuserdata(L, out);
-    if (!lua_pcall(L, 2, 0, 0))
+    if (!lua_pcall(L, 2, 0, 0)) {
+        place_folders(L, job, config_path, out);
         return;
+    }
     if (lua_istable(L, -1))
         lua_getfield(L, -1, "message");
     const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "grant";
@@ -320,7 +337,7 @@ int mt_config_job_add(lua_State *L, struct mt_config_jobs **at, const char *conf
     lua_pop(L, 1);
     job->accounts = take_texts(L, jobs->arena, name, "accounts");
     job->args = take_texts(L, jobs->arena, name, "args");
-    take_grant(L, name, &job->grant);
+    take_grant(L, name, config_path, &job->grant);
     jobs->n++;
     return 0;
 }

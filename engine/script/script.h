@@ -7,6 +7,7 @@
 
 struct mt_account_counting;
 struct mt_grant;
+struct mt_grant_use;
 struct mt_http;
 struct mt_hub;
 struct mt_loop;
@@ -37,6 +38,8 @@ struct mt_script_host {
     /* Whether a path leads to what no script may touch: the configuration, its secrets, the state
      * of other scripts, the system's own files. NULL: none does. */
     bool (*keeps)(void *ud, const char *path);
+    struct mt_grant_use *use; /* what scripts that come one after the other have used up of their
+                                 grant; NULL: each begins anew */
     /* One line of output, without newline. */
     void (*print)(void *ud, const char *line, size_t len);
     /* What was printed is handed on: before events are acknowledged, whose handlers printed it. */

@@ -59,7 +59,7 @@ struct mt_script {
     struct mt_grant grant;     /* in force */
     bool grant_stated;         /* by whoever runs it, or by the script: from then on only less */
     bool apply;                /* what deletes may do so */
-    int64_t deleted_n;         /* messages of this run */
+    struct mt_grant_use *use;  /* of it, unless the host keeps that */
     uint64_t lives_made_n;
     struct mt_task *tasks;
     struct mt_task *main; /* its result is the script's status */
@@ -97,6 +97,9 @@ struct mt_script {
 /* state.c */
 struct mt_script *mt_script_of(lua_State *L);
 enum mt_rc mt_script_state_new(struct mt_script *script);
+/* (name): a part of the module that the binary carries. */
+#define MT_SCRIPT_MAIN "moontide.main"
+int mt_script_part(lua_State *L);
 void mt_script_type(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction index,
                     lua_CFunction gc);
 
@@ -150,19 +153,31 @@ void mt_fault_push(lua_State *L, const struct mt_fault *fault);
 void mt_fault_from_lua(lua_State *L, struct mt_fault *out);
 void mt_fault_open(lua_State *L);
 
-/* grant.c */
+/* grant_parse.c */
+unsigned mt_grant_bit_of(const char *name); /* 0: there is none */
+void mt_grant_list_bits(unsigned bits, char *out, size_t cap);
 /* What the table at index declares; nothing: read. Raises for names that are none. */
 MT_RAISES void mt_grant_take(lua_State *L, int index, struct mt_grant *out);
-/* DENIED "grant.missing" when it wants more than there is. */
+/* grant_check.c. DENIED "grant.missing" when it wants more than there is. */
 enum mt_rc mt_grant_narrow(struct mt_grant *grant, const struct mt_grant *to, const char *name,
                            struct mt_fault *fault) MT_CHECKED;
 /* Raise "grant.denied" and its kin. function: for the message. */
 MT_RAISES void mt_grant_check(lua_State *L, const char *what, const char *function);
-MT_RAISES void mt_grant_check_host(lua_State *L, const char *host, const char *function);
-/* A file that the script names; not one that holds the program's own secrets. */
+/* Returns whether whoever granted it has named the host. */
+MT_RAISES bool mt_grant_check_host(lua_State *L, const char *host, const char *function);
+/* Whether it may send there at all; and to send one message now, which counts. */
+MT_RAISES void mt_grant_check_to(lua_State *L, const struct mt_conversation_ref *to,
+                                 const char *function);
+MT_RAISES void mt_grant_check_send(lua_State *L, const struct mt_conversation_ref *to,
+                                   const char *function);
+/* A file or folder that the script names: in one of the folders that it was granted, and none that
+ * holds the program's own secrets. */
 MT_RAISES void mt_grant_check_path(lua_State *L, const char *path, const char *function);
 /* messages: how many are about to be deleted; -1: nobody knows. Counts them. */
 MT_RAISES void mt_grant_check_delete(lua_State *L, int64_t messages, const char *function);
+struct mt_grant_use *mt_grant_use_of(const struct mt_script *script);
+/* The same for the Lua function on top of the stack, which it takes the place of. */
+void mt_grant_wrap(lua_State *L, const char *name);
 /* The function, under the check of its API record's grant if it has one. */
 void mt_grant_push_function(lua_State *L, const char *name, lua_CFunction function);
 

@@ -188,8 +188,8 @@ static int script_print(lua_State *L)
     return 0;
 }
 
-/* require "moontide" and its parts, from what the binary carries. */
-static int script_require(lua_State *L)
+/* "moontide" and its parts, from what the binary carries. */
+int mt_script_part(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 1);
     char path[256];
@@ -220,6 +220,15 @@ static int script_require(lua_State *L)
     lua_pushvalue(L, -1);
     lua_setfield(L, 2, name);
     return 1;
+}
+
+/* What starts a script, and states its grant, is no part for scripts. */
+static int script_require(lua_State *L)
+{
+    if (!strcmp(luaL_checkstring(L, 1), MT_SCRIPT_MAIN))
+        return luaL_error(L, "there is no module '%s' for scripts", MT_SCRIPT_MAIN);
+    lua_settop(L, 1);
+    return mt_script_part(L);
 }
 
 /* ---------------------------------------------------------------- building the state */

@@ -352,8 +352,8 @@ static int start_main(lua_State *L)
     const struct mt_script_options *options = lua_touserdata(L, 1);
     int n = 0;
 
-    lua_getglobal(L, "require");
-    lua_pushliteral(L, "moontide.main");
+    lua_pushcfunction(L, mt_script_part);
+    lua_pushliteral(L, MT_SCRIPT_MAIN);
     lua_call(L, 1, 1);
     lua_pushfstring(L, "@%s", options->name);
     if (luaL_loadbufferx(L, options->text, options->text_len, lua_tostring(L, -1), "t"))
@@ -397,7 +397,9 @@ enum mt_rc mt_script_start(const struct mt_script_host *host,
     snprintf(command, sizeof command, "moontide run %s --", options->name);
     script->name = mt_mem_strdup(options->name);
     script->command = mt_mem_strdup(options->command ? options->command : command);
-    rc = script->name && script->command ? mt_script_state_new(script) : MT_ERR_NOMEM;
+    script->use = mt_grant_use_new();
+    rc =
+        script->name && script->command && script->use ? mt_script_state_new(script) : MT_ERR_NOMEM;
     if (!rc)
         rc = mt_watch_start(script);
     if (rc) {
@@ -443,5 +445,6 @@ void mt_script_free(struct mt_script *script)
     }
     mt_mem_free(script->name);
     mt_mem_free(script->command);
+    mt_grant_use_free(script->use);
     mt_mem_free(script);
 }

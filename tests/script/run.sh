@@ -41,6 +41,11 @@ for cloud in $clouds; do
   place=$work/$cloud
   mkdir "$place"
   ln "$work"/*.png "$work"/*.bin "$place"
+  mkdir "$place/out" "$place/outer" # test_grant_files.lua
+  ln "$place/small.png" "$place/out/small.png"
+  ln "$place/small.png" "$place/outer/small.png"
+  ln -s .. "$place/out/up"
+  ln -s / "$place/out/far"
   accounts >"$place/moontide.lua"
   chmod 600 "$place/moontide.lua"
   XDG_STATE_HOME=$place/state
