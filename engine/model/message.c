@@ -174,23 +174,31 @@ static bool is_volatile(const char *key)
     return !strcmp(key, "read") || !strcmp(key, "delivered") || !strcmp(key, "online");
 }
 
+/* Every part with its length or its quotes, so that no two contents are written alike. */
 enum mt_rc mt_message_digest(const struct mt_message *m, struct mt_buf *scratch,
                              uint8_t out[MT_MESSAGE_DIGEST_LEN])
 {
+    bool has_body = m->body.type == MT_VALUE_MAP && m->body.fields_n > 0;
+
     mt_buf_reset(scratch);
-    mt_buf_append_str(scratch, m->kind_name ? m->kind_name : "");
+    put_str(scratch, m->kind_name);
+    mt_buf_append_char(scratch, m->text ? 't' : '-');
+    mt_buf_append_u64(scratch, m->text ? m->text_len : 0);
     mt_buf_append_char(scratch, '\n');
     if (m->text)
         mt_buf_append(scratch, m->text, m->text_len);
-    mt_buf_append_char(scratch, '\n');
-    mt_value_write(&m->body, scratch);
-    mt_value_write(&m->ext, scratch);
+    put_map(scratch, &m->body);
+    put_map(scratch, &m->ext);
     for (size_t i = 0; m->extra.type == MT_VALUE_MAP && i < m->extra.fields_n; i++) {
         const struct mt_field *field = &m->extra.fields[i];
         if (is_volatile(field->key))
             continue;
-        mt_buf_append_str(scratch, field->key);
+        put_str(scratch, field->key);
         mt_value_write(&field->value, scratch);
+    }
+    if (m->kind == MT_MESSAGE_OTHER && !m->text && !has_body && m->raw) {
+        PUT(scratch, "\n"); /* nothing of it could be read: only its bytes say what it is */
+        mt_buf_append(scratch, m->raw, m->raw_len);
     }
     memset(out, 0, MT_MESSAGE_DIGEST_LEN);
     if (scratch->failed)

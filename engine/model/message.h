@@ -78,7 +78,8 @@ const char *mt_id_of_u64(struct mt_arena *arena, uint64_t id);
 
 #define MT_MESSAGE_DIGEST_LEN 32
 /* SHA-256 over what a person would call the message: kind, text, body, ext and extras, without the
- * marks that change by themselves (read, delivered, online). scratch is emptied and used. */
+ * marks that change by themselves (read, delivered, online); of a message that could not be read,
+ * over its bytes. scratch is emptied and used. */
 enum mt_rc mt_message_digest(const struct mt_message *m, struct mt_buf *scratch,
                              uint8_t out[MT_MESSAGE_DIGEST_LEN]) MT_CHECKED;
 

@@ -152,12 +152,91 @@ static void limits_and_memory_are_said(void **state)
     }
 }
 
+/* ---------------------------------------------------------------- what its content is */
+
+static struct mt_value map_of(struct mt_field *field)
+{
+    return (struct mt_value){.type = MT_VALUE_MAP, .fields = field, .fields_n = 1};
+}
+
+static bool same_content(const struct mt_message *a, const struct mt_message *b)
+{
+    uint8_t x[MT_MESSAGE_DIGEST_LEN], y[MT_MESSAGE_DIGEST_LEN];
+    struct mt_buf scratch;
+
+    mt_buf_init(&scratch, 10000);
+    assert_int_equal(mt_message_digest(a, &scratch, x), MT_OK);
+    assert_int_equal(mt_message_digest(b, &scratch, y), MT_OK);
+    mt_buf_deinit(&scratch);
+    return !memcmp(x, y, sizeof x);
+}
+
+static void marks_are_no_content(void **state)
+{
+    struct mt_message a = sample(), b = sample();
+    struct mt_field read = {.key = "read", .value = {.type = MT_VALUE_BOOL, .b = true}};
+    struct mt_field reaction = {.key = "reactions", .value = {.type = MT_VALUE_INT, .i = 1}};
+    struct mt_field k = {.key = "k", .value = {.type = MT_VALUE_INT, .i = 123}};
+    struct mt_field k1 = {.key = "k1", .value = {.type = MT_VALUE_INT, .i = 23}};
+
+    (void)state;
+    b.raw = (const uint8_t *)"else";
+    b.extra = map_of(&read);
+    b.id = "2";
+    assert_true(same_content(&a, &b));
+    b.extra = map_of(&reaction);
+    assert_false(same_content(&a, &b));
+    a.extra = map_of(&k);
+    b.extra = map_of(&k1);
+    assert_false(same_content(&a, &b));
+    b = a;
+    b.text_len--;
+    assert_false(same_content(&a, &b));
+    b.text = NULL;
+    assert_false(same_content(&a, &b));
+    b = a;
+    b.body = map_of(&k);
+    assert_false(same_content(&a, &b));
+    struct mt_message c = a;
+    c.ext = map_of(&k);
+    assert_false(same_content(&b, &c));
+    b = a;
+    b.kind_name = "custom";
+    assert_false(same_content(&a, &b));
+    a.text = "x\n{\"k\":123}";
+    b = a;
+    b.text = "x";
+    b.body = map_of(&k);
+    a.text_len = strlen(a.text);
+    b.text_len = 1;
+    assert_false(same_content(&a, &b));
+}
+
+static void what_could_not_be_read_is_its_bytes(void **state)
+{
+    struct mt_message a = sample();
+
+    (void)state;
+    a.kind = MT_MESSAGE_OTHER;
+    a.kind_name = "undecodable";
+    a.text = NULL;
+    struct mt_message b = a;
+    b.raw = (const uint8_t *)"\x01\x02\x03\x05";
+    assert_false(same_content(&a, &b));
+    b.raw = (const uint8_t *)"\x01\x02\x03\x04";
+    assert_true(same_content(&a, &b));
+}
+
 int test_message(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_message_has_no_type),      cmocka_unit_test(optional_parts_come_and_go),
-        cmocka_unit_test(other_types_say_so),         cmocka_unit_test(each_kind_has_its_name),
+        cmocka_unit_test(a_message_has_no_type),
+        cmocka_unit_test(optional_parts_come_and_go),
+        cmocka_unit_test(other_types_say_so),
+        cmocka_unit_test(each_kind_has_its_name),
         cmocka_unit_test(limits_and_memory_are_said),
+        cmocka_unit_test(marks_are_no_content),
+        cmocka_unit_test(what_could_not_be_read_is_its_bytes),
     };
     return cmocka_run_group_tests_name("model/message", tests, NULL, NULL);
 }

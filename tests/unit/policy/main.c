@@ -12,5 +12,6 @@ int main(void)
     failed += test_policy_property();
     failed += test_hold();
     failed += test_plan();
+    failed += test_gate();
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -14,6 +14,7 @@
 int test_audit(void);
 int test_hold(void);
 int test_plan(void);
+int test_gate(void);
 int test_policy(void);
 int test_policy_property(void);
 
