@@ -63,10 +63,11 @@ static const char run_help[] =
     "      --apply         what deletes may do so; without it nothing is deleted\n"
     "  -c, --config FILE   the configuration (default ./moontide.lua, then the user's)\n"
     "  -v, --verbose       log more; twice for everything\n"
+    "      --log-format F  of the log: text, or json (one object a line)\n"
     "  -h, --help          this text\n";
 
 static const char serve_help[] =
-    "usage: moontide serve [-c FILE] [--check]\n"
+    "usage: moontide serve [-c FILE] [--listen HOST:PORT] [--check]\n"
     "\n"
     "Runs the jobs of the configuration until it is stopped: job \"name\" { script = \"bot.lua\", "
     "accounts = { \"desk\" } }.\n"
@@ -76,8 +77,14 @@ static const char serve_help[] =
     "replaced, and the accounts stay online.\n"
     "\n"
     "      --check         only look whether configuration and scripts are good\n"
+    "      --listen HOST:PORT  tell the status there, on 127.0.0.1 only: / for people, /metrics "
+    "for "
+    "Prometheus,\n"
+    "                      /health, /ready, /status.json; as serve { listen = \"127.0.0.1:9464\" } "
+    "of the configuration\n"
     "  -c, --config FILE   the configuration (default ./moontide.lua, then the user's)\n"
     "  -v, --verbose       log more; twice for everything\n"
+    "      --log-format F  of the log: text, or json (one object a line)\n"
     "  -h, --help          this text\n";
 
 static const char jobs_help[] =
@@ -97,6 +104,7 @@ static const char jobs_help[] =
     "      --json      one object a line\n"
     "  -c, --config FILE   the configuration (default ./moontide.lua, then the user's)\n"
     "  -v, --verbose       log more; twice for everything\n"
+    "      --log-format F  of the log: text, or json (one object a line)\n"
     "  -h, --help          this text\n";
 
 static void print_help(FILE *to)
@@ -107,6 +115,8 @@ static void print_help(FILE *to)
     fputs("\nEvery command:\n"
           "  -c, --config FILE   the configuration (default ./moontide.lua, then the user's)\n"
           "  -v, --verbose       log more; twice for everything\n"
+          "      --log-format F  of the log: text, or json (one object a line)\n"
+          "      --log-format F  of the log: text, or json (one object a line)\n"
           "  -h, --help          its own help\n"
           "\nmoontide --version prints the version.\n",
           to);
@@ -139,6 +149,17 @@ struct parsed {
     bool help;
 };
 
+/* --log-format: what is said from here on. -1: there is no such. */
+static int take_format(const char *verb, const char *format, int taken)
+{
+    if (!strcmp(format, "json") || !strcmp(format, "text")) {
+        mt_log_format_set(format[0] == 'j');
+        return taken;
+    }
+    fprintf(stderr, "moontide %s: --log-format is text or json, not '%s'\n", verb, format);
+    return -1;
+}
+
 /* The options that every command has. Returns how many words they took, 0 if the word is none of
  * them, -1 if something is missing. */
 static int take_common(int argc, char **argv, int i, struct parsed *out)
@@ -153,6 +174,10 @@ static int take_common(int argc, char **argv, int i, struct parsed *out)
         out->config = word + strlen("--config=");
         return 1;
     }
+    if (mt_str_starts(word, "--log-format="))
+        return take_format(argv[0], word + strlen("--log-format="), 1);
+    if (!strcmp(word, "--log-format"))
+        return take_format(argv[0], i + 1 < argc ? argv[i + 1] : "", 2);
     if (strcmp(word, "-c") != 0 && strcmp(word, "--config") != 0)
         return 0;
     if (i + 1 == argc) {
@@ -302,6 +327,7 @@ static int run_file(const struct parsed *parsed)
 static int serve(int argc, char **argv)
 {
     struct parsed parsed;
+    const char *listen = NULL;
     bool check = false;
 
     memset(&parsed, 0, sizeof parsed);
@@ -312,16 +338,21 @@ static int serve(int argc, char **argv)
             fputs(serve_help, stdout);
             return MT_EXIT_DONE;
         }
-        if (strcmp(word, "--check") != 0) {
+        if (!strcmp(word, "--listen") && i + 1 < parsed.n) {
+            listen = parsed.args[++i];
+        } else if (mt_str_starts(word, "--listen=")) {
+            listen = word + strlen("--listen=");
+        } else if (!strcmp(word, "--check")) {
+            check = true;
+        } else {
             fprintf(stderr, "moontide serve: unexpected '%s' (try moontide serve --help)\n", word);
             return MT_EXIT_USAGE;
         }
-        check = true;
     }
     mt_log_level_set(parsed.verbose > 1 ? MT_LOG_TRACE
                      : parsed.verbose   ? MT_LOG_DEBUG
                                         : MT_LOG_INFO);
-    return status ? status : mt_app_serve(parsed.config, check);
+    return status ? status : mt_app_serve(parsed.config, listen, check);
 }
 
 static int jobs(int argc, char **argv)

@@ -21,8 +21,9 @@ struct mt_run_options {
     bool passing; /* a command that is soon over (mt_accounts_passing) */
 };
 
-/* The jobs of the configuration until stopped; check_only: they are looked at, and that is all. */
-int mt_app_serve(const char *config, bool check_only);
+/* The jobs of the configuration until stopped; check_only: they are looked at, and that is all.
+ * listen: HOST:PORT where the status is told; NULL: as the configuration says. */
+int mt_app_serve(const char *config, const char *listen, bool check_only);
 /* moontide jobs [WORD JOB]. */
 int mt_app_jobs(const char *config, const char *word, const char *name, bool json);
 int mt_app_run(const struct mt_run_options *options);

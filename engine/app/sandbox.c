@@ -84,6 +84,7 @@ int mt_app_sandbox(int argc, char **argv)
         {"generate", required_argument, NULL, 'g'},
         {"faults", required_argument, NULL, 'f'},
         {"strict-users", no_argument, NULL, 's'},
+        {"log-format", required_argument, NULL, 'F'},
         {MT_SANDBOX_SECOND_OPTION, required_argument, NULL, 'r'},
         {"clouds", required_argument, NULL, 'c'},
         {"help", no_argument, NULL, 'h'},
@@ -126,6 +127,11 @@ int mt_app_sandbox(int argc, char **argv)
             break;
         case 's':
             options.strict_users = true;
+            break;
+        case 'F':
+            if (strcmp(optarg, "json") != 0 && strcmp(optarg, "text") != 0)
+                return usage("--log-format is text or json, not ", optarg);
+            mt_log_format_set(optarg[0] == 'j');
             break;
         case 'h':
             fputs(mt_sandbox_help(), stdout);

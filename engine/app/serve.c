@@ -7,6 +7,7 @@
 #include "app/app.h"
 #include "app/notify_int.h"
 #include "app/run_int.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "hub/hub.h"
@@ -19,8 +20,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LAST_MS 5000 /* for what was cancelled to end */
-#define ASK_MS  500  /* between two looks for what operators ask for */
+#define LAST_MS  5000 /* for what was cancelled to end */
+#define PULSE_MS 250
+#define ASK_MS   500 /* between two looks for what operators ask for */
 
 static void settle(struct mt_serve *serve);
 
@@ -249,6 +251,16 @@ static void stop_stale(struct mt_serve *serve)
     }
 }
 
+/* The door stays where it was opened: who asks for it there shall find it. */
+static void tell_listen(const struct mt_serve *serve, const struct mt_config *config)
+{
+    const char *now = serve->listen ? serve->listen : mt_config_listen(config);
+    const char *was = serve->listened[0] ? serve->listened : NULL;
+
+    if ((now || was) && (!now || !was || strcmp(now, was) != 0))
+        mt_log(MT_LOG_WARN, "serve", "where the status is told changes with the next start only");
+}
+
 static void reload(void *ud, int signum)
 {
     struct mt_serve *serve = ud;
@@ -274,6 +286,7 @@ static void reload(void *ud, int signum)
     }
     mt_mem_free(serve->stale);
     serve->stale = stale;
+    tell_listen(serve, config);
     mt_hub_again(serve->hub);
     mark_removed(serve, config);
     look(serve, config);
@@ -313,6 +326,34 @@ static void stop(void *ud, int signum)
 
 /* ---------------------------------------------------------------- from start to end */
 
+/* How late it is called says how long the loop was held up by something else. */
+static void pulse(void *ud)
+{
+    struct mt_serve *serve = ud;
+    int64_t now_us = mt_clock_mono_us();
+    int64_t late_us = now_us - serve->pulse_us - (int64_t)PULSE_MS * 1000;
+
+    mt_histogram_note(&serve->figures.lag, late_us > 0 ? (double)late_us / 1e6 : 0);
+    serve->pulse_us = now_us;
+    mt_timer_start(serve->pulse, PULSE_MS, 0);
+}
+
+/* Where the status is told, if anywhere. What is said on the command line goes before. */
+static enum mt_rc tell_status(struct mt_serve *serve, const struct mt_config *config,
+                              struct mt_fault *fault)
+{
+    const char *where = serve->listen ? serve->listen : mt_config_listen(config);
+
+    if (!where || serve->check_only)
+        return MT_OK;
+    if (mt_timer_new(serve->loop, pulse, serve, &serve->pulse))
+        return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
+    snprintf(serve->listened, sizeof serve->listened, "%s", where);
+    serve->pulse_us = mt_clock_mono_us();
+    mt_timer_start(serve->pulse, PULSE_MS, 0);
+    return mt_service_new(serve, where, &serve->service, fault);
+}
+
 static int serve_jobs(struct mt_serve *serve)
 {
     const struct mt_config *config = NULL;
@@ -329,6 +370,10 @@ static int serve_jobs(struct mt_serve *serve)
                 mt_config_path(config));
         return MT_EXIT_USAGE;
     }
+    if (tell_status(serve, config, &fault)) {
+        fprintf(stderr, "moontide serve: %s [%s]\n", fault.message, fault.code);
+        return fault.kind == MT_ERR_INVALID ? MT_EXIT_USAGE : MT_EXIT_FAILED;
+    }
     look(serve, config);
     if (serve->checks_n)
         mt_loop_run(serve->loop);
@@ -338,6 +383,7 @@ static int serve_jobs(struct mt_serve *serve)
         return MT_EXIT_USAGE;
     if (serve->check_only)
         return MT_EXIT_DONE;
+    serve->ready = true;
     settle(serve);
     tell_state(serve, "READY=1\n");
     mt_loop_run(serve->loop);
@@ -386,13 +432,15 @@ static void state_dir(void *ud, char *out, size_t cap)
     mt_accounts_state(serve->accounts, out, cap);
 }
 
-int mt_app_serve(const char *config, bool check_only)
+int mt_app_serve(const char *config, const char *listen_at, bool check_only)
 {
     struct mt_serve serve;
     int status = MT_EXIT_FAILED;
 
     memset(&serve, 0, sizeof serve);
     serve.check_only = check_only;
+    serve.listen = listen_at;
+    mt_serve_figures_init(&serve.figures);
     if (mt_loop_new(&serve.loop)) {
         fputs("moontide serve: the event loop cannot be made\n", stderr);
         return MT_EXIT_FAILED;
@@ -402,9 +450,13 @@ int mt_app_serve(const char *config, bool check_only)
     serve.hub = mt_hub_new(serve.loop, state_dir, &serve);
     serve.stores = mt_stores_new(serve.loop);
     serve.notify = mt_notify_new(serve.loop);
+    if (serve.hub && serve.accounts)
+        mt_hub_count(serve.hub, mt_accounts_counting(serve.accounts));
     if (serve.accounts && serve.budget && serve.hub && serve.stores && serve.notify)
         status = with_signals(&serve);
     fflush(stdout);
+    mt_service_free(serve.service);
+    mt_timer_free(serve.pulse);
     while (serve.jobs)
         mt_job_free(serve.jobs);
     mt_hub_free(serve.hub);

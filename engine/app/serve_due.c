@@ -29,8 +29,9 @@ struct mt_due {
     struct mt_timer *timer;
     struct mt_ledger ledger;
     enum { CLOSED, OPENING, OPEN } lease;
-    bool told;      /* that another process has it, or that it cannot be opened */
-    bool beginning; /* the run in hand is not durable yet */
+    enum mt_rc lost; /* why it is not open; MT_OK: nothing was lost */
+    bool told;       /* that another process has it, or that it cannot be opened */
+    bool beginning;  /* the run in hand is not durable yet */
     unsigned under_way_n;
     struct answer *answers;
     struct mt_duty_clock clock; /* at the last look */
@@ -56,6 +57,31 @@ void mt_due_dir(struct mt_accounts *accounts, char *out, size_t cap)
 struct mt_ledger *mt_due_ledger(const struct mt_job *job)
 {
     return job->due && job->due->lease == OPEN ? &job->due->ledger : NULL;
+}
+
+void mt_due_view(const struct mt_job *job, struct mt_due_view *out)
+{
+    const struct mt_due *due = job->due;
+
+    memset(out, 0, sizeof *out);
+    if (!due)
+        return;
+    out->ledger = due->lease == OPEN ? &due->ledger : NULL;
+    out->standby = due->lease != OPEN && due->lost == MT_ERR_BUSY;
+    out->broken = due->lease != OPEN && due->lost && due->lost != MT_ERR_BUSY;
+}
+
+int64_t mt_due_next(const struct mt_job *job, int64_t now_ms)
+{
+    const struct mt_ledger *ledger = &job->due->ledger;
+    const struct mt_schedule *schedule = job->def->schedule;
+
+    if (ledger->paused[0] || !schedule)
+        return INT64_MAX;
+    if (ledger->queued && !ledger->running.number)
+        return now_ms;
+    int64_t next_ms = mt_schedule_next(schedule, ledger->handled_ms);
+    return next_ms == INT64_MAX ? next_ms : mt_schedule_start(schedule, next_ms);
 }
 
 static void due_free(struct mt_due *due)
@@ -114,6 +140,7 @@ static void lose(struct mt_due *due, const struct mt_fault *fault)
         mt_log(fault->kind == MT_ERR_BUSY ? MT_LOG_INFO : MT_LOG_ERROR, "serve",
                "job '%s' waits: %s [%s]", due->job->name, fault->message, fault->code);
     due->told = true;
+    due->lost = fault->kind;
     due->lease = CLOSED;
     due->beginning = false;
     mt_timer_start(due->timer, STANDBY_MS, 0);
@@ -150,9 +177,11 @@ static void tell_paused(const struct mt_due *due, const char *words)
 {
     const struct mt_ledger *ledger = &due->ledger;
     bool changed = !strcmp(ledger->paused, "changed");
+    const struct mt_log_field fields[] = {{"job", due->job->name}, {"paused", ledger->paused}};
 
-    mt_log(MT_LOG_WARN, "serve", "job '%s' is paused: %s%s: moontide jobs %s '%s'", due->job->name,
-           words, changed ? ledger->changed : "", mt_ledger_remedy(ledger), due->job->name);
+    mt_log_with(MT_LOG_WARN, "serve", fields, 2, "job '%s' is paused: %s%s: moontide jobs %s '%s'",
+                due->job->name, words, changed ? ledger->changed : "", mt_ledger_remedy(ledger),
+                due->job->name);
 }
 
 /* Whether it may run: what deletes runs only as it was approved. Looks at the files anew. */
@@ -198,6 +227,8 @@ static void opened(void *ud, enum mt_rc rc, const struct mt_store_entry *entries
         return;
     }
     due->lease = OPEN;
+    due->lost = MT_OK;
+    due->ledger.ended_n = due->job->ended_n;
     due->told = false;
     due->clock = (struct mt_duty_clock){now_ms, mt_clock_mono_ms()};
     if (due->ledger.fresh) /* what was due before it was there is not made up for */
@@ -272,6 +303,26 @@ static void count_failure(struct mt_due *due, bool bad)
     }
 }
 
+static void tell_end(struct mt_due *due, bool bad, const struct mt_fault *fault)
+{
+    const struct mt_run *run = &due->ledger.runs[0];
+    struct mt_fault status = {.kind = MT_ERR_STATE, .code = "job.status"};
+    char number[24];
+    const struct mt_log_field fields[] = {{"job", due->job->name},
+                                          {"run", number},
+                                          {"status", run->status},
+                                          {"code", fault ? fault->code : NULL}};
+
+    snprintf(number, sizeof number, "%llu", (unsigned long long)run->number);
+    snprintf(status.message, sizeof status.message, "run %s ended with a status that is a failure",
+             number);
+    if (bad)
+        mt_serve_note(due->serve, due->job->name, fault ? fault : &status);
+    mt_log_with(bad ? MT_LOG_ERROR : MT_LOG_INFO, "serve", fields, 4, "job '%s': run %s: %s%s%s",
+                due->job->name, number, run->status, fault ? ": " : "",
+                fault ? fault->message : "");
+}
+
 void mt_due_ended(struct mt_job *job, bool stopped, int status, const struct mt_fault *fault)
 {
     struct mt_due *due = job->due;
@@ -284,9 +335,7 @@ void mt_due_ended(struct mt_job *job, bool stopped, int status, const struct mt_
         return;
     }
     mt_ledger_end(ledger, word, fault, mt_clock_wall_ms());
-    mt_log(bad ? MT_LOG_ERROR : MT_LOG_INFO, "serve", "job '%s': run %llu: %s%s%s", job->name,
-           (unsigned long long)ledger->runs[0].number, word, fault ? ": " : "",
-           fault ? fault->message : "");
+    tell_end(due, bad, fault);
     if (!stopped)
         count_failure(due, bad);
     else if (mt_schedule_makes_up(job->def->schedule))

@@ -3,6 +3,9 @@
 #define MT_APP_SERVE_INT_H
 
 #include "app/accounts_int.h"
+#include "app/service_int.h"
+#include "archive/writer.h"
+#include "jobs/ledger.h"
 #include "script/config.h"
 #include "script/script.h"
 
@@ -43,6 +46,10 @@ struct mt_job {
     unsigned failures_n; /* in a row */
     bool removed;        /* from the configuration */
     bool flush_posted;
+    struct mt_job_progress progress; /* of the run in hand */
+    uint64_t ended_n[MT_RUN_STATUSES];
+    uint64_t busy_us; /* of its scripts that have ended */
+    int64_t started_ms;
 };
 
 struct mt_serve {
@@ -60,11 +67,19 @@ struct mt_serve {
         *stale;        /* accounts that are to be opened anew when nobody uses them; a hole is "" */
     unsigned checks_n; /* scripts that are being looked at */
     unsigned signals_n;
+    bool ready; /* the jobs were looked at, and run */
     bool reloading;
     bool stopping;
     bool cut; /* something in hand was not finished */
     bool check_only;
-    unsigned failed_n; /* of the checks */
+    unsigned failed_n;          /* of the checks */
+    struct mt_service *service; /* NULL: the status is told nowhere */
+    const char *listen;         /* of the command line; NULL: as the configuration says */
+    char listened[32];          /* where that is; "": nowhere */
+    struct mt_serve_figures figures;
+    struct mt_writer_figures archive_figures;
+    struct mt_timer *pulse; /* for the lag of the loop */
+    int64_t pulse_us;
 };
 
 /* serve_job.c. config NULL: its accounts are not looked at. */
@@ -86,7 +101,15 @@ enum mt_rc mt_job_check(struct mt_serve *serve, struct mt_job_def *def,
                                      const struct mt_fault *fault)) MT_CHECKED;
 
 /* serve_due.c: jobs with a schedule. */
-struct mt_ledger;
+/* What can be said of it now. */
+struct mt_due_view {
+    const struct mt_ledger *ledger; /* NULL: not open here (any more) */
+    bool standby;                   /* another process has it */
+    bool broken;                    /* it can be neither read nor written */
+};
+void mt_due_view(const struct mt_job *job, struct mt_due_view *out);
+/* When the next run begins, of a job whose ledger is open; INT64_MAX: never, or it is paused. */
+int64_t mt_due_next(const struct mt_job *job, int64_t now_ms);
 /* The job is ready: its ledger is opened, and its times are waited for. Again is fine. */
 void mt_due_arm(struct mt_job *job);
 /* A run of it has ended. */

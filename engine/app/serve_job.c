@@ -3,6 +3,7 @@
 
 #include "app/accounts_int.h"
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -329,7 +330,21 @@ static void print(void *ud, const char *line, size_t len)
 static void progress(void *ud, const char *label, int64_t done, int64_t total, const char *unit,
                      const char *extra)
 {
-    (void)ud, (void)label, (void)done, (void)total, (void)unit, (void)extra;
+    struct mt_job_progress *to = &((struct mt_job *)ud)->progress;
+
+    to->at_ms = mt_clock_wall_ms();
+    to->done = done;
+    to->total = total;
+    snprintf(to->label, sizeof to->label, "%s", label);
+    snprintf(to->unit, sizeof to->unit, "%s", unit ? unit : "");
+    snprintf(to->extra, sizeof to->extra, "%s", extra ? extra : "");
+}
+
+/* Of a job without a schedule: the ledger of the others counts for itself. */
+static void count_end(struct mt_job *job, const char *status)
+{
+    for (int i = 0; i < MT_RUN_STATUSES; i++)
+        job->ended_n[i] += !strcmp(mt_run_status_name(i), status);
 }
 
 static void host_init(struct mt_job *job)
@@ -350,6 +365,8 @@ static void host_init(struct mt_job *job)
     job->host.print = print;
     job->host.flush = flush_now;
     job->host.progress = progress;
+    job->host.counting = mt_accounts_counting(serve->accounts);
+    job->host.archive_figures = &serve->archive_figures;
     job->host.ud = job;
 }
 
@@ -382,10 +399,12 @@ static int64_t rest_ms(unsigned failures_n)
 static void failed(struct mt_job *job, const struct mt_fault *fault)
 {
     int64_t ms = rest_ms(++job->failures_n);
+    const struct mt_log_field fields[] = {{"job", job->name}, {"code", fault->code}};
 
-    mt_log(MT_LOG_ERROR, "serve", "job '%s' has failed, and starts again in %lld.%lld s: %s [%s]",
-           job->name, (long long)ms / 1000, (long long)ms % 1000 / 100, fault->message,
-           fault->code);
+    mt_serve_note(job->serve, job->name, fault);
+    mt_log_with(MT_LOG_ERROR, "serve", fields, 2,
+                "job '%s' has failed, and starts again in %lld.%lld s: %s [%s]", job->name,
+                (long long)ms / 1000, (long long)ms % 1000 / 100, fault->message, fault->code);
     job->state = MT_JOB_RESTS;
     mt_timer_start(job->timer, ms, 0);
 }
@@ -396,7 +415,12 @@ static void ended(void *ud, int status, const struct mt_fault *fault)
     struct mt_script *script = job->script;
 
     bool stopped = job->state == MT_JOB_STOPS;
+    struct mt_script_figures figures;
 
+    mt_script_look(script, &figures);
+    job->busy_us += figures.busy_us;
+    if (!job->due)
+        count_end(job, stopped ? "stopped" : fault ? "failed" : "done");
     job->script = NULL;
     mt_timer_stop(job->timer);
     if (job->due) {
@@ -407,7 +431,8 @@ static void ended(void *ud, int status, const struct mt_fault *fault)
     } else if (fault) {
         failed(job, fault);
     } else {
-        mt_log(MT_LOG_INFO, "serve", "job '%s' has ended with status %d", job->name, status);
+        mt_log_with(MT_LOG_INFO, "serve", &(const struct mt_log_field){"job", job->name}, 1,
+                    "job '%s' has ended with status %d", job->name, status);
         job->state = MT_JOB_OVER;
     }
     mt_script_free(script);
@@ -425,6 +450,8 @@ void mt_job_start(struct mt_job *job)
         mt_grant_use_run(job->use);
     host_init(job);
     script_options(job->def, &options);
+    memset(&job->progress, 0, sizeof job->progress);
+    job->started_ms = mt_clock_wall_ms();
     if (mt_script_start(&job->host, &options, ended, job, &job->script, &fault)) {
         if (job->due)
             mt_due_ended(job, false, 0, &fault);
@@ -434,7 +461,8 @@ void mt_job_start(struct mt_job *job)
     }
     job->state = MT_JOB_RUNS;
     mt_timer_start(job->timer, PROOF_MS, 0);
-    mt_log(MT_LOG_INFO, "serve", "job '%s' runs", job->name);
+    mt_log_with(MT_LOG_INFO, "serve", &(const struct mt_log_field){"job", job->name}, 1,
+                "job '%s' runs", job->name);
 }
 
 void mt_job_stop(struct mt_job *job)

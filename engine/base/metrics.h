@@ -18,7 +18,8 @@ struct mt_metric {
 };
 
 /* One label. The value may be anything: it is escaped, cut at MT_METRICS_LABEL_MAX bytes, what is
- * not UTF-8 becomes U+FFFD, and secrets become asterisks. */
+ * not UTF-8 becomes U+FFFD. It is a name of the configuration or a word of the engine: never what
+ * somebody wrote, and never a secret. */
 struct mt_metric_label {
     const char *name;
     const char *value;

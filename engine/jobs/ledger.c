@@ -225,12 +225,21 @@ void mt_ledger_begin(struct mt_ledger *ledger, int64_t due_ms, const char *how, 
     snprintf(run->status, sizeof run->status, "running");
 }
 
+const char *mt_run_status_name(int i)
+{
+    static const char *const names[MT_RUN_STATUSES] = {"done",    "part", "failed",
+                                                       "stopped", "lost", "skipped"};
+    return names[i];
+}
+
 void mt_ledger_end(struct mt_ledger *ledger, const char *status, const struct mt_fault *fault,
                    int64_t now_ms)
 {
     struct mt_run *run = &ledger->running;
 
     run->ended_ms = now_ms;
+    for (int i = 0; ledger->ended_n && i < MT_RUN_STATUSES; i++)
+        ledger->ended_n[i] += !strcmp(mt_run_status_name(i), status);
     snprintf(run->status, sizeof run->status, "%s", status);
     if (fault) {
         snprintf(run->code, sizeof run->code, "%s", fault->code);

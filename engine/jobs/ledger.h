@@ -32,8 +32,13 @@ struct mt_run {
     char message[MT_FAULT_MESSAGE_MAX];
 };
 
+/* The words of mt_run.status but running, to be counted by. */
+#define MT_RUN_STATUSES 6
+const char *mt_run_status_name(int i);
+
 struct mt_ledger {
-    bool fresh; /* nothing was kept yet */
+    uint64_t *ended_n; /* MT_RUN_STATUSES of them, counted by mt_ledger_end; NULL: nobody counts */
+    bool fresh;        /* nothing was kept yet */
     int64_t handled_ms;
     unsigned failures_n;                /* in a row */
     char paused[12];                    /* why: asked, failed, changed, clock; "": it is not */

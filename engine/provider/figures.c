@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/secret.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -70,6 +71,7 @@ void mt_account_figures_fault(struct mt_account_figures *figures, const struct m
         return; /* counted at least */
     count(figures->faults, fault->code);
     figures->faults->last = *fault;
+    mt_secret_redact(figures->faults->last.message, strlen(figures->faults->last.message));
     figures->faults->last_ms = mt_clock_wall_ms();
 }
 

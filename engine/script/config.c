@@ -89,11 +89,15 @@ struct job {
 
 static int run_protected(lua_State *L)
 {
-    static const luaL_Reg words[] = {
-        {"account", mt_config_word_account},   {"app", mt_config_word_app},
-        {"accounts", mt_config_word_accounts}, {"job", word_job},
-        {"env", mt_config_word_env},           {"file", mt_config_word_file},
-        {"command", mt_config_word_command},   {NULL, NULL}};
+    static const luaL_Reg words[] = {{"account", mt_config_word_account},
+                                     {"app", mt_config_word_app},
+                                     {"accounts", mt_config_word_accounts},
+                                     {"job", word_job},
+                                     {"env", mt_config_word_env},
+                                     {"file", mt_config_word_file},
+                                     {"command", mt_config_word_command},
+                                     {"serve", mt_config_word_serve},
+                                     {NULL, NULL}};
     struct job *job = lua_touserdata(L, 1);
 
     lua_pushlightuserdata(L, job->config);
@@ -218,6 +222,7 @@ void mt_config_free(struct mt_config *config)
     mt_mem_free(config->reading);
     mt_config_jobs_free(config->jobs);
     mt_mem_free(config->state);
+    mt_mem_free(config->listen);
     for (size_t i = 0; i < config->secret_files_n; i++)
         mt_mem_free(config->secret_files[i]);
     mt_mem_free(config->accounts);

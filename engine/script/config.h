@@ -75,6 +75,14 @@ size_t mt_config_jobs_n(const struct mt_config *config);
 const struct mt_job_config *mt_config_job(const struct mt_config *config, size_t i);
 /* The i-th file that a secret was read from, as named; NULL behind the last. */
 const char *mt_config_secret_file(const struct mt_config *config, size_t i);
+/* serve { listen = "127.0.0.1:9464" }: where the status of moontide serve is told; NULL: nowhere.
+ */
+const char *mt_config_listen(const struct mt_config *config);
+/* HOST:PORT of this machine: 127.0.0.1 and all of 127.0.0.0/8, or localhost. Port 0: any free one.
+ * INVALID "config.listen". */
+#define MT_LISTEN_HOST_MAX 16
+enum mt_rc mt_config_listen_parse(const char *text, char host[MT_LISTEN_HOST_MAX], uint16_t *port,
+                                  struct mt_fault *fault) MT_CHECKED;
 /* Where scripts keep what is durable: state = "dir" of the configuration, or NULL. */
 const char *mt_config_state(const struct mt_config *config);
 

@@ -324,6 +324,11 @@ const char *mt_config_secret_file(const struct mt_config *config, size_t i)
     return i < config->secret_files_n ? config->secret_files[i] : NULL;
 }
 
+const char *mt_config_listen(const struct mt_config *config)
+{
+    return config->listen;
+}
+
 const char *mt_config_state(const struct mt_config *config)
 {
     return config->state;

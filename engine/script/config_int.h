@@ -68,6 +68,7 @@ struct mt_config {
     struct mt_config_jobs *jobs;
     char *reading; /* a file that is being read, whatever is raised meanwhile */
     char *state;
+    char *listen;
     char *secret_files[MT_CONFIG_SECRET_FILES_MAX]; /* as named */
     size_t secret_files_n;
     uint32_t mode;       /* of the file: permission bits */
@@ -125,6 +126,9 @@ const struct mt_config_account *mt_config_find(const struct mt_config *config, c
 /* The app of that name, which ends at len. */
 struct mt_config_app *mt_config_find_app(const struct mt_config *config, const char *name,
                                          size_t len);
+
+/* config_serve.c */
+int mt_config_word_serve(lua_State *L);
 
 /* config_job.c: the name at 1, the table at 2: checked and added; *at is made when it is NULL.
  * Raises a Lua error that names what is wrong. */

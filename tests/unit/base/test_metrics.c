@@ -1,6 +1,5 @@
 /* The text format of Prometheus: names, escapes, numbers, histograms. */
 #include "base/metrics.h"
-#include "base/secret.h"
 #include "tests.h"
 
 #include <math.h>
@@ -32,23 +31,21 @@ static void samples(void **state)
 
 static void labels_are_bounded(void **state)
 {
-    struct mt_secret *secret = mt_secret_new("canary-token", 12);
     struct mt_buf out;
     char text[600];
 
     (void)state;
-    for (size_t before = 0; before < 300; before++) { /* also across the place where it is cut */
+    for (size_t before = 250; before < 260; before++) { /* also across the place where it is cut */
         const struct mt_metric_label labels[] = {{"name", text}, {NULL, NULL}};
         memset(text, '.', sizeof text);
-        memcpy(text + before, "canary-token", 12);
+        memcpy(text + before, "你", 3);
         text[sizeof text - 1] = '\0';
         mt_buf_init(&out, 1 << 20);
         mt_metrics_u64(&out, &requests, labels, 1);
-        assert_null(strstr(out.data, "ca"));
-        assert_true(out.len < MT_METRICS_LABEL_MAX + 40);
+        assert_true(out.len <= MT_METRICS_LABEL_MAX + 26 && out.len >= MT_METRICS_LABEL_MAX + 23);
+        assert_null(strstr(out.data, "\xEF\xBF\xBD"));
         mt_buf_deinit(&out);
     }
-    mt_secret_free(secret);
 }
 
 static void histograms(void **state)

@@ -6,6 +6,7 @@ int test_known(void);
 int test_media(void);
 int test_cron(void);
 int test_schedule(void);
+int test_words(void);
 
 int main(void)
 {
@@ -18,5 +19,6 @@ int main(void)
     failed += test_media();
     failed += test_cron();
     failed += test_schedule();
+    failed += test_words();
     return failed;
 }
