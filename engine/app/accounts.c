@@ -6,7 +6,9 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "http/http.h"
+#include "jobs/audit_log.h"
 #include "script/config.h"
+#include "script/script.h"
 #include "ws/client.h"
 
 #include <stdio.h>
@@ -38,6 +40,12 @@ struct mt_accounts {
     struct mt_map *figures;  /* by name */
     struct mt_map *counting; /* the same, by the address of the account that is open */
     struct mt_account_counting counts;
+    struct mt_map *labels; /* name, by the address of the account that is open */
+    struct mt_audit_log *log;
+    struct mt_script_audit audit;
+    char audit_dir[4096 + 8];
+    char *audit_anchor;
+    bool audits_sending, audit_placed;
 };
 
 /* The credentials that accounts share. */
@@ -82,6 +90,18 @@ static void count_it(struct mt_accounts *accounts, const char *name,
         mt_map_remove(accounts->counting, address);
 }
 
+/* Without memory for it the audit names the user alone. */
+static void label_it(struct mt_accounts *accounts, const char *name,
+                     const struct mt_provider_account *account)
+{
+    char address[ADDRESS_MAX];
+    char *label = mt_mem_strdup(name);
+
+    mt_mem_free(mt_map_remove(accounts->labels, address_of(account, address)));
+    if (label && mt_map_put(accounts->labels, address, label))
+        mt_mem_free(label);
+}
+
 static void free_figures(void *value)
 {
     mt_account_figures_free(value);
@@ -122,6 +142,57 @@ struct mt_http *mt_accounts_http_made(const struct mt_accounts *accounts)
     return accounts->http;
 }
 
+/* ---------------------------------------------------------------- the audit */
+
+static enum mt_rc load(struct mt_accounts *accounts, struct mt_fault *fault);
+
+static void audit_place(void *ud, struct mt_audit_options *out)
+{
+    struct mt_accounts *accounts = ud;
+    char state[4096];
+    struct mt_fault fault;
+
+    if (!accounts->audit_placed) {
+        mt_accounts_state(accounts, state, sizeof state);
+        snprintf(accounts->audit_dir, sizeof accounts->audit_dir, "%s/audit", state);
+        const struct mt_config_audit *stated =
+            load(accounts, &fault) ? NULL : mt_config_audit(accounts->config);
+        accounts->audits_sending = !stated || stated->sending;
+        if (stated && stated->anchor)
+            accounts->audit_anchor = mt_mem_strdup(stated->anchor);
+        accounts->audit_placed = !stated || !stated->anchor || accounts->audit_anchor;
+    }
+    memset(out, 0, sizeof *out);
+    out->dir = accounts->audit_dir;
+    out->anchor = accounts->audit_anchor;
+}
+
+static enum mt_rc audit_log(void *ud, bool sending, struct mt_audit_log **out,
+                            struct mt_fault *fault)
+{
+    struct mt_accounts *accounts = ud;
+    struct mt_audit_options options;
+
+    audit_place(accounts, &options);
+    if (!accounts->log && accounts->audit_placed)
+        accounts->log = mt_audit_log_new(accounts->loop, &options);
+    *out = sending && !accounts->audits_sending ? NULL : accounts->log;
+    return accounts->log ? MT_OK : mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
+}
+
+static const char *audit_label(void *ud, const struct mt_provider_account *account)
+{
+    const struct mt_accounts *accounts = ud;
+    char address[ADDRESS_MAX];
+
+    return mt_map_get(accounts->labels, address_of(account, address));
+}
+
+const struct mt_script_audit *mt_accounts_audit(const struct mt_accounts *accounts)
+{
+    return &accounts->audit;
+}
+
 /* ---------------------------------------------------------------- life */
 
 struct mt_accounts *mt_accounts_new(struct mt_loop *loop, const char *path, const char *const *only)
@@ -138,10 +209,12 @@ struct mt_accounts *mt_accounts_new(struct mt_loop *loop, const char *path, cons
     accounts->apps = mt_map_new();
     accounts->figures = mt_map_new();
     accounts->counting = mt_map_new();
+    accounts->labels = mt_map_new();
+    accounts->audit = (struct mt_script_audit){audit_log, audit_place, audit_label, accounts};
     accounts->counts = (struct mt_account_counting){figures_of, accounts};
     accounts->names = mt_arena_new(NAMES_MAX);
     if (!accounts->open || !accounts->apps || !accounts->names || !accounts->figures ||
-        !accounts->counting) {
+        !accounts->counting || !accounts->labels) {
         mt_accounts_free(accounts);
         return NULL;
     }
@@ -159,6 +232,7 @@ static void close_account(void *value)
     char address[ADDRESS_MAX];
 
     mt_map_remove(open->accounts->counting, address_of(open->account, address));
+    mt_mem_free(mt_map_remove(open->accounts->labels, address));
     open->provider->close(open->account);
     mt_mem_free(open);
 }
@@ -178,6 +252,9 @@ void mt_accounts_free(struct mt_accounts *accounts)
         return;
     mt_map_free(accounts->open, close_account);
     mt_map_free(accounts->apps, close_app);
+    mt_map_free(accounts->labels, mt_mem_free);
+    mt_audit_log_free(accounts->log);
+    mt_mem_free(accounts->audit_anchor);
     mt_ws_client_free(accounts->ws);
     if (accounts->http)
         mt_http_free(accounts->http);
@@ -301,6 +378,7 @@ static enum mt_rc open_one(struct mt_accounts *accounts, const char *name,
         return rc;
     }
     count_it(accounts, name, open->account);
+    label_it(accounts, name, open->account);
     *out = open;
     return MT_OK;
 }
@@ -600,6 +678,8 @@ static bool keeps(struct mt_accounts *accounts, const char *real)
     }
     mt_accounts_state(accounts, state, sizeof state);
     if (is_below(real, state) || is_at(real, accounts->path))
+        return true;
+    if (accounts->config && is_at(real, mt_config_audit(accounts->config)->anchor))
         return true;
     for (size_t i = 0; accounts->config; i++) {
         secret = mt_config_secret_file(accounts->config, i);

@@ -8,6 +8,7 @@
 struct mt_accounts;
 struct mt_config;
 struct mt_http;
+struct mt_script_audit;
 
 /* What a script may use: names and patterns as they were given, and the accounts that they mean. */
 struct mt_account_choice {
@@ -63,6 +64,9 @@ enum mt_rc mt_accounts_websockets(struct mt_accounts *accounts, struct mt_ws_cli
 /* The folder of what is durable: state of the configuration, else moontide below $XDG_STATE_HOME
  * (~/.local/state where that is not set). A script may run without a configuration. */
 void mt_accounts_state(struct mt_accounts *accounts, char *out, size_t cap);
+/* The audit below that folder, with the anchor of the configuration as it was when it was first
+ * asked for. Lives as long as the accounts. */
+const struct mt_script_audit *mt_accounts_audit(const struct mt_accounts *accounts);
 /* What is counted of the accounts: of each that was ever opened here, until the end, also when it
  * is opened anew. */
 const struct mt_account_counting *mt_accounts_counting(const struct mt_accounts *accounts);

@@ -360,6 +360,7 @@ static void host_init(struct mt_job *job)
     job->host.account_name = account_name;
     job->host.store = store;
     job->host.keeps = keeps;
+    job->host.audit = mt_accounts_audit(serve->accounts);
     job->host.http = http;
     job->host.use = job->use;
     job->host.print = print;

@@ -1,5 +1,6 @@
 /* What a script does with an account's own view of the server: deleting, pins, marks; and who has
  * read a message. */
+#include "script/audit_int.h"
 #include "script/live_int.h"
 
 #include "base/clock.h"
@@ -21,6 +22,10 @@ struct manage_wait {
     struct mt_provider_account *account;
     struct mt_conversation_ref ref;
     struct mt_provider_call *call;
+    struct mt_audited audited;
+    int64_t before_ms;           /* delete_messages { before } */
+    bool history;                /* delete { history } */
+    char why[200];               /* the script's word on it */
     struct mt_message_key *keys; /* delete_messages { ids }: all of them */
     char (*ids)[MT_ID_MAX];
     size_t n, at;
@@ -41,13 +46,17 @@ static void manage_cancel(struct mt_wait *wait)
 {
     struct manage_wait *w = (struct manage_wait *)wait;
 
-    w->provider->cancel(w->call);
+    if (w->audited.intending)
+        w->audited.stopped = true;
+    else
+        w->provider->cancel(w->call);
 }
 
 static void managed(void *ud, enum mt_rc rc, const struct mt_fault *fault)
 {
     struct manage_wait *w = ud;
 
+    mt_audited_end(&w->audited, rc, NULL, fault);
     mt_wait_wake(&w->wait, rc, fault);
 }
 
@@ -94,37 +103,70 @@ static const struct mt_provider_live *live_of(lua_State *L, const struct mt_prov
 
 static void next_ids(void *ud, enum mt_rc rc, const struct mt_fault *fault);
 
+static const char *why_of(const struct manage_wait *w)
+{
+    return w->why[0] ? w->why : NULL;
+}
+
+static size_t next_n(const struct manage_wait *w)
+{
+    size_t left = w->n - w->at;
+    return left < w->live->delete_max ? left : w->live->delete_max;
+}
+
+/* before: how many are deleted for certain. */
+static void ids_ended(struct manage_wait *w, size_t before, enum mt_rc rc,
+                      const struct mt_fault *fault)
+{
+    struct mt_fault told;
+
+    mt_audited_end(&w->audited, rc, NULL, fault);
+    if (fault)
+        told = *fault;
+    else if (rc == MT_ERR_NOMEM)
+        (void)mt_fault_set(&told, rc, "memory", "out of memory");
+    else
+        (void)mt_fault_set(&told, rc, mt_rc_name(rc), "%s", mt_rc_name(rc));
+    if (rc && before)
+        mt_fault_prefix(&told, "after the first %zu of %zu", before, w->n);
+    mt_wait_wake(&w->wait, rc, &told);
+}
+
+/* The intent of these ids is durable, or cannot be. */
+static void delete_next(void *ud, enum mt_rc rc, const struct mt_fault *fault)
+{
+    struct manage_wait *w = ud;
+    size_t before = w->at;
+
+    if (!rc && w->audited.stopped)
+        rc = MT_ERR_CANCELLED;
+    if (!rc) {
+        size_t n = next_n(w);
+        w->at += n;
+        w->calls_n++;
+        rc = w->live->delete_ids(w->account, &w->ref, w->keys + before, n, next_ids, w, &w->call);
+    }
+    if (rc)
+        ids_ended(w, before, rc, fault);
+}
+
 static enum mt_rc start_ids(struct manage_wait *w)
 {
-    const struct mt_provider_live *live = w->live;
-    size_t n = w->n - w->at < live->delete_max ? w->n - w->at : live->delete_max;
-    const struct mt_message_key *keys = w->keys + w->at;
-
-    w->at += n;
-    w->calls_n++;
-    return live->delete_ids(w->account, &w->ref, keys, n, next_ids, w, &w->call);
+    return mt_audited_go(&w->audited, w->keys + w->at, next_n(w), why_of(w), NULL, delete_next, w);
 }
 
 static void next_ids(void *ud, enum mt_rc rc, const struct mt_fault *fault)
 {
     struct manage_wait *w = ud;
-    size_t before = (w->calls_n - 1) * (size_t)w->live->delete_max;
-    struct mt_fault told;
 
-    if (!rc && w->at < w->n) {
-        rc = start_ids(w);
-        if (!rc)
-            return;
-        (void)mt_fault_set(&told, rc, "memory", "out of memory");
-        fault = &told;
+    if (rc || w->at == w->n) {
+        ids_ended(w, (w->calls_n - 1) * (size_t)w->live->delete_max, rc, fault);
+        return;
     }
-    if (rc && before) {
-        told = *fault;
-        (void)snprintf(told.message, sizeof told.message, "after the first %zu of %zu: %.380s",
-                       before, w->n, fault->message);
-        fault = &told;
-    }
-    mt_wait_wake(&w->wait, rc, fault);
+    mt_audited_end(&w->audited, MT_OK, NULL, NULL);
+    rc = start_ids(w);
+    if (rc)
+        ids_ended(w, w->at, rc, NULL);
 }
 
 static int ids_more(lua_State *L, int status, lua_KContext ctx)
@@ -166,6 +208,15 @@ static struct mt_message_key key_at(lua_State *L, lua_Integer i, const struct ma
     return key;
 }
 
+static void take_why(lua_State *L, struct manage_wait *w)
+{
+    const char *why = mt_option_string(L, 2, "why", NULL);
+
+    if (why)
+        snprintf(w->why, sizeof w->why, "%.*s",
+                 (int)mt_str_utf8_cut(why, strlen(why), sizeof w->why - 1), why);
+}
+
 static int delete_by_ids(lua_State *L, struct mt_lua_conversation *c,
                          const struct mt_provider_live *live)
 {
@@ -196,10 +247,55 @@ static int delete_by_ids(lua_State *L, struct mt_lua_conversation *c,
         w->keys[w->n].from = NULL;
     }
     lua_pop(L, 1);
+    take_why(L, w);
+    mt_audited_init(L, &w->audited, c->provider, c->account, &c->ref, "delete_messages", false);
     enum mt_rc rc = start_ids(w);
     if (rc)
         return mt_fault_raisef(L, rc, "memory", "out of memory");
     return mt_task_wait(L, &w->wait, ids_more);
+}
+
+/* Its intent is durable, or cannot be. */
+static bool goes(struct manage_wait *w, enum mt_rc rc, const struct mt_fault *fault)
+{
+    if (!rc && w->audited.stopped)
+        rc = MT_ERR_CANCELLED;
+    if (rc)
+        managed(w, rc, fault);
+    return !rc;
+}
+
+static void delete_before_now(void *ud, enum mt_rc rc, const struct mt_fault *fault)
+{
+    struct manage_wait *w = ud;
+
+    if (!goes(w, rc, fault))
+        return;
+    rc = w->live->delete_before(w->account, &w->ref, w->before_ms, managed, w, &w->call);
+    if (rc)
+        managed(w, rc, NULL);
+}
+
+static void delete_conversation_now(void *ud, enum mt_rc rc, const struct mt_fault *fault)
+{
+    struct manage_wait *w = ud;
+
+    if (!goes(w, rc, fault))
+        return;
+    rc = w->live->delete_conversation(w->account, &w->ref, w->history, managed, w, &w->call);
+    if (rc)
+        managed(w, rc, NULL);
+}
+
+static void delete_everything_now(void *ud, enum mt_rc rc, const struct mt_fault *fault)
+{
+    struct manage_wait *w = ud;
+
+    if (!goes(w, rc, fault))
+        return;
+    rc = w->live->delete_all(w->account, managed, w, &w->call);
+    if (rc)
+        managed(w, rc, NULL);
 }
 
 static int delete_by_time(lua_State *L, struct mt_lua_conversation *c,
@@ -214,8 +310,15 @@ static int delete_by_time(lua_State *L, struct mt_lua_conversation *c,
                                "comes meanwhile would be deleted unseen");
     mt_grant_check_delete(L, -1, "conversation:delete_messages");
     struct manage_wait *w = wait_new(L, c->provider, c->account);
+    char detail[64];
+    w->live = live;
+    w->ref = c->ref;
+    w->before_ms = before_ms;
+    take_why(L, w);
+    mt_audited_init(L, &w->audited, c->provider, c->account, &c->ref, "delete_messages", false);
+    snprintf(detail, sizeof detail, "{\"before\":%lld}", (long long)before_ms);
     return wait_for(L, w,
-                    live->delete_before(c->account, &c->ref, before_ms, managed, w, &w->call));
+                    mt_audited_go(&w->audited, NULL, 0, why_of(w), detail, delete_before_now, w));
 }
 
 int mt_lua_delete_messages(lua_State *L)
@@ -249,8 +352,15 @@ int mt_lua_delete_conversation(lua_State *L)
     mt_task_may_wait(L);
     mt_grant_check_delete(L, history ? -1 : 0, "conversation:delete");
     struct manage_wait *w = wait_new(L, c->provider, c->account);
+    w->live = live;
+    w->ref = c->ref;
+    w->history = history;
+    take_why(L, w);
+    mt_audited_init(L, &w->audited, c->provider, c->account, &c->ref, "delete", false);
     return wait_for(L, w,
-                    live->delete_conversation(c->account, &c->ref, history, managed, w, &w->call));
+                    mt_audited_go(&w->audited, NULL, 0, why_of(w),
+                                  history ? "{\"history\":true}" : "{\"history\":false}",
+                                  delete_conversation_now, w));
 }
 
 int mt_lua_delete_everything(lua_State *L)
@@ -262,7 +372,11 @@ int mt_lua_delete_everything(lua_State *L)
     mt_task_may_wait(L);
     mt_grant_check_delete(L, -1, "account:delete_everything");
     struct manage_wait *w = wait_new(L, account->provider, account->account);
-    return wait_for(L, w, live->delete_all(account->account, managed, w, &w->call));
+    w->live = live;
+    mt_audited_init(L, &w->audited, account->provider, account->account, NULL, "delete_everything",
+                    false);
+    return wait_for(L, w,
+                    mt_audited_go(&w->audited, NULL, 0, NULL, NULL, delete_everything_now, w));
 }
 
 int mt_lua_pin(lua_State *L)

@@ -1,4 +1,5 @@
 /* conversation:send and what refers to earlier messages: read, recalled, edited. */
+#include "script/audit_int.h"
 #include "script/live_int.h"
 
 #include "base/arena.h"
@@ -19,6 +20,9 @@ struct send_wait {
     struct mt_arena *arena; /* what goes out, until it was handed over */
     struct mt_script *script;
     struct mt_provider_account *account;
+    struct mt_audited audited;
+    struct mt_outgoing message; /* all of it in the arena */
+    struct mt_reference reference;
     char id[MT_ID_MAX];
     int64_t time_ms;
     bool is_message; /* not what refers to one */
@@ -34,7 +38,11 @@ static void send_release(struct mt_wait *wait)
 static void send_cancel(struct mt_wait *wait)
 {
     struct send_wait *w = (struct send_wait *)wait;
-    w->provider->cancel(w->call);
+
+    if (w->audited.intending)
+        w->audited.stopped = true;
+    else
+        w->provider->cancel(w->call);
 }
 
 static void sent(void *ud, enum mt_rc rc, const struct mt_sent *result,
@@ -49,7 +57,39 @@ static void sent(void *ud, enum mt_rc rc, const struct mt_sent *result,
         w->time_ms = result->time_ms;
         mt_lua_live_sent(w->script, w->account, w->id);
     }
+    mt_audited_end(&w->audited, rc, w->id, fault);
     mt_wait_wake(&w->wait, rc, fault);
+}
+
+/* The cloud was not asked. */
+static void not_sent(struct send_wait *w, enum mt_rc rc, const struct mt_fault *fault)
+{
+    mt_audited_end(&w->audited, rc, NULL, fault);
+    mt_wait_wake(&w->wait, rc, fault);
+}
+
+static void send_now(void *ud, enum mt_rc rc, const struct mt_fault *fault)
+{
+    struct send_wait *w = ud;
+
+    if (!rc && w->audited.stopped)
+        rc = MT_ERR_CANCELLED;
+    if (!rc)
+        rc = w->provider->live->send(w->account, &w->message, sent, w, &w->call);
+    if (rc)
+        not_sent(w, rc, fault);
+}
+
+static void refer_now(void *ud, enum mt_rc rc, const struct mt_fault *fault)
+{
+    struct send_wait *w = ud;
+
+    if (!rc && w->audited.stopped)
+        rc = MT_ERR_CANCELLED;
+    if (!rc)
+        rc = w->provider->live->refer(w->account, &w->reference, sent, w, &w->call);
+    if (rc)
+        not_sent(w, rc, fault);
 }
 
 static int sent_more(lua_State *L, int status, lua_KContext ctx)
@@ -150,23 +190,54 @@ static void take_outgoing(lua_State *L, int index, const char *function, struct 
         mt_fault_raisef(L, MT_ERR_INVALID, "send.field", "%s: a text message needs text", function);
 }
 
+/* Everything that the script could change or lose before it is handed over. */
+static void keep_outgoing(lua_State *L, struct mt_outgoing *out, struct mt_arena *arena)
+{
+    bool fine = true;
+    const char **only = NULL;
+    size_t n = 0;
+
+    if (out->text) {
+        out->text = mt_arena_strndup(arena, out->text, out->text_len);
+        fine = out->text != NULL;
+    }
+    if (out->device) {
+        out->device = mt_arena_strdup(arena, out->device);
+        fine = fine && out->device;
+    }
+    while (out->only && out->only[n])
+        n++;
+    if (out->only)
+        only = mt_arena_calloc(arena, n + 1, sizeof *only);
+    for (size_t i = 0; only && i < n; i++) {
+        only[i] = mt_arena_strdup(arena, out->only[i]);
+        fine = fine && only[i];
+    }
+    if (!fine || (out->only && !only))
+        mt_fault_raisef(L, MT_ERR_INVALID, "send.too_long", "the message is too large to be sent");
+    out->only = only;
+}
+
 static int send_to(lua_State *L, const struct mt_provider *provider,
                    struct mt_provider_account *account, const struct mt_conversation_ref *to,
                    const char *function)
 {
     const char *only[ONLY_MAX + 1];
-    struct mt_outgoing message;
+    char detail[64];
 
     lua_settop(L, 2);
     mt_task_may_wait(L);
     mt_grant_check_to(L, to, function);
     struct send_wait *w = wait_new(L, provider, account);
-    take_outgoing(L, 2, function, w->arena, only, &message);
+    take_outgoing(L, 2, function, w->arena, only, &w->message);
+    keep_outgoing(L, &w->message, w->arena);
     mt_grant_check_send(L, to, function);
     (void)mt_lua_live_want(L, provider, account);
-    message.to = *to;
+    w->message.to = *to;
     w->is_message = true;
-    enum mt_rc rc = provider->live->send(account, &message, sent, w, &w->call);
+    mt_audited_init(L, &w->audited, provider, account, to, "send", true);
+    snprintf(detail, sizeof detail, "{\"kind\":\"%s\"}", mt_message_kind_name(w->message.kind));
+    enum mt_rc rc = mt_audited_go(&w->audited, NULL, 0, NULL, detail, send_now, w);
     if (rc)
         return mt_fault_raisef(L, rc, "memory", "out of memory");
     return mt_task_wait(L, &w->wait, sent_more);
@@ -193,11 +264,22 @@ int mt_lua_reply(lua_State *L, const struct mt_page *page, const struct mt_messa
 
 /* ---------------------------------------------------------------- references */
 
-static int refer(lua_State *L, const struct mt_provider *provider,
-                 struct mt_provider_account *account, const struct mt_reference *reference,
-                 struct send_wait *w)
+static int refer(lua_State *L, struct send_wait *w)
 {
-    enum mt_rc rc = provider->live->refer(account, reference, sent, w, &w->call);
+    static const char *const verbs[] = {[MT_REFER_READ] = "mark_read",
+                                        [MT_REFER_DELIVERED] = "delivered",
+                                        [MT_REFER_CONVERSATION] = "mark_read",
+                                        [MT_REFER_RECALL] = "recall",
+                                        [MT_REFER_EDIT] = "edit",
+                                        [MT_REFER_JOIN] = "join",
+                                        [MT_REFER_LEAVE] = "leave"};
+    const struct mt_reference *reference = &w->reference;
+    bool destroys = reference->type == MT_REFER_RECALL || reference->type == MT_REFER_EDIT;
+
+    mt_audited_init(L, &w->audited, w->provider, w->account, &reference->conversation,
+                    verbs[reference->type], !destroys);
+    enum mt_rc rc = mt_audited_go(&w->audited, &reference->message, reference->message.id ? 1 : 0,
+                                  NULL, NULL, refer_now, w);
 
     if (rc)
         return mt_fault_raisef(L, rc, "memory", "out of memory");
@@ -207,15 +289,14 @@ static int refer(lua_State *L, const struct mt_provider *provider,
 int mt_lua_mark_read(lua_State *L)
 {
     struct mt_lua_conversation *c = mt_lua_conversation_check(L, 1);
-    struct mt_reference reference;
 
     lua_settop(L, 1);
     mt_task_may_wait(L);
     (void)mt_lua_live_want(L, c->provider, c->account);
-    memset(&reference, 0, sizeof reference);
-    reference.type = MT_REFER_CONVERSATION;
-    reference.conversation = c->ref;
-    return refer(L, c->provider, c->account, &reference, wait_new(L, c->provider, c->account));
+    struct send_wait *w = wait_new(L, c->provider, c->account);
+    w->reference.type = MT_REFER_CONVERSATION;
+    w->reference.conversation = c->ref;
+    return refer(L, w);
 }
 
 /* core.room(conversation, enter): who is in which room is remembered by lua/moontide/live.lua. */
@@ -223,23 +304,20 @@ int mt_lua_room(lua_State *L)
 {
     struct mt_lua_conversation *c = mt_lua_conversation_check(L, 1);
     bool enter = lua_toboolean(L, 2);
-    struct mt_reference reference;
 
     mt_grant_check_to(L, &c->ref, enter ? "conversation:join" : "conversation:leave");
     lua_settop(L, 1);
     mt_task_may_wait(L);
     (void)mt_lua_live_want(L, c->provider, c->account);
-    memset(&reference, 0, sizeof reference);
-    reference.type = enter ? MT_REFER_JOIN : MT_REFER_LEAVE;
-    reference.conversation = c->ref;
-    return refer(L, c->provider, c->account, &reference, wait_new(L, c->provider, c->account));
+    struct send_wait *w = wait_new(L, c->provider, c->account);
+    w->reference.type = enter ? MT_REFER_JOIN : MT_REFER_LEAVE;
+    w->reference.conversation = c->ref;
+    return refer(L, w);
 }
 
 int mt_lua_message_refer(lua_State *L, const struct mt_page *page, const struct mt_message *m,
                          enum mt_reference_type type)
 {
-    struct mt_reference reference;
-    struct mt_outgoing edit;
     const char *only[ONLY_MAX + 1];
 
     if (!page->account)
@@ -247,19 +325,19 @@ int mt_lua_message_refer(lua_State *L, const struct mt_page *page, const struct 
     lua_settop(L, 2);
     mt_task_may_wait(L);
     struct send_wait *w = wait_new(L, page->provider, page->account);
-    memset(&reference, 0, sizeof reference);
-    reference.type = type;
-    reference.conversation = m->conversation;
-    reference.message = mt_message_key_of(m);
+    w->reference.type = type;
+    w->reference.conversation = m->conversation;
+    w->reference.message = mt_message_key_of(m); /* the message stays on the stack */
     if (type == MT_REFER_EDIT) {
-        take_outgoing(L, 2, "message:edit", w->arena, only, &edit);
-        reference.edit = &edit;
+        take_outgoing(L, 2, "message:edit", w->arena, only, &w->message);
+        keep_outgoing(L, &w->message, w->arena);
+        w->reference.edit = &w->message;
     } else if (!lua_isnil(L, 2)) {
-        reference.content = luaL_checkstring(L, 2);
+        w->reference.content = luaL_checkstring(L, 2);
     }
     if (type == MT_REFER_EDIT || type == MT_REFER_RECALL) /* others see it, as they do a message */
         mt_grant_check_send(L, &m->conversation,
                             type == MT_REFER_EDIT ? "message:edit" : "message:recall");
     (void)mt_lua_live_want(L, page->provider, page->account);
-    return refer(L, page->provider, page->account, &reference, w);
+    return refer(L, w);
 }

@@ -48,6 +48,44 @@ static int word_job(lua_State *L)
     return 1;
 }
 
+/* audit { anchor = "/mnt/other/moontide-head", sending = false } */
+static int word_audit(lua_State *L)
+{
+    static const char *const keys[] = {"anchor", "sending", NULL};
+    struct mt_config *config = mt_config_builder(L);
+
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    if (config->audit_stated)
+        return luaL_error(L, "audit is stated twice");
+    config->audit_stated = true;
+    lua_pushliteral(L, "audit"); /* name and table, as the other words have them */
+    lua_insert(L, 1);
+    mt_config_check_keys(L, "the block", "audit", keys);
+    lua_pushliteral(L, "anchor");
+    lua_rawget(L, 2);
+    if (!lua_isnil(L, -1)) {
+        if (lua_type(L, -1) != LUA_TSTRING || !*lua_tostring(L, -1))
+            return luaL_error(L, "audit: anchor is the path of a file");
+        config->anchor = mt_config_path_beside(config->path, lua_tostring(L, -1));
+        if (!config->anchor)
+            return luaL_error(L, "out of memory");
+        config->audit.anchor = config->anchor;
+    }
+    lua_pushliteral(L, "sending");
+    lua_rawget(L, 2);
+    if (!lua_isnil(L, -1) && !lua_isboolean(L, -1))
+        return luaL_error(L, "audit: sending is true or false");
+    if (lua_isboolean(L, -1))
+        config->audit.sending = lua_toboolean(L, -1);
+    return 0;
+}
+
+const struct mt_config_audit *mt_config_audit(const struct mt_config *config)
+{
+    return &config->audit;
+}
+
 /* ---------------------------------------------------------------- running the file */
 
 static void *bounded_alloc(void *ud, void *p, size_t old_size, size_t size)
@@ -97,6 +135,7 @@ static int run_protected(lua_State *L)
                                      {"file", mt_config_word_file},
                                      {"command", mt_config_word_command},
                                      {"serve", mt_config_word_serve},
+                                     {"audit", word_audit},
                                      {NULL, NULL}};
     struct job *job = lua_touserdata(L, 1);
 
@@ -155,6 +194,7 @@ static enum mt_rc parse(const char *text, size_t len, const char *name, uint32_t
         return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
     config->mode = mode;
     config->foreign = foreign;
+    config->audit.sending = true;
     config->path = mt_mem_strdup(name);
     L = config->path ? lua_newstate(bounded_alloc, config) : NULL;
     if (!L) {
@@ -223,6 +263,7 @@ void mt_config_free(struct mt_config *config)
     mt_config_jobs_free(config->jobs);
     mt_mem_free(config->state);
     mt_mem_free(config->listen);
+    mt_mem_free(config->anchor);
     for (size_t i = 0; i < config->secret_files_n; i++)
         mt_mem_free(config->secret_files[i]);
     mt_mem_free(config->accounts);

@@ -1,5 +1,6 @@
 /* The configuration: a Lua file evaluated in a bare environment that knows account, app,
- * accounts, job, env, file and command, and nothing else. Bounded in size, time and memory. */
+ * accounts, job, audit, env, file and command, and nothing else. Bounded in size, time and memory.
+ */
 #ifndef MT_SCRIPT_CONFIG_H
 #define MT_SCRIPT_CONFIG_H
 
@@ -85,5 +86,11 @@ enum mt_rc mt_config_listen_parse(const char *text, char host[MT_LISTEN_HOST_MAX
                                   struct mt_fault *fault) MT_CHECKED;
 /* Where scripts keep what is durable: state = "dir" of the configuration, or NULL. */
 const char *mt_config_state(const struct mt_config *config);
+/* audit { … }. */
+struct mt_config_audit {
+    const char *anchor; /* a second place for the signed head; NULL: none */
+    bool sending;       /* what is sent is written down too, not only what is deleted */
+};
+const struct mt_config_audit *mt_config_audit(const struct mt_config *config);
 
 #endif

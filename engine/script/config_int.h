@@ -69,6 +69,9 @@ struct mt_config {
     char *reading; /* a file that is being read, whatever is raised meanwhile */
     char *state;
     char *listen;
+    char *anchor;
+    struct mt_config_audit audit;
+    bool audit_stated;
     char *secret_files[MT_CONFIG_SECRET_FILES_MAX]; /* as named */
     size_t secret_files_n;
     uint32_t mode;       /* of the file: permission bits */

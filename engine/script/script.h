@@ -6,6 +6,8 @@
 #include "provider/provider.h"
 
 struct mt_account_counting;
+struct mt_audit_log;
+struct mt_audit_options;
 struct mt_grant;
 struct mt_grant_use;
 struct mt_http;
@@ -16,6 +18,18 @@ struct mt_script;
 struct mt_store;
 struct mt_writer_figures;
 struct mt_ws_client;
+
+/* The audit of the process, for all that deletes or sends. */
+struct mt_script_audit {
+    /* Made when first asked for. *out NULL: sending is asked for, and the configuration says that
+     * it is not written down. */
+    enum mt_rc (*log)(void *ud, bool sending, struct mt_audit_log **out, struct mt_fault *fault);
+    /* Where it is, for who reads it; texts live as long as this. */
+    void (*place)(void *ud, struct mt_audit_options *out);
+    /* The configuration's name of an account that is open; NULL: not known. */
+    const char *(*label)(void *ud, const struct mt_provider_account *account);
+    void *ud;
+};
 
 /* What the process gives to its scripts. Must outlive them. */
 struct mt_script_host {
@@ -33,6 +47,7 @@ struct mt_script_host {
     enum mt_rc (*account_name)(void *ud, size_t i, const char **name, struct mt_fault *fault);
     /* The HTTP client of the process; NULL: none. */
     enum mt_rc (*http)(void *ud, struct mt_http **out, struct mt_fault *fault);
+    const struct mt_script_audit *audit; /* NULL: nothing is written down (tests) */
     /* Where the script keeps what is durable; made when first asked for; NULL: nowhere. */
     enum mt_rc (*store)(void *ud, struct mt_store **out, struct mt_fault *fault);
     /* Whether a path leads to what no script may touch: the configuration, its secrets, the state

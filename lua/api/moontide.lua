@@ -37,6 +37,7 @@ local attaching = {
 local dimensions = {
   { name = "width", type = "integer", min = 0, doc = "pixels" }, { name = "height", type = "integer", min = 0, doc = "pixels" },
 }
+local why = { name = "why", type = "string", doc = "the reason, for the audit" }
 local duration = { { name = "duration", type = "duration", doc = "how long it plays" } }
 local upload_faults = { "file.missing", "file.empty", "file.kind", "upload.too_large", "upload.improper" }
 
@@ -255,6 +256,7 @@ return {
     params = {
       { name = "ids", type = "list", doc = "messages, or their ids as message.id gives them; a cloud that wants to know more of a message than its id takes the id alone only of what this process has seen lately" },
       { name = "before", type = "time", doc = "everything that the cloud received before this time; it must not lie in the future" },
+      why,
     },
     result = "{ids, calls} of ids, nothing of before", grant = "delete",
     faults = { "delete.dry_run", "delete.ids", "delete.needs_message", "delete.future", "delete.which", "grant.max_per_run", "grant.uncounted", "grant.archived" },
@@ -262,7 +264,7 @@ return {
     example = 'local conversation = account:conversation "bob"; moontide.try(conversation.delete_messages, conversation, { ids = { "1200000000000000001" } })' },
   { name = "conversation:delete", call = 'conversation:delete { history = … }',
     doc = "Takes the conversation off the account's list; with history, deletes its messages too, those that came meanwhile included. The others keep theirs. A request whose answer was lost is not repeated: delete.unknown.",
-    params = { { name = "history", type = "boolean", doc = "its messages too; default false" } },
+    params = { { name = "history", type = "boolean", doc = "its messages too; default false" }, why },
     grant = "delete", faults = { "delete.dry_run", "delete.unknown", "grant.uncounted", "grant.archived" },
     source = "seeds 001 (deleteConversation), 002 (deleteServerConversation), 004 (deleteSession); easemob.md §4.6",
     example = 'local conversation = account:conversation "bob"; moontide.try(conversation.delete, conversation, { history = false })' },

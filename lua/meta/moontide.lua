@@ -213,9 +213,11 @@
 ---@class moontide.options.40 @options of conversation:delete_messages
 ---@field ['ids'] string[]|nil @messages, or their ids as message.id gives them; a cloud that wants to know more of a message than its id takes the id alone only of what this process has seen lately
 ---@field ['before'] string|integer|nil @everything that the cloud received before this time; it must not lie in the future
+---@field ['why'] string|nil @the reason, for the audit
 
 ---@class moontide.options.41 @options of conversation:delete
 ---@field ['history'] boolean|nil @its messages too; default false
+---@field ['why'] string|nil @the reason, for the audit
 
 ---@class moontide.options.49 @options of message:readers_page
 ---@field ['limit'] integer|nil @page size; default 500
