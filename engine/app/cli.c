@@ -26,21 +26,26 @@ struct verb {
     const char *name;
     const char *summary;
     const char *script; /* NULL: in C */
+    bool deletes;       /* takes --apply and --max */
 };
 
 static const struct verb verbs[] = {
-    {"run", "run a Lua script until its tasks have ended", NULL},
-    {"serve", "run the jobs of the configuration until stopped", NULL},
-    {"jobs", "list the jobs of moontide serve, run, pause, resume or confirm one", NULL},
-    {"conversations", "list an account's conversations", "scripts/conversations.lua"},
-    {"history", "print the messages of one conversation", "scripts/history.lua"},
+    {"run", "run a Lua script until its tasks have ended", NULL, false},
+    {"serve", "run the jobs of the configuration until stopped", NULL, false},
+    {"jobs", "list the jobs of moontide serve, run, pause, resume or confirm one", NULL, false},
+    {"conversations", "list an account's conversations", "scripts/conversations.lua", false},
+    {"history", "print the messages of one conversation", "scripts/history.lua", false},
     {"export", "copy an account into an archive; run it again to add what is new",
-     "scripts/export.lua"},
-    {"verify", "check an archive: every hash, every line, every count", "scripts/verify.lua"},
-    {"unread", "list conversations with unread messages, or reset them", "scripts/unread.lua"},
-    {"send", "send a text message", "scripts/send.lua"},
-    {"doctor", "check configuration, connection, token and paid features", "scripts/doctor.lua"},
-    {"sandbox", "serve an IM cloud from memory on loopback", NULL},
+     "scripts/export.lua", false},
+    {"retention", "archive, then delete what a policy means", "scripts/retention.lua", true},
+    {"verify", "check an archive: every hash, every line, every count", "scripts/verify.lua",
+     false},
+    {"unread", "list conversations with unread messages, or reset them", "scripts/unread.lua",
+     false},
+    {"send", "send a text message", "scripts/send.lua", false},
+    {"doctor", "check configuration, connection, token and paid features", "scripts/doctor.lua",
+     false},
+    {"sandbox", "serve an IM cloud from memory on loopback", NULL, false},
 };
 
 #define VERBS_N (sizeof verbs / sizeof *verbs)
@@ -145,6 +150,7 @@ struct parsed {
     size_t accounts_n;
     const char *grant; /* run --grant */
     bool apply;        /* run --apply */
+    const char *max;   /* --max of what deletes */
     unsigned verbose;
     bool help;
 };
@@ -212,6 +218,25 @@ static int take_account(int argc, char **argv, int i, struct parsed *out)
     return taken;
 }
 
+/* --apply and --max of the commands that delete, as take_common. */
+static int take_deleting(int argc, char **argv, int i, struct parsed *out)
+{
+    const char *word = argv[i];
+
+    if (!strcmp(word, "--apply")) {
+        out->apply = true;
+        return 1;
+    }
+    if (mt_str_starts(word, "--max=")) {
+        out->max = word + strlen("--max=");
+        return 1;
+    }
+    if (strcmp(word, "--max") != 0)
+        return 0;
+    out->max = i + 1 < argc ? argv[i + 1] : "";
+    return 2;
+}
+
 /* --grant and --apply of `moontide run`, as take_common. */
 static int take_rights(int argc, char **argv, int i, struct parsed *out)
 {
@@ -256,8 +281,9 @@ static int take_run_word(const char *word, struct parsed *out)
 
 /* Takes the program's own options out of argv; what is left is the script's. For run, what stands
  * before -- belongs to the program, for the other verbs everything else is the verb's. */
-static int parse(int argc, char **argv, bool is_run, struct parsed *out)
+static int parse(int argc, char **argv, const struct verb *verb, struct parsed *out)
 {
+    bool is_run = !strcmp(verb->name, "run");
     bool rest = false;
 
     for (int i = 1; i < argc; i++) {
@@ -266,6 +292,8 @@ static int parse(int argc, char **argv, bool is_run, struct parsed *out)
             taken = take_account(argc, argv, i, out);
         if (!taken && is_run && !rest)
             taken = take_rights(argc, argv, i, out);
+        if (!taken && verb->deletes)
+            taken = take_deleting(argc, argv, i, out);
         int status = MT_EXIT_DONE;
         if (taken < 0)
             return MT_EXIT_USAGE;
@@ -324,14 +352,14 @@ static int run_file(const struct parsed *parsed)
     return status;
 }
 
-static int serve(int argc, char **argv)
+static int serve(const struct verb *verb, int argc, char **argv)
 {
     struct parsed parsed;
     const char *listen = NULL;
     bool check = false;
 
     memset(&parsed, 0, sizeof parsed);
-    int status = parse(argc, argv, false, &parsed);
+    int status = parse(argc, argv, verb, &parsed);
     for (size_t i = 0; !status && i < parsed.n; i++) {
         const char *word = parsed.args[i];
         if (!strcmp(word, "-h") || !strcmp(word, "--help")) {
@@ -355,7 +383,7 @@ static int serve(int argc, char **argv)
     return status ? status : mt_app_serve(parsed.config, listen, check);
 }
 
-static int jobs(int argc, char **argv)
+static int jobs(const struct verb *verb, int argc, char **argv)
 {
     struct parsed parsed;
     const char *words[2] = {NULL, NULL};
@@ -363,7 +391,7 @@ static int jobs(int argc, char **argv)
     bool json = false;
 
     memset(&parsed, 0, sizeof parsed);
-    int status = parse(argc, argv, false, &parsed);
+    int status = parse(argc, argv, verb, &parsed);
     for (size_t i = 0; !status && i < parsed.n; i++) {
         const char *word = parsed.args[i];
         if (!strcmp(word, "-h") || !strcmp(word, "--help")) {
@@ -389,16 +417,19 @@ static int run_verb(const struct verb *verb, int argc, char **argv)
 {
     struct parsed parsed;
     struct mt_run_options options;
+    struct mt_grant grant;
+    struct mt_fault fault;
+    char rights[64];
     char command[64];
 
     if (!strcmp(verb->name, "sandbox"))
         return mt_app_sandbox(argc, argv);
     if (!strcmp(verb->name, "serve"))
-        return serve(argc, argv);
+        return serve(verb, argc, argv);
     if (!strcmp(verb->name, "jobs"))
-        return jobs(argc, argv);
+        return jobs(verb, argc, argv);
     memset(&parsed, 0, sizeof parsed);
-    int status = parse(argc, argv, !verb->script, &parsed);
+    int status = parse(argc, argv, verb, &parsed);
     if (status)
         return status;
     mt_log_level_set(parsed.verbose > 1 ? MT_LOG_TRACE
@@ -418,6 +449,16 @@ static int run_verb(const struct verb *verb, int argc, char **argv)
     }
     snprintf(command, sizeof command, "moontide %s", verb->name);
     memset(&options, 0, sizeof options);
+    if (parsed.max) {
+        snprintf(rights, sizeof rights, "read,delete:%.32s", parsed.max);
+        if (mt_grant_parse(rights, &grant, &fault)) {
+            fprintf(stderr, "%s: --max needs a number of messages\n", command);
+            return MT_EXIT_USAGE;
+        }
+        grant.what |= MT_GRANT_FILES;
+        options.grant = &grant;
+    }
+    options.apply = parsed.apply;
     options.name = verb->name;
     options.command = command;
     options.text = file->data;

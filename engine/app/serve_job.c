@@ -347,6 +347,13 @@ static void count_end(struct mt_job *job, const char *status)
         job->ended_n[i] += !strcmp(mt_run_status_name(i), status);
 }
 
+static void state_dir(void *ud, char *out, size_t cap)
+{
+    struct mt_job *job = ud;
+
+    mt_accounts_state(job->serve->accounts, out, cap);
+}
+
 static void host_init(struct mt_job *job)
 {
     struct mt_serve *serve = job->serve;
@@ -361,6 +368,7 @@ static void host_init(struct mt_job *job)
     job->host.store = store;
     job->host.keeps = keeps;
     job->host.audit = mt_accounts_audit(serve->accounts);
+    job->host.state = state_dir;
     job->host.http = http;
     job->host.use = job->use;
     job->host.print = print;

@@ -31,13 +31,21 @@ void mt_plan_make_release(struct mt_plan_make *make)
     mt_mem_free(make);
 }
 
+void mt_plan_make_cancel(struct mt_plan_make *make)
+{
+    make->failed = true;
+    mt_plan_make_retain(make);
+    while (make->first)
+        mt_plan_read_cancel(make->first);
+    mt_plan_make_release(make);
+}
+
 void mt_plan_make_free(struct mt_plan_make *make)
 {
     if (!make || make->freed)
         return;
     make->freed = true;
-    while (make->first)
-        mt_plan_read_cancel(make->first);
+    mt_plan_make_cancel(make);
     mt_plan_make_release(make);
 }
 

@@ -41,6 +41,8 @@ enum mt_rc mt_plan_make_finish(struct mt_plan_make *make,
                                void (*done)(void *ud, enum mt_rc rc, const char *path,
                                             const char *hash, const struct mt_fault *fault),
                                void *ud, struct mt_fault *fault) MT_CHECKED;
+/* What is being read ends with MT_ERR_CANCELLED, and the plan cannot be finished any more. */
+void mt_plan_make_cancel(struct mt_plan_make *make);
 /* At any time: what is read is cancelled (done follows with MT_ERR_CANCELLED), the file is removed
  * unless it was finished. */
 void mt_plan_make_free(struct mt_plan_make *make);

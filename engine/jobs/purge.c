@@ -36,6 +36,9 @@ static void purge_free(struct mt_purge *purge)
         purge->open = b->next;
         mt_purge_batch_free(b);
     }
+    for (size_t i = 0; i < purge->result.short_n; i++)
+        mt_mem_free(purge->short_of[i]);
+    mt_mem_free(purge->short_of);
     mt_plan_free(purge->plan);
     if (purge->options.budget)
         mt_reader_budget_release(purge->options.budget);
@@ -104,7 +107,7 @@ static void end(struct mt_purge *purge)
     if (purge->noting)
         return;
     purge->noting = true;
-    if (!purge->begun || note(purge, "retention.end", on_ended_note))
+    if (!purge->begun || purge->options.only_looks || note(purge, "retention.end", on_ended_note))
         ended(purge);
 }
 
@@ -145,8 +148,17 @@ static enum mt_rc judge(struct portion *p, struct mt_archive *archive)
     }
     if (!purge->verdicts)
         return mt_fault_set(&p->fault, MT_ERR_NOMEM, "memory", "out of memory");
-    return mt_gate_archive(archive, purge->conversation, purge->items, purge->n, digest, p,
-                           purge->verdicts, &p->fault);
+    rc = mt_gate_archive(archive, purge->conversation, purge->items, purge->n, digest, p,
+                         purge->verdicts, &p->fault);
+    if (!rc && purge->options.only_looks) { /* otherwise before each batch */
+        struct mt_holds *holds = NULL;
+        rc = mt_holds_read(purge->holds_path, &holds, &p->fault);
+        if (!rc)
+            mt_gate_hold(holds, mt_plan_head(purge->plan), purge->conversation, purge->items,
+                         purge->n, purge->verdicts);
+        mt_holds_free(holds);
+    }
+    return rc;
 }
 
 static void load(void *ud, struct mt_archive *archive)
@@ -163,6 +175,47 @@ static void load(void *ud, struct mt_archive *archive)
     mt_buf_deinit(&p->scratch);
 }
 
+static enum mt_rc name_short(struct mt_purge *purge)
+{
+    size_t n = purge->result.short_n;
+
+    if (n && !strcmp(purge->short_of[n - 1], purge->conversation))
+        return MT_OK;
+    if (n == purge->short_cap) {
+        size_t cap = n ? n * 2 : 16;
+        char **list = mt_mem_realloc(purge->short_of, cap * sizeof *list);
+        if (!list)
+            return MT_ERR_NOMEM;
+        purge->short_of = list;
+        purge->short_cap = cap;
+    }
+    purge->short_of[n] = mt_mem_strdup(purge->conversation);
+    if (!purge->short_of[n])
+        return MT_ERR_NOMEM;
+    purge->result.short_n = n + 1;
+    purge->result.short_of = (const char *const *)purge->short_of;
+    return MT_OK;
+}
+
+/* What would become of the portion; nothing of it is handed out. */
+static void tally(struct mt_purge *purge)
+{
+    bool is_short = false;
+
+    for (size_t i = 0; i < purge->n; i++) {
+        enum mt_gate_verdict verdict = purge->verdicts[i];
+
+        if (verdict == MT_GATE_LET)
+            purge->result.let_n++;
+        else
+            purge->result.refused_n[verdict]++;
+        is_short = is_short || verdict == MT_GATE_NOT_ARCHIVED || verdict == MT_GATE_CHANGED;
+    }
+    if (is_short && name_short(purge))
+        mt_purge_fail(purge, MT_ERR_NOMEM, NULL);
+    purge->at = purge->n;
+}
+
 static void loaded(void *ud)
 {
     struct portion *p = ud;
@@ -175,6 +228,8 @@ static void loaded(void *ud)
         mt_purge_fail(purge, p->rc, &p->fault);
     }
     purge->whole = !purge->n;
+    if (purge->options.only_looks)
+        tally(purge);
     mt_mem_free(p);
     mt_purge_advance(purge);
 }
@@ -419,7 +474,12 @@ static void opened(void *ud, bool cancelled)
         purge->result.cap =
             mt_gate_cap_default(archived_n > total->seen_n ? archived_n : total->seen_n);
     purge->left_of_cap = purge->result.cap;
-    settle(purge);
+    if (!purge->options.only_looks) {
+        settle(purge);
+        return;
+    }
+    purge->settled = purge->begun = true;
+    mt_purge_advance(purge);
 }
 
 static enum mt_rc copy_options(struct mt_purge *purge, const struct mt_purge_options *options)

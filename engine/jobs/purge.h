@@ -27,6 +27,7 @@ struct mt_purge_options {
     const char *actor; /* who, for the audit: "moontide retention" */
     uint64_t cap;      /* messages; MT_PURGE_CAP_DEFAULT */
     struct mt_reader_budget *budget;
+    bool only_looks;  /* judges everything, the holds too, and deletes nothing; audit NULL */
     unsigned batches; /* at once; 0: 4 */
     size_t batch_n;   /* messages of a batch; 0: 500 */
 };
@@ -38,10 +39,14 @@ struct mt_purge_result {
     uint64_t refused_n[MT_GATE_VERDICTS_N]; /* by verdict; LET: always 0 */
     uint64_t settled_n;                     /* messages of intents that earlier runs left open */
     uint64_t cap;                           /* what this run could delete */
+    uint64_t let_n;              /* only_looks: what would be asked for, but for the cap */
+    const char *const *short_of; /* only_looks, until done returns: conversations of which the
+                                    archive has not all, or not as it is now */
+    size_t short_n;
 };
 
 /* Faults: those of mt_plan_open and mt_holds_read; STATE "plan.other_account"; STATE
- * "clock.differs" (R12: this machine's clock is not the cloud's, an age would mean other messages);
+ * "clock.differs" and "clock.unknown" (R12: an age would mean other messages);
  * UNSUPPORTED; what the cloud, the archive or the audit say. What was done until then stands in the
  * result and in the audit. */
 enum mt_rc mt_purge_start(struct mt_loop *loop, const struct mt_purge_options *options,

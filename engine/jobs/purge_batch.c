@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "loop/loop.h"
+#include "provider/cloud_clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -357,6 +358,7 @@ static void narrow(struct mt_purge_batch *b)
 static void on_holds(void *ud, bool cancelled)
 {
     struct mt_purge_batch *b = ud;
+    struct mt_fault fault;
 
     if (cancelled || b->work_rc) {
         give_up(b, cancelled ? MT_ERR_CANCELLED : b->work_rc, cancelled ? NULL : &b->work_fault);
@@ -364,6 +366,11 @@ static void on_holds(void *ud, bool cancelled)
     }
     if (b->purge->rc || b->purge->cancelled) {
         end(b);
+        return;
+    }
+    enum mt_rc rc = mt_clock_trusted(b->purge->options.provider, b->purge->options.account, &fault);
+    if (rc) {
+        give_up(b, rc, &fault);
         return;
     }
     narrow(b);

@@ -48,6 +48,9 @@ struct mt_purge {
     const struct mt_provider_live *live;
     struct mt_plan *plan; /* the pool's while loading */
 
+    char **short_of;
+    size_t short_cap;
+
     const char *conversation; /* the portion in hand: its items live until the next is loaded */
     const struct mt_plan_item *items;
     enum mt_gate_verdict *verdicts;

@@ -290,6 +290,26 @@ void mt_grant_check_delete(lua_State *L, int64_t messages, const char *function)
         use->deleted_n += messages;
 }
 
+uint64_t mt_grant_may_purge(lua_State *L, const char *function)
+{
+    const struct mt_script *script = mt_script_of(L);
+    int64_t max = script->grant.delete_max;
+    int64_t deleted_n = mt_grant_use_of(script)->deleted_n;
+
+    mt_grant_check(L, "delete", function);
+    if (!script->apply)
+        mt_fault_raisef(L, MT_ERR_DENIED, "delete.dry_run",
+                        "%s: nothing was deleted, this is a dry run: add --apply", function);
+    if (max < 0)
+        return UINT64_MAX;
+    return max > deleted_n ? (uint64_t)(max - deleted_n) : 0;
+}
+
+void mt_grant_purged(const struct mt_script *script, uint64_t messages)
+{
+    mt_grant_use_of(script)->deleted_n += (int64_t)messages;
+}
+
 /* ---------------------------------------------------------------- what a grant is a risk of */
 
 const char *mt_grant_remark(const struct mt_grant *grant, size_t i)

@@ -50,6 +50,8 @@ struct mt_script_host {
     const struct mt_script_audit *audit; /* NULL: nothing is written down (tests) */
     /* Where the script keeps what is durable; made when first asked for; NULL: nowhere. */
     enum mt_rc (*store)(void *ud, struct mt_store **out, struct mt_fault *fault);
+    /* The folder of what the program keeps; NULL: nowhere. */
+    void (*state)(void *ud, char *out, size_t cap);
     /* Whether a path leads to what no script may touch: the configuration, its secrets, the state
      * of other scripts, the system's own files. NULL: none does. */
     bool (*keeps)(void *ud, const char *path);

@@ -175,6 +175,10 @@ MT_RAISES void mt_grant_check_send(lua_State *L, const struct mt_conversation_re
 MT_RAISES void mt_grant_check_path(lua_State *L, const char *path, const char *function);
 /* messages: how many are about to be deleted; -1: nobody knows. Counts them. */
 MT_RAISES void mt_grant_check_delete(lua_State *L, int64_t messages, const char *function);
+/* How many messages may still be deleted under a plan, whatever the script declares about archives;
+ * UINT64_MAX: nobody has said. Counts nothing: mt_grant_purged does, afterwards. */
+MT_RAISES uint64_t mt_grant_may_purge(lua_State *L, const char *function);
+void mt_grant_purged(const struct mt_script *script, uint64_t messages);
 struct mt_grant_use *mt_grant_use_of(const struct mt_script *script);
 /* The same for the Lua function on top of the stack, which it takes the place of. */
 void mt_grant_wrap(lua_State *L, const char *name);
@@ -277,6 +281,7 @@ void mt_lua_signal_set(lua_State *L, int index);
 void mt_bind_store(lua_State *L); /* the same */
 void mt_bind_http(lua_State *L);  /* the same */
 void mt_bind_cron(lua_State *L);  /* the same */
+void mt_bind_plan(lua_State *L);  /* the same */
 void mt_bind_task(lua_State *L);  /* adds to the table of the core on top of the stack */
 int mt_lua_conversations(lua_State *L);
 int mt_lua_history(lua_State *L);

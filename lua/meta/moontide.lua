@@ -49,24 +49,37 @@
 ---@class moontide.options.16 @options of message:json
 ---@field ['raw'] boolean|nil @with the cloud's bytes
 
----@class moontide.options.17 @options of moontide.archive
+---@class moontide.options.17 @options of account:plan
+---@field ['conversations'] string[]|nil @only these, by their ids; default all
+---@field ['holds'] string|nil @the list of legal holds (docs/holds.md)
+---@field ['progress'] string|nil @called with how many conversations are read, and how many there are
+
+---@class moontide.options.19 @options of plan:check
+---@field ['archive'] string @of the same account
+---@field ['holds'] string|nil @the list of holds; default: the plan's
+
+---@class moontide.options.20 @options of plan:apply
+---@field ['archive'] string @of the same account
+---@field ['holds'] string|nil @the list of holds; default: the plan's
+
+---@class moontide.options.21 @options of moontide.archive
 ---@field ['account'] moontide.account @whose archive it is
 
----@class moontide.options.18 @options of archive:close
+---@class moontide.options.22 @options of archive:close
 ---@field ['clean'] boolean|nil @the run ended as it should; default true
 ---@field ['unseen'] string|nil @why conversations may be missing altogether, "" if none is; verify then never says complete. Absent: as it was
 
----@class moontide.options.20 @options of archive:fetch_media
+---@class moontide.options.24 @options of archive:fetch_media
 ---@field ['account'] moontide.account @whose archive it is
 ---@field ['conversations'] string[]|nil @only of these; default: all
 ---@field ['parallel'] integer|nil @downloads at once; default 4
 ---@field ['max_size'] integer|nil @a larger one is missing (download.too_large)
 ---@field ['progress'] string|nil @called with how many are dealt with, and how many were found so far
 
----@class moontide.options.22 @options of moontide.verify
+---@class moontide.options.26 @options of moontide.verify
 ---@field ['mode'] string|nil @default read-all
 
----@class moontide.options.25 @options of conversation:send
+---@class moontide.options.29 @options of conversation:send
 ---@field ['kind'] string|nil @text (default), command, custom, location, image, voice, video, file, combine
 ---@field ['text'] string|nil @the text
 ---@field ['body'] string|nil @the kind's other fields, as in docs/messages.md
@@ -77,7 +90,7 @@
 ---@field ['receipts'] boolean|nil @ask the group for read receipts
 ---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
 
----@class moontide.options.26 @options of conversation:send_image
+---@class moontide.options.30 @options of conversation:send_image
 ---@field ['path'] string|nil @the file to upload
 ---@field ['url'] string|nil @instead of path: an address that is sent as it is, and not looked at
 ---@field ['filename'] string|nil @the name that the receiver sees; default: the last part of path
@@ -95,7 +108,7 @@
 ---@field ['receipts'] boolean|nil @ask the group for read receipts
 ---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
 
----@class moontide.options.27 @options of conversation:send_voice
+---@class moontide.options.31 @options of conversation:send_voice
 ---@field ['path'] string|nil @the file to upload
 ---@field ['url'] string|nil @instead of path: an address that is sent as it is, and not looked at
 ---@field ['filename'] string|nil @the name that the receiver sees; default: the last part of path
@@ -109,7 +122,7 @@
 ---@field ['receipts'] boolean|nil @ask the group for read receipts
 ---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
 
----@class moontide.options.28 @options of conversation:send_video
+---@class moontide.options.32 @options of conversation:send_video
 ---@field ['path'] string|nil @the file to upload
 ---@field ['url'] string|nil @instead of path: an address that is sent as it is, and not looked at
 ---@field ['filename'] string|nil @the name that the receiver sees; default: the last part of path
@@ -128,7 +141,7 @@
 ---@field ['receipts'] boolean|nil @ask the group for read receipts
 ---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
 
----@class moontide.options.29 @options of conversation:send_file
+---@class moontide.options.33 @options of conversation:send_file
 ---@field ['path'] string|nil @the file to upload
 ---@field ['url'] string|nil @instead of path: an address that is sent as it is, and not looked at
 ---@field ['filename'] string|nil @the name that the receiver sees; default: the last part of path
@@ -141,7 +154,7 @@
 ---@field ['receipts'] boolean|nil @ask the group for read receipts
 ---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
 
----@class moontide.options.30 @options of conversation:send_location
+---@class moontide.options.34 @options of conversation:send_location
 ---@field ['latitude'] string @degrees
 ---@field ['longitude'] string @degrees
 ---@field ['address'] string|nil @in words
@@ -153,7 +166,7 @@
 ---@field ['receipts'] boolean|nil @ask the group for read receipts
 ---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
 
----@class moontide.options.31 @options of conversation:send_command
+---@class moontide.options.35 @options of conversation:send_command
 ---@field ['action'] string @a word of your choice
 ---@field ['ext'] string|nil @the app's own fields
 ---@field ['only'] string[]|nil @only to these members of a group or room
@@ -162,7 +175,7 @@
 ---@field ['receipts'] boolean|nil @ask the group for read receipts
 ---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
 
----@class moontide.options.32 @options of conversation:send_custom
+---@class moontide.options.36 @options of conversation:send_custom
 ---@field ['event'] string @the name of your event
 ---@field ['fields'] string|nil @your fields
 ---@field ['ext'] string|nil @the app's own fields
@@ -172,7 +185,7 @@
 ---@field ['receipts'] boolean|nil @ask the group for read receipts
 ---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
 
----@class moontide.options.33 @options of conversation:send_combine
+---@class moontide.options.37 @options of conversation:send_combine
 ---@field ['messages'] string @a list of messages, as history and events give them
 ---@field ['title'] string|nil @what stands above it
 ---@field ['summary'] string|nil @what stands below the title
@@ -185,21 +198,21 @@
 ---@field ['receipts'] boolean|nil @ask the group for read receipts
 ---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
 
----@class moontide.options.34 @options of conversation:upload
+---@class moontide.options.38 @options of conversation:upload
 ---@field ['path'] string @the file
 ---@field ['filename'] string|nil @its name for others; default: the last part of path
 ---@field ['progress'] string|nil @called with the bytes that are there, and of how many (0: not known)
 ---@field ['thumbnail_width'] integer|nil @of the thumbnail that the cloud makes
 ---@field ['thumbnail_height'] integer|nil @likewise
 
----@class moontide.options.35 @options of message:download
+---@class moontide.options.39 @options of message:download
 ---@field ['path'] string @the new file, or a folder and /
 ---@field ['thumbnail'] boolean|nil @the thumbnail instead
 ---@field ['any_size'] boolean|nil @also when it has not the size that the message says
 ---@field ['max_size'] integer|nil @refuse more than this many bytes
 ---@field ['progress'] string|nil @called with the bytes that are there, and of how many (0: not known)
 
----@class moontide.options.39 @options of message:edit
+---@class moontide.options.43 @options of message:edit
 ---@field ['kind'] string|nil @as of conversation:send
 ---@field ['text'] string|nil @the text
 ---@field ['body'] string|nil @the kind's other fields
@@ -210,20 +223,20 @@
 ---@field ['receipts'] boolean|nil @as of conversation:send
 ---@field ['priority'] integer|nil @as of conversation:send
 
----@class moontide.options.40 @options of conversation:delete_messages
+---@class moontide.options.44 @options of conversation:delete_messages
 ---@field ['ids'] string[]|nil @messages, or their ids as message.id gives them; a cloud that wants to know more of a message than its id takes the id alone only of what this process has seen lately
 ---@field ['before'] string|integer|nil @everything that the cloud received before this time; it must not lie in the future
 ---@field ['why'] string|nil @the reason, for the audit
 
----@class moontide.options.41 @options of conversation:delete
+---@class moontide.options.45 @options of conversation:delete
 ---@field ['history'] boolean|nil @its messages too; default false
 ---@field ['why'] string|nil @the reason, for the audit
 
----@class moontide.options.49 @options of message:readers_page
+---@class moontide.options.53 @options of message:readers_page
 ---@field ['limit'] integer|nil @page size; default 500
 ---@field ['cursor'] string|nil @the cursor of the page before
 
----@class moontide.options.50 @options of message:reply
+---@class moontide.options.54 @options of message:reply
 ---@field ['kind'] string|nil @as of conversation:send
 ---@field ['text'] string|nil @the text
 ---@field ['body'] string|nil @the kind's other fields
@@ -234,17 +247,17 @@
 ---@field ['receipts'] boolean|nil @as of conversation:send
 ---@field ['priority'] integer|nil @as of conversation:send
 
----@class moontide.options.51 @options of conversation:ask
+---@class moontide.options.55 @options of conversation:ask
 ---@field ['timeout'] string|integer|nil @how long to wait for the answer; default 10m
 ---@field ['from'] string|nil @only a message of this user is the answer; default: of anybody else
 
----@class moontide.options.52 @options of account:on
+---@class moontide.options.56 @options of account:on
 ---@field ['limit'] string|integer|nil @how long one call may take, without what it waits in conversation:ask; then it is ended with one line in the log; default 10m, 0 for none
 
----@class moontide.options.57 @options of moontide.cron
+---@class moontide.options.61 @options of moontide.cron
 ---@field ['timezone'] string|nil @such as Asia/Shanghai; default UTC
 
----@class moontide.options.58 @options of moontide.http.request
+---@class moontide.options.62 @options of moontide.http.request
 ---@field ['url'] string @where
 ---@field ['method'] string|nil @GET, POST, PUT, DELETE; default GET
 ---@field ['headers'] string|nil @{ Name = "value" }
@@ -254,7 +267,7 @@
 ---@field ['timeout'] string|integer|nil @for all of it; default 30s
 ---@field ['max_bytes'] integer|nil @of the answer; default 4 MiB
 
----@class moontide.options.67 @options of moontide.progress
+---@class moontide.options.71 @options of moontide.progress
 ---@field ['label'] string|nil @what is being done
 ---@field ['done'] integer|nil @how much
 ---@field ['total'] integer|nil @of how much, if known

@@ -153,6 +153,11 @@ function args.help(description, command)
     local default = arg.default ~= nil and (" (default %s)"):format(arg.default) or ""
     lines[#lines + 1] = ("  %-28s %s%s"):format(label(name, arg), arg.doc or "", default)
   end
+  if description.grant and description.grant.delete and not command:find "^moontide run " then
+    lines[#lines + 1] = ("  %-28s %s"):format("--apply", "do it; without it nothing is deleted")
+    lines[#lines + 1] = ("  %-28s %s"):format("--max N", "delete N messages at most "
+      .. "(default 10000, or a twentieth of the account's if that is less)")
+  end
   lines[#lines + 1] = ("  %-28s %s"):format("-h, --help", "this text")
   if description.sample then
     lines[#lines + 1] = ""

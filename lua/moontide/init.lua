@@ -34,6 +34,9 @@ core.extend("conversation", {
   fetch = conversations.fetch, draft = conversations.draft, set_draft = conversations.set_draft,
 })
 
+local plans = require "moontide.plan"
+core.extend("account", { plan = plans.plan, open_plan = plans.open })
+
 local files = require "moontide.files"
 core.extend("message", { download = files.download })
 core.extend("archive", { fetch_media = files.fetch_media })

@@ -1,0 +1,113 @@
+#!/bin/sh
+# `moontide retention` as an operator meets it, at both clouds: what it prints, what it deletes, what it refuses. TAP.
+set -u
+cd "$(dirname "$0")/../.."
+clouds=${MT_CLOUDS:-easemob rongcloud}
+. tests/tools/sandbox.sh
+
+left() { # how many messages the owner still finds at the cloud
+  next="x=1" n=0
+  while [ -n "$next" ]; do
+    curl -fsS "$base/sandbox/view?cloud=$cloud&user=$owner&$next" >"$work/view" || return 1
+    n=$((n + $(grep -c '"id"' "$work/view")))
+    next=$(sed -n 's/.*"next":"\([^"]*\)".*/\1/p' "$work/view")
+  done
+  echo "$n"
+}
+equal() { # NAME GOT WANTED
+  count=$((count + 1))
+  if [ "$2" = "$3" ]; then echo "ok $count - $1"; else echo "not ok $count - $1: $2, wanted $3"; fi
+}
+number() { sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p" "$work/out" | tail -1; }
+hash() { sed -n 's/^plan \([0-9a-f]*\)$/\1/p' "$work/out"; }
+
+# Messages of a year, a day apart in four conversations, the last of today.
+change() {
+  now=$(date +%s)
+  printf '{"cloud":"%s","empty":true,"do":[' "$cloud"
+  i=0 comma=
+  while [ $i -lt 200 ]; do
+    case $((i % 4)) in
+      0) where='"chat":"single","conversation":"bob"' from=bob ;;
+      1) where='"chat":"single","conversation":"ann"' from=$owner ;;
+      2) where='"chat":"group","conversation":"900001"' from=bob ;;
+      *) where='"chat":"group","conversation":"900002"' from=ann ;;
+    esac
+    printf '%s{"op":"put",%s,"from":"%s","time":%d000,"text":"message %d"}' "$comma" "$where" "$from" \
+      $((now - (199 - i) * 86400 - 3600)) $i
+    comma=,
+    i=$((i + 1))
+  done
+  printf ']}'
+}
+
+world() {
+  base=${rest:-$navigator}
+  base=http://$(echo "$base" | sed 's,^http://,,; s,/.*,,')
+  change >"$work/change.json"
+  curl -fsS -o /dev/null --data-binary "@$work/change.json" "$base/sandbox/change" || echo "# the sandbox took no change"
+  rm -rf "$work/archive" "$work/state"
+}
+
+run_cloud() {
+  m="$MOONTIDE"
+  write_account it "$owner" 'password = env "TEST_PASSWORD"' >"$work/moontide.lua"
+  chmod 600 "$work/moontide.lua"
+  world
+  equal "$cloud: the world is made" "$(left)" 200
+
+  try "$m" retention -a it --older-than 90d
+  check "$cloud: a plan" $status 0 "110 messages to delete, 0 held" "single:bob: 28 of" "nothing was deleted"
+  first=$(hash)
+  equal "$cloud: nothing is gone" "$(left)" 200
+  try "$m" retention -a it --older-than 90d
+  equal "$cloud: the same plan has the same hash" "$(hash)" "$first"
+  try "$m" retention -a it --older-than 90d --json
+  check "$cloud: the plan for programs" $status 0 "\"plan\":\"$first\"" '"planned":110' '"applied":false'
+  try "$m" retention -a it --older-than 90d --apply
+  check "$cloud: not without an archive" $status 1 "needs --archive"
+  try "$m" retention -a it
+  check "$cloud: not without a policy" $status 1 "--older-than AGE"
+
+  printf '{"id":"case-7","person":"bob","reason":"a suit"}\n' >"$work/holds"
+  try "$m" retention -a it --older-than 90d --hold holds
+  check "$cloud: a hold keeps, and says so" $status 0 "case-7 28" "55 messages to delete, 55 held"
+  printf '{"id":"case-7","persn":"bob"}\n' >"$work/holds"
+  try "$m" retention -a it --older-than 90d --hold holds
+  check "$cloud: a misspelt hold stops it" $status 2 "hold" "persn"
+  try "$m" retention -a it --older-than 90d --hold nowhere
+  check "$cloud: a list that is gone stops it" $status 1 "nowhere"
+
+  try "$m" retention -a it --older-than 90d --archive archive --apply --json
+  check "$cloud: the cap of a twentieth" $status 3 '"deleted":10' '"cap":10'
+  equal "$cloud: ten are gone" "$(left)" 190
+  try "$m" retention -a it --plan "$first" --archive archive --apply --max 20
+  check "$cloud: a plan that is applied by its hash" $status 3 "20 messages deleted" "beyond the cap"
+
+  printf '{"id":"case-8","conversation":"group:900001"}\n' >"$work/holds"
+  try "$m" retention -a it --older-than 90d --hold holds --archive archive --apply --max 1000 --json
+  check "$cloud: all but what is held" $status 0 '"left":0'
+  try "$m" retention -a it --older-than 90d
+  equal "$cloud: only what was held is left" "$(sed -n 's/^  \(group:900001\): .*/\1/p' "$work/out")" group:900001
+  try "$m" retention -a it --older-than 90d --archive archive --apply --max 1000
+  check "$cloud: the rest" $status 0 "read back as gone"
+  equal "$cloud: what is younger is there" "$(left)" 90
+  try "$m" retention -a it --older-than 90d --archive archive --apply --max 1000
+  check "$cloud: once more: nothing" $status 0 "0 messages to delete" "0 messages deleted"
+  try "$m" verify archive
+  check "$cloud: the archive is sound" $status 0 complete
+
+  printf 'return older_than "30d" - newest(5)\n' >"$work/keep.lua"
+  try "$m" retention -a it --policy keep.lua
+  check "$cloud: a policy file" $status 0 'older_than("30d") - newest(5)' "messages to delete"
+
+  segment=$(find "$work/archive" -name '000001.jsonl*' | head -1)
+  printf X | dd of="$segment" bs=1 seek=20 conv=notrunc 2>/dev/null
+  try "$m" retention -a it --older-than 30d --archive archive --apply --max 1000
+  check "$cloud: a damaged archive stops it" $status 4
+  equal "$cloud: and nothing is gone" "$(left)" 90
+}
+
+start_sandbox --owner me
+for cloud in $clouds; do run_cloud; done
+echo "1..$count"
