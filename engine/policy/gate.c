@@ -119,7 +119,7 @@ static enum mt_rc add_gap(struct judging *j, struct gap gap)
 static enum mt_rc take_gap(struct judging *j, const struct mt_line *line)
 {
     struct gap gap = {0, 0};
-    bool whole = mt_line_i64(line, MT_LINE_SINCE, &gap.since_ms) &
+    bool whole = mt_line_i64(line, MT_LINE_SINCE, &gap.since_ms) &&
                  mt_line_i64(line, MT_LINE_UNTIL, &gap.until_ms);
     size_t kept = 0;
 
