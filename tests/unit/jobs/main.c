@@ -7,6 +7,7 @@ int test_media(void);
 int test_cron(void);
 int test_schedule(void);
 int test_words(void);
+int test_duty(void);
 
 int main(void)
 {
@@ -20,5 +21,6 @@ int main(void)
     failed += test_cron();
     failed += test_schedule();
     failed += test_words();
+    failed += test_duty();
     return failed;
 }
