@@ -68,7 +68,8 @@ local function proven(dir)
   local report = moontide.verify(dir)
   if report.verdict == "damaged" or report.verdict == "unfinished" then
     local first = report.problems[1] and ": " .. report.problems[1] or ""
-    return nil, ("the archive %s is %s%s; nothing was deleted (moontide verify %s)"):format(dir, report.verdict, first, dir)
+    return nil, ("the archive %s is %s%s; nothing was deleted (moontide verify %s)"):format(
+      dir, report.verdict, first, dir)
   end
   return report
 end
@@ -112,8 +113,9 @@ local WORDS = {
 
 local function print_result(result)
   print(("%d messages deleted, and read back as gone"):format(result.deleted))
-  if result.settled > 0 then print(("%d messages that an interrupted run had deleted are in the audit now"):format(result.settled)) end
-  if result.left > 0 then print(("%d messages were asked for and are still there: run it again"):format(result.left)) end
+  local function say(n, text) if n > 0 then print(text:format(n)) end end
+  say(result.settled, "%d messages that an interrupted run had deleted are in the audit now")
+  say(result.left, "%d messages were asked for and are still there: run it again")
   for _, word in ipairs(WORDS) do
     local n = result.refused[word[1]]
     if n > 0 then print(("%d messages were left alone: %s"):format(n, word[2])) end
@@ -127,7 +129,8 @@ local function json_of(plan, result)
   local conversations = {}
   for i, item in ipairs(plan.conversations) do
     conversations[i] = {
-      id = item.id, seen = item.seen, planned = item.planned, held = item.held, oldest = item.oldest, newest = item.newest,
+      id = item.id, seen = item.seen, planned = item.planned, held = item.held,
+      oldest = item.oldest, newest = item.newest,
       holds = item.holds and moontide.json.decode(item.holds) or nil,
     }
   end
@@ -135,7 +138,8 @@ local function json_of(plan, result)
     plan = plan.hash, policy = plan.policy, planned = plan.planned, held = plan.held, seen = plan.seen,
     conversations = moontide.json.array(conversations), unseen = plan.unseen, applied = result ~= nil,
     deleted = result and result.deleted or 0, left = result and result.left, settled = result and result.settled,
-    left_over = result and result.refused, cap = result and result.cap or plan.cap, archive_head = result and result.head,
+    left_over = result and result.refused, cap = result and result.cap or plan.cap,
+    archive_head = result and result.head,
     fault = result and result.fault and { code = result.fault.code, message = result.fault.message } or nil,
   }
 end
@@ -157,25 +161,35 @@ return moontide.script {
   args = {
     account = moontide.arg.string { required = true, short = "a", doc = "the account, as the configuration names it" },
     ["older-than"] = moontide.arg.duration { min = "1h", doc = "what is older than this age, such as 90d" },
-    policy = moontide.arg.string { doc = "a file with a policy (docs/policies.md); with --older-than both must mean a message" },
+    policy = moontide.arg.string {
+      doc = "a file with a policy (docs/policies.md); with --older-than both must mean a message",
+    },
     conversation = moontide.arg.list { doc = "only this conversation, such as single:bob or group:1; repeatable" },
-    hold = moontide.arg.string { doc = "the list of legal holds (docs/holds.md): what it names is never deleted" },
-    archive = moontide.arg.string { short = "o", doc = "the archive's folder; needed with --apply, filled before anything is deleted" },
-    plan = moontide.arg.string { doc = "apply exactly this plan, which an earlier run has printed; not older than a day" },
+    hold = moontide.arg.string {
+      doc = "the list of legal holds (docs/holds.md): what it names is never deleted",
+    },
+    archive = moontide.arg.string {
+      short = "o", doc = "the archive's folder; needed with --apply, filled before anything is deleted",
+    },
+    plan = moontide.arg.string {
+      doc = "apply exactly this plan, which an earlier run has printed; not older than a day",
+    },
     json = moontide.arg.flag { doc = "print the plan and the result as one JSON object" },
   },
   grant = { read = true, delete = { require = "archived" } },
   sample = "1234 messages to delete, 5 held, 20000 read",
   run = function(job)
     local args = job.args
-    if job.apply and not args.archive then error("retention --apply needs --archive DIR: what is deleted is archived first", 0) end
+    if job.apply and not args.archive then
+      error("retention --apply needs --archive DIR: what is deleted is archived first", 0)
+    end
     local account = moontide.account(args.account)
     local plan = make(account, args)
     if not args.json then print_plan(plan) end
     if not job.apply then
-      if args.json then print(moontide.json.encode(json_of(plan))) else
-        print(("nothing was deleted; --apply --archive DIR would delete %d of them"):format(math.min(plan.planned, plan.cap)))
-      end
+      local most = math.min(plan.planned, plan.cap)
+      if args.json then print(moontide.json.encode(json_of(plan)))
+      else print(("nothing was deleted; --apply --archive DIR would delete %d of them"):format(most)) end
       return plan.unseen and 3 or 0
     end
     local result, why = apply(account, args.archive, plan, args.hold)
