@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define HEAD_EVERY_N     1000 /* or a minute: a bot writes thousands of records a second */
 #define NAMES_MAX        ((size_t)32 << 20)
 #define PASSING_PLATFORM 76 /* a bot has 77, or what its account says */
 
@@ -165,6 +166,7 @@ static void audit_place(void *ud, struct mt_audit_options *out)
     memset(out, 0, sizeof *out);
     out->dir = accounts->audit_dir;
     out->anchor = accounts->audit_anchor;
+    out->head_every_n = HEAD_EVERY_N;
 }
 
 static enum mt_rc audit_log(void *ud, bool sending, struct mt_audit_log **out,
