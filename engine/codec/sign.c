@@ -92,6 +92,7 @@ static bool read_pem(const char *text, size_t len, const char *what, const uint8
     uint8_t der[MT_BASE64_DECODED_MAX(MT_BASE64_ENCODED_LEN(DER_MAX))];
     size_t chars = MT_BASE64_ENCODED_LEN(head_len + MT_SIGN_KEY_LEN);
     size_t der_len = 0;
+    struct mt_buf again;
     bool fine = skip(&at, end, "-----BEGIN ") && skip(&at, end, what) &&
                 skip(&at, end, " KEY-----\n") && (size_t)(end - at) > chars &&
                 !mt_base64_decode(at, chars, der, &der_len) &&
@@ -102,8 +103,14 @@ static bool read_pem(const char *text, size_t len, const char *what, const uint8
         fine = skip(&at, end, "\n-----END ") && skip(&at, end, what) &&
                skip(&at, end, " KEY-----\n") && at == end;
     }
+    mt_buf_init(&again, 1024); /* one text for one key: base64 has bits that say nothing */
+    fine = fine && !write_pem(&again, what, head, head_len, der + head_len) && again.len == len &&
+           !memcmp(again.data, text, len);
     if (fine)
         memcpy(key, der + head_len, MT_SIGN_KEY_LEN);
+    if (again.data)
+        explicit_bzero(again.data, again.cap);
+    mt_buf_deinit(&again);
     explicit_bzero(der, sizeof der);
     return fine;
 }

@@ -129,12 +129,19 @@ static enum mt_rc parse_head(const char *path, const char *text, size_t len,
     uint8_t signature[MT_BASE64_DECODED_MAX(MT_BASE64_ENCODED_LEN(MT_SIGN_LEN))];
     char key[MT_AU_KEY_HEX];
     struct mt_json *json = NULL;
+    struct mt_buf again;
     size_t got = 0;
 
     if (left != MT_BASE64_ENCODED_LEN(MT_SIGN_LEN) + 1 || text[len - 1] != '\n' ||
         mt_base64_decode(newline + 1, left - 1, signature, &got) || got != MT_SIGN_LEN)
         return head_fault(fault, path, "is no head");
-    enum mt_rc rc = mt_json_parse(text, line_len, MT_AU_HEAD_MAX, &json, NULL);
+    mt_buf_init(&again, MT_AU_HEAD_MAX); /* one text for one signature */
+    enum mt_rc rc = mt_base64_encode(&again, signature, got);
+    bool same = !rc && again.len == left - 1 && !memcmp(again.data, newline + 1, again.len);
+    mt_buf_deinit(&again);
+    if (rc || !same)
+        return rc ? mt_au_nomem(fault) : head_fault(fault, path, "is no head");
+    rc = mt_json_parse(text, line_len, MT_AU_HEAD_MAX, &json, NULL);
     if (rc == MT_ERR_NOMEM)
         return mt_au_nomem(fault);
     if (rc || !take_head(json, out))
