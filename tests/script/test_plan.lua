@@ -13,7 +13,8 @@ local one = { conversations = { "single:planned" } }
 
 local plan = account:plan(policy.all, one)
 check("a plan of everything", plan.planned == 6 and plan.seen == 6 and plan.held == 0 and #plan.conversations == 1, plan.planned)
-check("it says of what, and by which policy", plan.user == "guest" and plan.account == "guest" and plan.policy == "all", plan.policy)
+check("it says of what, and by which policy",
+  plan.user == "guest" and plan.account == "guest" and plan.policy == "all", plan.policy)
 local item = plan.conversations[1]
 check("and from when to when", item.id == "single:planned" and item.oldest <= item.newest and plan.oldest == item.oldest)
 local calls = 0
