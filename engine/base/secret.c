@@ -1,17 +1,20 @@
 /* The registry of living secrets, and the search for them in text. A text is compared through one
- * of three readings (as it stands, percent-decoded, JSON-unescaped) rather than with a list of
- * encoded forms, because encoders differ in what they escape. */
+ * of several readings (as it stands, percent-decoded, JSON-unescaped once or twice) rather than
+ * with a list of encoded forms, because encoders differ in what they escape. */
 #include "base/secret.h"
 
 #include "base/mem.h"
+#include "base/str.h"
 
 #include <pthread.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Every form is at least so long: shorter secrets are not searched for. */
 #define MIN_SEARCHED 4
 #define HEADS        65536u
+#define SHOWN_FROM   4096 /* so much is looked at before it is cut */
 
 /* What is searched for: the bytes, their hexadecimal digits, and the base64 characters that they
  * alone decide, at each of the three places where they may begin within a group. */
@@ -281,7 +284,35 @@ static void read_json(const unsigned char *t, size_t left, struct unit *unit)
     }
 }
 
-enum reading { READ_PLAIN, READ_PERCENT, READ_JSON, READ_N };
+/* JSON within JSON: a server that echoes a request in the text of its error. What a backslash of
+ * the outer one stands for may begin an escape of the inner one. */
+static void read_json_twice(const unsigned char *t, size_t left, struct unit *unit)
+{
+    unsigned char inner[12]; /* the longest escape */
+    size_t ends[sizeof inner];
+    size_t n = 0;
+    size_t at = 0;
+    read_json(t, left, unit);
+    if (unit->width == 1 || unit->n != 1 || unit->bytes[0] != '\\') {
+        return;
+    }
+    while (n < sizeof inner && at < left) {
+        struct unit one = {.bytes = {t[at]}, .n = 1, .width = 1};
+        read_json(t + at, left - at, &one);
+        if (one.n != 1) {
+            break;
+        }
+        at += one.width;
+        inner[n] = one.bytes[0];
+        ends[n++] = at;
+    }
+    struct unit two = {.bytes = {inner[0]}, .n = 1, .width = 1};
+    read_json(inner, n, &two);
+    *unit = two;
+    unit->width = ends[two.width - 1];
+}
+
+enum reading { READ_PLAIN, READ_PERCENT, READ_JSON, READ_JSON_TWICE, READ_N };
 
 static void read_unit(enum reading reading, const unsigned char *t, size_t left, struct unit *unit)
 {
@@ -290,6 +321,8 @@ static void read_unit(enum reading reading, const unsigned char *t, size_t left,
         read_percent(t, left, unit);
     } else if (reading == READ_JSON) {
         read_json(t, left, unit);
+    } else if (reading == READ_JSON_TWICE) {
+        read_json_twice(t, left, unit);
     }
 }
 
@@ -385,6 +418,7 @@ bool mt_secret_redact(char *text, size_t len)
         [READ_PLAIN] = true,
         [READ_PERCENT] = memchr(text, '%', len) || memchr(text, '+', len),
         [READ_JSON] = memchr(text, '\\', len) != NULL,
+        [READ_JSON_TWICE] = memchr(text, '\\', len) != NULL,
     };
     pthread_mutex_lock(&lock);
     for (size_t at = 0; listed_n > 0 && at < len; at++) {
@@ -396,4 +430,17 @@ bool mt_secret_redact(char *text, size_t len)
     }
     pthread_mutex_unlock(&lock);
     return until > 0;
+}
+
+const char *mt_secret_shown(const char *text, char *out, size_t cap)
+{
+    char whole[SHOWN_FROM];
+    snprintf(whole, sizeof whole, "%s", text);
+    size_t len = strlen(whole);
+    mt_secret_redact(whole, len);
+    size_t n = mt_str_utf8_cut(whole, len, cap - 1);
+    memcpy(out, whole, n);
+    out[n] = '\0';
+    explicit_bzero(whole, sizeof whole);
+    return out;
 }

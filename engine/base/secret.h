@@ -26,4 +26,9 @@ enum mt_rc mt_secret_env(const char *name, struct mt_secret **out) MT_CHECKED;
  * 4 bytes are not searched for. Returns whether something was replaced. */
 bool mt_secret_redact(char *text, size_t len);
 
+/* text as it may be shown: at most cap - 1 bytes of it, cut only after secrets were replaced,
+ * because half of a secret tells half of it. For what others say, where a fault or a log line has
+ * room for a part. Returns out. */
+const char *mt_secret_shown(const char *text, char *out, size_t cap);
+
 #endif

@@ -139,22 +139,34 @@ void mt_config_commands_free(struct mt_config_command *commands)
 static void tell_errors(const struct mt_config_account *a, const char *key, const char *text)
 {
     while (*text) {
+        char line[MT_EXEC_ERRORS_MAX];
         size_t len = strcspn(text, "\n");
+        snprintf(line, sizeof line, "%.*s", (int)len, text);
         if (len)
-            mt_log(MT_LOG_WARN, "config", "%s '%s': the command of its %s says: %.*s", a->noun,
-                   a->name, key, (int)len, text);
+            mt_log(MT_LOG_WARN, "config", "%s '%s': the command of its %s says: %s", a->noun,
+                   a->name, key, line);
         text += len + (text[len] == '\n');
     }
 }
 
 static const char *first_line_of(const char *text, char out[128])
 {
-    snprintf(out, 128, "%.*s", (int)strcspn(text, "\n"), text);
+    mt_secret_shown(text, out, 128);
+    out[strcspn(out, "\n")] = '\0';
     return *out ? out : "it said nothing";
 }
 
+/* What did not fit may have been the rest of a secret: the line that it was cut in is left out. */
+static void drop_cut_line(char *text)
+{
+    char *last = strrchr(text, '\n');
+
+    if (strlen(text) == MT_EXEC_ERRORS_MAX - 1)
+        *(last ? last + 1 : text) = '\0';
+}
+
 static enum mt_rc take_answer(const struct mt_config_account *a, const char *key, const char *text,
-                              const struct mt_exec_result *result, struct mt_secret **out,
+                              struct mt_exec_result *result, struct mt_secret **out,
                               struct mt_fault *fault)
 {
     char line[128];
@@ -164,6 +176,7 @@ static enum mt_rc take_answer(const struct mt_config_account *a, const char *key
 
     if (!secret)
         return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
+    drop_cut_line(result->errors);
     if (result->status) {
         mt_fault_set(fault, MT_ERR_INVALID, "config.command",
                      "%s '%s': the command of its %s ended with status %d: %s", a->noun, a->name,

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "base/str.h"
 #include "loop/loop.h"
 
@@ -241,8 +242,11 @@ void mt_ws_dial_error(struct mt_ws_conn *conn, struct lws *wsi, const char *text
     long verified = tls ? SSL_get_verify_result(tls) : X509_V_OK;
     char why[120] = "";
 
-    if (text && len)
-        snprintf(why, sizeof why, "%.*s", (int)len, text);
+    if (text && len) {
+        char whole[512];
+        snprintf(whole, sizeof whole, "%.*s", (int)len, text);
+        mt_secret_shown(whole, why, sizeof why);
+    }
     mt_log(MT_LOG_DEBUG, "ws", "no connection to %s: %s (status %u)", name, why, status);
     if (verified != X509_V_OK) {
         mt_ws_conn_fail(conn, MT_ERR_NETWORK, "tls.refused",

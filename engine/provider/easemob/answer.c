@@ -1,6 +1,8 @@
 /* What the cloud's refusals of a message mean (easemob.md §3.5). */
 #include "provider/easemob/outgoing_int.h"
 
+#include "base/secret.h"
+
 #include <string.h>
 
 struct refusal {
@@ -64,18 +66,20 @@ static const struct refusal refusals[] = {
 enum mt_rc mt_em_answer_fault(int error_code, const char *reason, struct mt_fault *fault)
 {
     const char *said = reason ? reason : "";
+    char shown[101];
 
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
         const struct refusal *r = &refusals[i];
         if (r->code != error_code || !strstr(said, r->reason))
             continue;
-        (void)mt_fault_set(fault, r->kind, r->name, "%s%s%.80s%s", r->text, *said ? " (" : "", said,
-                           *said ? ")" : "");
+        (void)mt_fault_set(fault, r->kind, r->name, "%s%s%s%s", r->text, *said ? " (" : "",
+                           mt_secret_shown(said, shown, 81), *said ? ")" : "");
         fault->provider_code = r->provider_code;
         return r->kind;
     }
     (void)mt_fault_set(fault, MT_ERR_REMOTE, "send.refused",
-                       "the cloud refused it with status %d: %.100s", error_code, said);
+                       "the cloud refused it with status %d: %s", error_code,
+                       mt_secret_shown(said, shown, sizeof shown));
     fault->provider_code = 604;
     return MT_ERR_REMOTE;
 }

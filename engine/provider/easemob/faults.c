@@ -3,6 +3,7 @@
  */
 #include "provider/easemob/faults_int.h"
 
+#include "base/secret.h"
 #include "codec/json.h"
 #include "http/http.h"
 #include "provider/easemob/files_int.h"
@@ -173,8 +174,10 @@ static void read_answer(struct answer *a, const char *body, size_t len)
     says = mt_json_str(mt_json_get(root, "error_description"));
     if (says == NULL)
         says = mt_json_str(mt_json_get(root, "error"));
-    for (size_t i = 0; says != NULL && says[i] != '\0' && i < SAYS_MAX - 1; i++)
-        a->says[i] = (unsigned char)says[i] < ' ' ? ' ' : says[i];
+    if (says != NULL)
+        mt_secret_shown(says, a->says, SAYS_MAX);
+    for (char *c = a->says; *c != '\0'; c++)
+        *c = (char)((unsigned char)*c < ' ' ? ' ' : *c);
     mt_json_free(root);
 }
 

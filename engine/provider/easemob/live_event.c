@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "codec/json.h"
 #include "model/fields.h"
 #include "provider/easemob/ext_int.h"
@@ -90,9 +91,10 @@ static enum mt_rc statistic(struct mt_em_live *live, const meta_pb *meta, struct
         return MT_OK;
     if (operation >= 1 && operation <= 4) {
         bool info = body->reason && *body->reason;
-        (void)mt_fault_set(&fault, MT_ERR_DENIED, ends[operation - 1].code, "%s: %s%s%.100s",
+        char shown[101];
+        (void)mt_fault_set(&fault, MT_ERR_DENIED, ends[operation - 1].code, "%s: %s%s%s",
                            live->account->name, ends[operation - 1].text, info ? ": " : "",
-                           info ? body->reason : "");
+                           mt_secret_shown(info ? body->reason : "", shown, sizeof shown));
         fault.provider_code = ends[operation - 1].provider_code;
         easemob__pb__statistics_body__free_unpacked(body, NULL);
         mt_em_live_end(live, MT_EVENT_KICKED, &fault);

@@ -332,6 +332,7 @@ static enum mt_rc refusal(const struct ask *ask, int64_t code, int status, const
     const char *name = "server.failed";
     const char *text = "the cloud failed";
     enum mt_rc kind = MT_ERR_REMOTE;
+    char shown[61];
 
     if (status == 401 || status == 403) {
         kind = MT_ERR_AUTH;
@@ -345,8 +346,9 @@ static enum mt_rc refusal(const struct ask *ask, int64_t code, int status, const
         name = known[i].name;
         text = known[i].text;
     }
-    (void)mt_fault_set(fault, kind, name, "app '%.60s', user '%.64s': %s (%lld %.60s)",
-                       ask->base.app->name, ask->base.user, text, (long long)code, says);
+    (void)mt_fault_set(fault, kind, name, "app '%.60s', user '%.64s': %s (%lld %s)",
+                       ask->base.app->name, ask->base.user, text, (long long)code,
+                       mt_secret_shown(says, shown, sizeof shown));
     fault->provider_code = code > 0 && code < INT32_MAX ? (int)code : 0;
     fault->http_status = status;
     return kind;

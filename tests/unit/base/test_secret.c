@@ -70,12 +70,27 @@ static void replaces_every_form(void **state)
     assert_redacted("{\"p\":\"p a\\/s+s\\\"w\\\\d\"}", "{\"p\":\"**************\"}");
     assert_redacted("\"\\u0070 a\\u002Fs+s\\u0022w\\u005cd\"",
                     "\"*******************************\"");
+    assert_redacted("\"{\\\"p\\\":\\\"p a\\\\/s+s\\\\\\\"w\\\\\\\\d\\\"}\"",
+                    "\"{\\\"p\\\":\\\"*******************\\\"}\""); /* JSON within JSON */
+    assert_redacted("\\\\u0070 a\\\\u002fs\\u005cu002bs\\\\\\u0022w\\\\\\\\d.",
+                    "*******************************************.");
     assert_redacted("x=7020612f732b7322775c64.", "x=**********************.");
     assert_redacted("x=7020612F732b7322775C64.", "x=**********************.");
     assert_redacted("p a/s+s\"w\\", "p a/s+s\"w\\"); /* not whole */
     assert_redacted("", "");
     mt_secret_free(secret);
     assert_redacted("say p a/s+s\"w\\d!", "say p a/s+s\"w\\d!"); /* forgotten when freed */
+}
+
+static void is_not_cut_before_it_is_seen(void **state)
+{
+    (void)state;
+    char out[12];
+    struct mt_secret *secret = mt_secret_new("canary-4711", 11);
+    assert_string_equal(mt_secret_shown("say canary-4711 now", out, sizeof out), "say *******");
+    assert_string_equal(mt_secret_shown("say 密码密码", out, sizeof out), "say 密码");
+    assert_string_equal(mt_secret_shown("", out, sizeof out), "");
+    mt_secret_free(secret);
 }
 
 static void replaces_text_beyond_ascii(void **state)
@@ -217,6 +232,7 @@ int test_secret(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keeps_the_bytes),
         cmocka_unit_test(replaces_every_form),
+        cmocka_unit_test(is_not_cut_before_it_is_seen),
         cmocka_unit_test(replaces_text_beyond_ascii),
         cmocka_unit_test(leaves_short_secrets_and_others_alone),
         cmocka_unit_test(the_longer_secret_goes_first),
