@@ -313,43 +313,41 @@ static enum mt_rc read_lines(struct reading *r, const char *text, size_t len)
     return rc;
 }
 
-static enum mt_rc read_file(const char *path, struct mt_holds *holds, struct mt_fault *fault)
+static enum mt_rc parse(const char *name, const char *text, size_t len, struct mt_holds *holds,
+                        struct mt_fault *fault)
 {
-    struct reading r = {.holds = holds, .name = strrchr(path, '/'), .fault = fault};
-    char *text = NULL;
-    size_t len = 0;
-    int err = mt_fs_read_all(path, MT_HOLD_FILE_MAX, &text, &len);
+    struct reading r = {.holds = holds, .name = name, .fault = fault};
     enum mt_rc rc = MT_OK;
 
-    r.name = r.name && r.name[1] ? r.name + 1 : path;
-    if (err == ENOENT || err == ENOTDIR)
-        return mt_fault_set(fault, MT_ERR_NOT_FOUND, "hold.missing",
-                            "the list of holds %.120s is not there: nothing is deleted without it",
-                            path);
-    if (err == EFBIG)
-        return mt_fault_set(fault, MT_ERR_LIMIT, "hold.size", "%.100s is larger than %zu MiB",
-                            r.name, MT_HOLD_FILE_MAX >> 20);
-    if (err)
-        return mt_fs_fault(fault, err, "read", path);
     r.ids = mt_map_new();
     rc = r.ids ? read_lines(&r, text, len) : nomem(fault);
     mt_map_free(r.ids, NULL);
-    mt_mem_free(text);
     return rc;
 }
 
-enum mt_rc mt_holds_read(const char *path, struct mt_holds **out, struct mt_fault *fault)
+static struct mt_holds *make(void)
 {
     struct mt_holds *holds = mt_mem_calloc(1, sizeof *holds);
-    enum mt_rc rc = MT_OK;
 
-    *out = NULL;
     if (holds)
         holds->arena = mt_arena_new(ARENA_MAX);
-    if (!holds || !holds->arena)
-        rc = nomem(fault);
-    if (!rc && path)
-        rc = read_file(path, holds, fault);
+    if (holds && !holds->arena) {
+        mt_mem_free(holds);
+        return NULL;
+    }
+    return holds;
+}
+
+/* text NULL: there is no list. */
+enum mt_rc mt_holds_parse(const char *name, const char *text, size_t len, struct mt_holds **out,
+                          struct mt_fault *fault)
+{
+    struct mt_holds *holds = make();
+    enum mt_rc rc = holds ? MT_OK : nomem(fault);
+
+    *out = NULL;
+    if (!rc && text)
+        rc = parse(name, text, len, holds, fault);
     if (!rc && mt_holds_index(holds))
         rc = nomem(fault);
     if (rc) {
@@ -358,6 +356,32 @@ enum mt_rc mt_holds_read(const char *path, struct mt_holds **out, struct mt_faul
     }
     *out = holds;
     return MT_OK;
+}
+
+enum mt_rc mt_holds_read(const char *path, struct mt_holds **out, struct mt_fault *fault)
+{
+    const char *name = path ? strrchr(path, '/') : NULL;
+    char *text = NULL;
+    size_t len = 0;
+    int err = 0;
+
+    *out = NULL;
+    if (!path)
+        return mt_holds_parse("", NULL, 0, out, fault);
+    name = name && name[1] ? name + 1 : path;
+    err = mt_fs_read_all(path, MT_HOLD_FILE_MAX, &text, &len);
+    if (err == ENOENT || err == ENOTDIR)
+        return mt_fault_set(fault, MT_ERR_NOT_FOUND, "hold.missing",
+                            "the list of holds %.120s is not there: nothing is deleted without it",
+                            path);
+    if (err == EFBIG)
+        return mt_fault_set(fault, MT_ERR_LIMIT, "hold.size", "%.100s is larger than %zu MiB", name,
+                            MT_HOLD_FILE_MAX >> 20);
+    if (err)
+        return mt_fs_fault(fault, err, "read", path);
+    enum mt_rc rc = mt_holds_parse(name, text, len, out, fault);
+    mt_mem_free(text);
+    return rc;
 }
 
 void mt_holds_free(struct mt_holds *holds)

@@ -39,6 +39,9 @@ struct mt_holds {
     bool prefixes[MT_CONVERSATION_ID_MAX]; /* lengths that there are */
 };
 
+/* The same as mt_holds_read of a file of that name, on memory, so that it can be fuzzed. */
+enum mt_rc mt_holds_parse(const char *name, const char *text, size_t len, struct mt_holds **out,
+                          struct mt_fault *fault) MT_CHECKED;
 /* When the list is whole. */
 enum mt_rc mt_holds_index(struct mt_holds *holds) MT_CHECKED;
 

@@ -112,7 +112,7 @@ local function fuzz_targets()
 end
 
 -------------------------------------------------------------------------------- what there is to run
-local FULL = { kill = 1000, powercut = 10000, damage = 1000, io_errors = 500 }
+local FULL = { kill = 1000, powercut = 10000, damage = 1000, io_errors = 500, gate = 100000 }
 
 local function lint_suites()
   for _, path in ipairs(lines_of("ls tests/lint/*.lua | LC_ALL=C sort")) do
