@@ -67,6 +67,10 @@ struct mt_policy_bounds {
     bool nothing; /* it can mean no message at all */
 };
 void mt_policy_bounds(const struct mt_policy *policy, int64_t now_ms, struct mt_policy_bounds *out);
+/* The same of those messages only that have as many newer ones as its largest newest(n) asks for:
+ * nothing, when it means none but the newest. */
+void mt_policy_bounds_beyond(const struct mt_policy *policy, int64_t now_ms,
+                             struct mt_policy_bounds *out);
 /* Whether it can mean a message of this conversation. */
 bool mt_policy_may_concern(const struct mt_policy *policy, const struct mt_conversation_ref *ref);
 

@@ -106,10 +106,16 @@ static void set_until(struct mt_policy_bounds *out, int64_t until_ms)
         out->until_ms = until_ms;
 }
 
-static void bound_one(const struct mt_policy *c, bool excepted, int64_t now_ms,
+/* Which messages are asked about. */
+struct asked {
+    int64_t now_ms;
+    bool beyond; /* those only that are none of the newest */
+};
+
+static void bound_one(const struct mt_policy *c, bool excepted, const struct asked *asked,
                       struct mt_policy_bounds *out)
 {
-    int64_t time_ms = c->type == MT_POLICY_TYPE_OLDER_THAN ? now_ms - c->n : c->n;
+    int64_t time_ms = c->type == MT_POLICY_TYPE_OLDER_THAN ? asked->now_ms - c->n : c->n;
 
     memset(out, 0, sizeof *out);
     switch (c->type) {
@@ -131,18 +137,21 @@ static void bound_one(const struct mt_policy *c, bool excepted, int64_t now_ms,
     case MT_POLICY_TYPE_ALL:
         out->nothing = excepted;
         break;
+    case MT_POLICY_TYPE_NEWEST:
+        out->nothing = asked->beyond && !excepted;
+        break;
     default:
         break;
     }
 }
 
-static void bound(const struct mt_policy *policy, bool excepted, int64_t now_ms,
+static void bound(const struct mt_policy *policy, bool excepted, const struct asked *asked,
                   struct mt_policy_bounds *out)
 {
     enum mt_policy_type type = policy->type;
 
     if (type < MT_POLICY_TYPE_OR) {
-        bound_one(policy, excepted, now_ms, out);
+        bound_one(policy, excepted, asked, out);
         return;
     }
     /* What is excepted of a and b is what is excepted of a, or of b; and the other way round. */
@@ -154,9 +163,9 @@ static void bound(const struct mt_policy *policy, bool excepted, int64_t now_ms,
 
         first = policy->type != type;
         if (first)
-            bound(policy, excepted, now_ms, &one);
+            bound(policy, excepted, asked, &one);
         else
-            bound(policy->b, excepted != (type == MT_POLICY_TYPE_AND_NOT), now_ms, &one);
+            bound(policy->b, excepted != (type == MT_POLICY_TYPE_AND_NOT), asked, &one);
         if (wide)
             widen(out, &one);
         else
@@ -166,7 +175,17 @@ static void bound(const struct mt_policy *policy, bool excepted, int64_t now_ms,
 
 void mt_policy_bounds(const struct mt_policy *policy, int64_t now_ms, struct mt_policy_bounds *out)
 {
-    bound(policy, false, now_ms, out);
+    struct asked asked = {.now_ms = now_ms};
+
+    bound(policy, false, &asked, out);
+}
+
+void mt_policy_bounds_beyond(const struct mt_policy *policy, int64_t now_ms,
+                             struct mt_policy_bounds *out)
+{
+    struct asked asked = {.now_ms = now_ms, .beyond = true};
+
+    bound(policy, false, &asked, out);
 }
 
 static enum mt_policy_truth say_of_conversation(void *ud, const struct mt_policy *c)

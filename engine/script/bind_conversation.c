@@ -38,7 +38,8 @@ static const char *const fields[] = {"id",
                                      "set_notification",
                                      "fetch",
                                      "draft",
-                                     "set_draft"};
+                                     "set_draft",
+                                     "select"};
 
 struct mt_lua_conversation *mt_lua_conversation_push(lua_State *L)
 {

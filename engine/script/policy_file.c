@@ -91,6 +91,79 @@ static void load_text(lua_State *L, const struct run *run, const char *chunk)
         lua_error(L);
 }
 
+/* ---------------------------------------------------------------- Lua's and, or, not */
+
+/* Behind a long bracket that opens at p, or NULL if none does: [[ … ]], [==[ … ]==]. */
+static const char *long_bracket(const char *p, const char *end)
+{
+    size_t level = 0;
+
+    for (p++; p < end && *p == '='; p++)
+        level++;
+    if (p == end || *p != '[')
+        return NULL;
+    for (p++; p < end; p++) {
+        size_t n = 0;
+        if (*p != ']')
+            continue;
+        while (p + 1 + n < end && p[1 + n] == '=')
+            n++;
+        if (n == level && p + 1 + n < end && p[1 + n] == ']')
+            return p + n + 2;
+    }
+    return end;
+}
+
+/* Behind a comment or a text that begins at p; p: none does. */
+static const char *skip_text(const char *p, const char *end)
+{
+    bool comment = end - p > 1 && p[0] == '-' && p[1] == '-';
+    const char *at = comment ? p + 2 : p;
+    const char *behind = at < end && *at == '[' ? long_bracket(at, end) : NULL;
+
+    if (behind)
+        return behind;
+    if (comment) {
+        while (at < end && *at != '\n' && *at != '\r')
+            at++;
+        return at;
+    }
+    if (*p != '"' && *p != '\'')
+        return p;
+    for (at++; at < end && *at != *p; at++)
+        at += *at == '\\';
+    return at < end ? at + 1 : end;
+}
+
+/* They decide between values and do not join conditions: pinned or from("boss") is pinned. Nothing
+ * in a policy needs them, so that they are a mistake wherever they stand. The text is Lua. */
+static const char *logic_in(const struct run *run)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+    static const char *const logic[] = {"and", "or", "not"};
+    const char *end = run->text + run->len;
+    const char *p = run->text;
+
+    while (p < end) {
+        const char *behind = skip_text(p, end);
+        size_t n = 0;
+
+        if (behind > p) {
+            p = behind;
+            continue;
+        }
+        while (p + n < end && p[n] && strchr(letters, p[n]))
+            n++;
+        for (size_t i = 0; i < sizeof logic / sizeof *logic; i++)
+            if (n == strlen(logic[i]) && !memcmp(p, logic[i], n))
+                return logic[i];
+        p += n ? n : 1;
+    }
+    return NULL;
+}
+
+/* ---------------------------------------------------------------- running */
+
 static int complain_unused(lua_State *L, const struct run *run, const struct mt_policy *unused)
 {
     struct mt_buf text;
@@ -101,8 +174,8 @@ static int complain_unused(lua_State *L, const struct run *run, const struct mt_
         snprintf(said, sizeof said, "%.*s", (int)(text.len < 100 ? text.len : 100), text.data);
     mt_buf_deinit(&text);
     return mt_fault_raisef(L, MT_ERR_INVALID, "policy.unused",
-                           "%.80s: %s is written, but is no part of the policy: conditions are "
-                           "joined with +, * and -, not with Lua's and, or, not",
+                           "%.80s: %s is written, but is no part of the policy: join it with + "
+                           "(or), * (and), - (and not), or leave it out",
                            run->name, said);
 }
 
@@ -115,6 +188,13 @@ static int evaluate(lua_State *L)
     bare_environment(L);
     snprintf(chunk, sizeof chunk, "@%.250s", run->name);
     load_text(L, run, chunk);
+    const char *logic = logic_in(run);
+    if (logic)
+        return mt_fault_raisef(
+            L, MT_ERR_INVALID, "policy.logic",
+            "%.80s: Lua's '%s' does not join conditions: + is or, * is and, - is "
+            "and not",
+            run->name, logic);
     lua_pushvalue(L, -2);
     lua_setupvalue(L, -2, 1);
     mt_lua_policies_note(L);

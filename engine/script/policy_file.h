@@ -14,7 +14,8 @@ struct mt_policy;
 /* The conditions are globals; there is nothing else but ipairs. The text is an expression, or a
  * chunk that returns a policy. It runs in a state of its own, with little memory and little time.
  * name: for messages. Faults: INVALID "policy.syntax", "policy.file", "policy.unknown",
- * "policy.unused" and those of the conditions, LIMIT "policy.size" and "policy.endless". */
+ * "policy.unused", "policy.logic" (Lua's and, or, not) and those of the conditions, LIMIT
+ * "policy.size" and "policy.endless". */
 enum mt_rc mt_policy_parse(const char *text, size_t len, const char *name, struct mt_policy **out,
                            struct mt_fault *fault) MT_CHECKED;
 

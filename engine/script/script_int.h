@@ -286,6 +286,21 @@ void mt_bind_task(lua_State *L);  /* adds to the table of the core on top of the
 int mt_lua_conversations(lua_State *L);
 int mt_lua_history(lua_State *L);
 int mt_lua_history_page(lua_State *L);
+/* bind_history.c: the iterator of a history of which a part is given out. */
+struct mt_reader_options;
+struct mt_lua_picker {
+    /* Copies the messages that are given out to picked, which has room for all, and how many they
+     * are to *picked_n. *enough: nothing more of this read is wanted. On the loop thread. */
+    enum mt_rc (*pick)(void *ud, const struct mt_message *items, size_t n,
+                       struct mt_message *picked, size_t *picked_n, bool *enough);
+    /* What is read next, first of all; false: that was all. Strings live as long as ud. */
+    bool (*next)(void *ud, struct mt_reader_options *options);
+};
+/* ud is the userdata on top of the stack. limit < 0: none. Pushes what a for loop takes, 4. */
+MT_RAISES int mt_lua_history_pick(lua_State *L, const struct mt_lua_conversation *c, int64_t limit,
+                                  const struct mt_lua_picker *picker, void *ud);
+int mt_lua_history_close(lua_State *L); /* what the iterator came with, before its end */
+void mt_bind_select(lua_State *L);      /* adds to the table of the core on top of the stack */
 int mt_lua_export(lua_State *L);
 int mt_lua_archive_open(lua_State *L);
 int mt_lua_verify(lua_State *L);

@@ -24,7 +24,20 @@
 ---@field ['page'] integer|nil @page size; default 50
 ---@field ['cursor'] string|nil @read on after this message id
 
----@class moontide.options.13 @options of conversation:history_page
+---@class moontide.options.13 @options of conversation:select
+---@field ['order'] string|nil @which end comes first; default newest
+---@field ['limit'] integer|nil @at most this many messages
+---@field ['page'] integer|nil @page size; default 50
+---@field ['now'] string|integer|nil @the moment that older_than counts from; default: that of the call
+
+---@class moontide.options.14 @options of account:select
+---@field ['conversations'] string[]|nil @only these, by their ids; default: all that the cloud lists
+---@field ['order'] string|nil @within a conversation; default newest
+---@field ['limit'] integer|nil @at most this many messages, of all conversations together
+---@field ['page'] integer|nil @page size; default 50
+---@field ['now'] string|integer|nil @the moment that older_than counts from, the same for all; default: that of the call
+
+---@class moontide.options.15 @options of conversation:history_page
 ---@field ['since'] string|integer|nil @only from this time on, inclusive
 ---@field ['until'] string|integer|nil @only before this time
 ---@field ['from'] string|nil @only this sender (the cloud filters in groups only)
@@ -33,7 +46,7 @@
 ---@field ['limit'] integer|nil @page size; default 50
 ---@field ['cursor'] string|nil @the cursor of the page before
 
----@class moontide.options.14 @options of conversation:export
+---@class moontide.options.16 @options of conversation:export
 ---@field ['since'] string|integer|nil @only from this time on, inclusive
 ---@field ['until'] string|integer|nil @only before this time
 ---@field ['from'] string|nil @only this sender (the cloud filters in groups only)
@@ -43,43 +56,43 @@
 ---@field ['min_size'] integer|nil @only attachments of at least this many bytes
 ---@field ['max_size'] integer|nil @only attachments of at most this many bytes
 
----@class moontide.options.15 @options of conversation:json
+---@class moontide.options.17 @options of conversation:json
 ---@field ['raw'] boolean|nil @with the cloud's bytes of the last message
 
----@class moontide.options.16 @options of message:json
+---@class moontide.options.18 @options of message:json
 ---@field ['raw'] boolean|nil @with the cloud's bytes
 
----@class moontide.options.17 @options of account:plan
+---@class moontide.options.19 @options of account:plan
 ---@field ['conversations'] string[]|nil @only these, by their ids; default all
 ---@field ['holds'] string|nil @the list of legal holds (docs/holds.md)
 ---@field ['progress'] string|nil @called with how many conversations are read, and how many there are
 
----@class moontide.options.19 @options of plan:check
+---@class moontide.options.21 @options of plan:check
 ---@field ['archive'] string @of the same account
 ---@field ['holds'] string|nil @the list of holds; default: the plan's
 
----@class moontide.options.20 @options of plan:apply
+---@class moontide.options.22 @options of plan:apply
 ---@field ['archive'] string @of the same account
 ---@field ['holds'] string|nil @the list of holds; default: the plan's
 
----@class moontide.options.21 @options of moontide.archive
+---@class moontide.options.23 @options of moontide.archive
 ---@field ['account'] moontide.account @whose archive it is
 
----@class moontide.options.22 @options of archive:close
+---@class moontide.options.24 @options of archive:close
 ---@field ['clean'] boolean|nil @the run ended as it should; default true
 ---@field ['unseen'] string|nil @why conversations may be missing altogether, "" if none is; verify then never says complete. Absent: as it was
 
----@class moontide.options.24 @options of archive:fetch_media
+---@class moontide.options.26 @options of archive:fetch_media
 ---@field ['account'] moontide.account @whose archive it is
 ---@field ['conversations'] string[]|nil @only of these; default: all
 ---@field ['parallel'] integer|nil @downloads at once; default 4
 ---@field ['max_size'] integer|nil @a larger one is missing (download.too_large)
 ---@field ['progress'] string|nil @called with how many are dealt with, and how many were found so far
 
----@class moontide.options.26 @options of moontide.verify
+---@class moontide.options.28 @options of moontide.verify
 ---@field ['mode'] string|nil @default read-all
 
----@class moontide.options.29 @options of conversation:send
+---@class moontide.options.44 @options of conversation:send
 ---@field ['kind'] string|nil @text (default), command, custom, location, image, voice, video, file, combine
 ---@field ['text'] string|nil @the text
 ---@field ['body'] string|nil @the kind's other fields, as in docs/messages.md
@@ -90,7 +103,7 @@
 ---@field ['receipts'] boolean|nil @ask the group for read receipts
 ---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
 
----@class moontide.options.30 @options of conversation:send_image
+---@class moontide.options.45 @options of conversation:send_image
 ---@field ['path'] string|nil @the file to upload
 ---@field ['url'] string|nil @instead of path: an address that is sent as it is, and not looked at
 ---@field ['filename'] string|nil @the name that the receiver sees; default: the last part of path
@@ -108,7 +121,7 @@
 ---@field ['receipts'] boolean|nil @ask the group for read receipts
 ---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
 
----@class moontide.options.31 @options of conversation:send_voice
+---@class moontide.options.46 @options of conversation:send_voice
 ---@field ['path'] string|nil @the file to upload
 ---@field ['url'] string|nil @instead of path: an address that is sent as it is, and not looked at
 ---@field ['filename'] string|nil @the name that the receiver sees; default: the last part of path
@@ -122,7 +135,7 @@
 ---@field ['receipts'] boolean|nil @ask the group for read receipts
 ---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
 
----@class moontide.options.32 @options of conversation:send_video
+---@class moontide.options.47 @options of conversation:send_video
 ---@field ['path'] string|nil @the file to upload
 ---@field ['url'] string|nil @instead of path: an address that is sent as it is, and not looked at
 ---@field ['filename'] string|nil @the name that the receiver sees; default: the last part of path
@@ -141,7 +154,7 @@
 ---@field ['receipts'] boolean|nil @ask the group for read receipts
 ---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
 
----@class moontide.options.33 @options of conversation:send_file
+---@class moontide.options.48 @options of conversation:send_file
 ---@field ['path'] string|nil @the file to upload
 ---@field ['url'] string|nil @instead of path: an address that is sent as it is, and not looked at
 ---@field ['filename'] string|nil @the name that the receiver sees; default: the last part of path
@@ -154,7 +167,7 @@
 ---@field ['receipts'] boolean|nil @ask the group for read receipts
 ---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
 
----@class moontide.options.34 @options of conversation:send_location
+---@class moontide.options.49 @options of conversation:send_location
 ---@field ['latitude'] string @degrees
 ---@field ['longitude'] string @degrees
 ---@field ['address'] string|nil @in words
@@ -166,7 +179,7 @@
 ---@field ['receipts'] boolean|nil @ask the group for read receipts
 ---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
 
----@class moontide.options.35 @options of conversation:send_command
+---@class moontide.options.50 @options of conversation:send_command
 ---@field ['action'] string @a word of your choice
 ---@field ['ext'] string|nil @the app's own fields
 ---@field ['only'] string[]|nil @only to these members of a group or room
@@ -175,7 +188,7 @@
 ---@field ['receipts'] boolean|nil @ask the group for read receipts
 ---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
 
----@class moontide.options.36 @options of conversation:send_custom
+---@class moontide.options.51 @options of conversation:send_custom
 ---@field ['event'] string @the name of your event
 ---@field ['fields'] string|nil @your fields
 ---@field ['ext'] string|nil @the app's own fields
@@ -185,7 +198,7 @@
 ---@field ['receipts'] boolean|nil @ask the group for read receipts
 ---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
 
----@class moontide.options.37 @options of conversation:send_combine
+---@class moontide.options.52 @options of conversation:send_combine
 ---@field ['messages'] string @a list of messages, as history and events give them
 ---@field ['title'] string|nil @what stands above it
 ---@field ['summary'] string|nil @what stands below the title
@@ -198,21 +211,21 @@
 ---@field ['receipts'] boolean|nil @ask the group for read receipts
 ---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
 
----@class moontide.options.38 @options of conversation:upload
+---@class moontide.options.53 @options of conversation:upload
 ---@field ['path'] string @the file
 ---@field ['filename'] string|nil @its name for others; default: the last part of path
 ---@field ['progress'] string|nil @called with the bytes that are there, and of how many (0: not known)
 ---@field ['thumbnail_width'] integer|nil @of the thumbnail that the cloud makes
 ---@field ['thumbnail_height'] integer|nil @likewise
 
----@class moontide.options.39 @options of message:download
+---@class moontide.options.54 @options of message:download
 ---@field ['path'] string @the new file, or a folder and /
 ---@field ['thumbnail'] boolean|nil @the thumbnail instead
 ---@field ['any_size'] boolean|nil @also when it has not the size that the message says
 ---@field ['max_size'] integer|nil @refuse more than this many bytes
 ---@field ['progress'] string|nil @called with the bytes that are there, and of how many (0: not known)
 
----@class moontide.options.43 @options of message:edit
+---@class moontide.options.58 @options of message:edit
 ---@field ['kind'] string|nil @as of conversation:send
 ---@field ['text'] string|nil @the text
 ---@field ['body'] string|nil @the kind's other fields
@@ -223,20 +236,20 @@
 ---@field ['receipts'] boolean|nil @as of conversation:send
 ---@field ['priority'] integer|nil @as of conversation:send
 
----@class moontide.options.44 @options of conversation:delete_messages
+---@class moontide.options.59 @options of conversation:delete_messages
 ---@field ['ids'] string[]|nil @messages, or their ids as message.id gives them; a cloud that wants to know more of a message than its id takes the id alone only of what this process has seen lately
 ---@field ['before'] string|integer|nil @everything that the cloud received before this time; it must not lie in the future
 ---@field ['why'] string|nil @the reason, for the audit
 
----@class moontide.options.45 @options of conversation:delete
+---@class moontide.options.60 @options of conversation:delete
 ---@field ['history'] boolean|nil @its messages too; default false
 ---@field ['why'] string|nil @the reason, for the audit
 
----@class moontide.options.53 @options of message:readers_page
+---@class moontide.options.68 @options of message:readers_page
 ---@field ['limit'] integer|nil @page size; default 500
 ---@field ['cursor'] string|nil @the cursor of the page before
 
----@class moontide.options.54 @options of message:reply
+---@class moontide.options.69 @options of message:reply
 ---@field ['kind'] string|nil @as of conversation:send
 ---@field ['text'] string|nil @the text
 ---@field ['body'] string|nil @the kind's other fields
@@ -247,17 +260,17 @@
 ---@field ['receipts'] boolean|nil @as of conversation:send
 ---@field ['priority'] integer|nil @as of conversation:send
 
----@class moontide.options.55 @options of conversation:ask
+---@class moontide.options.70 @options of conversation:ask
 ---@field ['timeout'] string|integer|nil @how long to wait for the answer; default 10m
 ---@field ['from'] string|nil @only a message of this user is the answer; default: of anybody else
 
----@class moontide.options.56 @options of account:on
+---@class moontide.options.71 @options of account:on
 ---@field ['limit'] string|integer|nil @how long one call may take, without what it waits in conversation:ask; then it is ended with one line in the log; default 10m, 0 for none
 
----@class moontide.options.61 @options of moontide.cron
+---@class moontide.options.76 @options of moontide.cron
 ---@field ['timezone'] string|nil @such as Asia/Shanghai; default UTC
 
----@class moontide.options.62 @options of moontide.http.request
+---@class moontide.options.77 @options of moontide.http.request
 ---@field ['url'] string @where
 ---@field ['method'] string|nil @GET, POST, PUT, DELETE; default GET
 ---@field ['headers'] string|nil @{ Name = "value" }
@@ -267,7 +280,7 @@
 ---@field ['timeout'] string|integer|nil @for all of it; default 30s
 ---@field ['max_bytes'] integer|nil @of the answer; default 4 MiB
 
----@class moontide.options.71 @options of moontide.progress
+---@class moontide.options.86 @options of moontide.progress
 ---@field ['label'] string|nil @what is being done
 ---@field ['done'] integer|nil @how much
 ---@field ['total'] integer|nil @of how much, if known

@@ -36,6 +36,9 @@ core.extend("conversation", {
 
 local plans = require "moontide.plan"
 core.extend("account", { plan = plans.plan, open_plan = plans.open })
+local selecting = require "moontide.select"
+core.extend("conversation", { select = selecting.of_conversation })
+core.extend("account", { select = selecting.of_account })
 
 local files = require "moontide.files"
 core.extend("message", { download = files.download })

@@ -20,6 +20,9 @@ head -c 9000000 /dev/urandom >"$work/big.bin"
 head -c 12000000 /dev/zero >"$work/huge.bin"
 : >"$work/empty.bin"
 
+# what test_policy.lua reads
+printf '%s\n' '-- what is kept' 'local images = kind "image"' 'return older_than "1d" - images' >"$work/keep.lua"
+
 run_test() { # FILE: its lines become checks
   status=0
   rights=$(sed -n '1s/^-- run: //p' "$1")
@@ -40,7 +43,7 @@ run_test() { # FILE: its lines become checks
 for cloud in $clouds; do
   place=$work/$cloud
   mkdir "$place"
-  ln "$work"/*.png "$work"/*.bin "$place"
+  ln "$work"/*.png "$work"/*.bin "$work/keep.lua" "$place"
   mkdir "$place/out" "$place/outer" # test_grant_files.lua
   ln "$place/small.png" "$place/out/small.png"
   ln "$place/small.png" "$place/outer/small.png"

@@ -223,16 +223,17 @@ static void try_hidden(const struct mt_policy *policy, struct sample s)
 
 static void random_policies_hold(void **state)
 {
-    unsigned tight_n = 0, meant_n = 0;
+    unsigned tight_n = 0, meant_n = 0, narrow_n = 0;
 
     (void)state;
     for (int i = 0; i < TREES_N; i++) {
         struct tree tree = {.n = 0};
-        struct mt_policy_bounds bounds;
+        struct mt_policy_bounds bounds, beyond;
 
         grow(&tree, 1 + (unsigned)pick(5));
         struct mt_policy *policy = make(&tree, 0);
         mt_policy_bounds(policy, NOW, &bounds);
+        mt_policy_bounds_beyond(policy, NOW, &beyond);
         for (int k = 0; k < TRIES_N; k++) {
             struct sample s = random_sample();
             struct mt_message m = message_of(&s);
@@ -242,10 +243,13 @@ static void random_policies_hold(void **state)
                 complain(policy, "it decides otherwise than and, or and not do");
             if (meant && !within(&bounds, &m))
                 complain(policy, "its bounds leave out what it means");
+            if (meant && s.newer_n >= 3 && !within(&beyond, &m))
+                complain(policy, "its bounds of what is not the newest leave out what it means");
             if (meant && !mt_policy_may_concern(policy, &m.conversation))
                 complain(policy, "it means a message of a conversation that it cannot concern");
             meant_n += meant;
             tight_n += !within(&bounds, &m);
+            narrow_n += beyond.nothing && !bounds.nothing;
             try_hidden(policy, s);
         }
         mt_policy_release(policy);
@@ -253,6 +257,7 @@ static void random_policies_hold(void **state)
     /* Otherwise nothing was tried, or nothing bounded. */
     assert_true(meant_n > TREES_N);
     assert_true(tight_n > TREES_N);
+    assert_true(narrow_n > TREES_N / 10);
 }
 
 /* Not only wide enough, but as narrow as this. */

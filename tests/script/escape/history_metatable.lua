@@ -1,0 +1,4 @@
+-- expect: boolean
+local account = require "moontide".account "it"
+local _, _, _, closing = account:conversation "single:guest":history {}
+getmetatable(closing).__gc(account)
