@@ -69,7 +69,7 @@ function select.of_account(account, policy, options)
     if fault then error(fault, 0) end
     return nil
   end
-  return next_message, nil, nil, setmetatable({}, { __close = close })
+  return next_message, nil, nil, setmetatable({}, { __close = function() left = 0 close() end })
 end
 
 return select
