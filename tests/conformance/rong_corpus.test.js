@@ -11,54 +11,68 @@ const moontide = require('./moontide.js');
 const { OWNER, corpus, fill, compare, exported, exportedAgain } = require('./corpus.js');
 
 const SAMPLE = 1500; // of each set, unless MT_CORPUS_LIMIT says otherwise; 0 is all of it
-const PROCESSES = 3; // of those who speak; a group that many hear makes each message dear
-const EACH = 8; // users of a process: the SDK, loaded again and again, gets slower
+const PROCESSES = 8; // of those who speak; the more of them hear a message, the dearer it is
+const EACH = 4; // users of a process: the SDK, loaded again and again, gets slower
+const AHEAD = 8; // messages whose authors log in while others speak
 
-/** Those who speak: a few processes of a few users each. The oldest goes with its users when there are too many. */
+/** Those who speak. The oldest process goes with its users when there are too many. */
 class Users {
-  constructor(ready) { Object.assign(this, { ready, processes: [], of: new Map(), logins: 0, turn: Promise.resolve() }); }
-  /** Sends a text as that user; one at a time. */
-  send(user, to, text) {
-    const sent = this.turn.then(async () => {
-      const process = this.of.get(user) || await this.login(user);
-      const message = await process.ask('say', user, to, text);
-      if (message.senderUserId !== user) throw new Error(`${user}: the SDK sent as ${message.senderUserId}`);
-      return message;
-    });
-    this.turn = sent.catch(() => {});
-    return sent;
+  constructor(ready) { Object.assign(this, { ready, processes: [], of: new Map(), logins: 0, saying: Promise.resolve() }); }
+  /** Where the user is, or will be. */
+  async expect(user) {
+    if (!this.of.has(user)) this.login(user);
+    const { process, online } = this.of.get(user);
+    await online;
+    return process;
   }
-  async login(user) {
+  login(user) {
     let last = this.processes.at(-1);
     if (!last || last.users.length === EACH) {
-      if (this.processes.length === PROCESSES) await this.close();
-      last = { ...child.start('rong_many.js', 'those who speak'), users: [] };
+      last = { ...child.start('rong_many.js', 'those who speak'), users: [], online: [] };
       this.processes.push(last);
+      if (this.processes.length > PROCESSES) this.close(this.processes.shift());
     }
-    await last.ask('login', user, this.ready.rongcloud);
+    const online = last.ask('login', user, this.ready.rongcloud);
+    online.catch(() => {}); // whoever waits for it is told
     last.users.push(user);
-    this.of.set(user, last);
+    last.online.push(online);
+    this.of.set(user, { process: last, online });
     this.logins += 1;
-    return last;
   }
-  async close() {
-    const first = this.processes.shift();
-    await first.ask('close');
-    first.end();
-    for (const user of first.users) this.of.delete(user);
+  /** Sends a text as that user. */
+  async send(user, to, text) {
+    const process = await this.expect(user);
+    this.saying = process.ask('say', user, to, text);
+    const message = await this.saying;
+    if (message.senderUserId !== user) throw new Error(`${user}: the SDK sent as ${message.senderUserId}`);
+    return message;
   }
-  async closeAll() { while (this.processes.length) await this.close(); }
+  async close(process) {
+    for (const user of process.users) this.of.delete(user);
+    await Promise.allSettled([...process.online, this.saying]);
+    await process.ask('close');
+    process.end();
+  }
+  async closeAll() { await Promise.all(this.processes.map(process => this.close(process))); }
 }
 
+/** One conversation after the other: those who speak in one are many enough. */
 async function fillAll(ready, lines) {
   const users = new Users(ready);
+  let turn = Promise.resolve();
   const one = async (list, to, sender, name) => {
+    const before = turn;
+    let end;
+    turn = new Promise(resolve => { end = resolve; });
+    await before;
     const sent = [];
-    for (const line of list) {
+    for (const [i, line] of list.entries()) {
+      for (const next of list.slice(i + 1, i + 1 + AHEAD)) users.expect(sender(next)[0]).catch(() => {});
       const [from, where] = sender(line);
       const { messageUId } = await users.send(from, where, line.text);
       sent.push([messageUId, from, line.text]);
     }
+    end();
     return { conversation: name, to, sent };
   };
   const inGroup = (list, id) => one([{ from: OWNER, text: 'opened' }, ...list], rong.group(id),
@@ -83,7 +97,7 @@ async function history(user, to) {
 
 tap.run(async () => {
   const { name, lines } = corpus(SAMPLE);
-  const sandbox = await moontide.sandbox();
+  const sandbox = await moontide.sandbox('--rongcloud', 'openHistoryMsg=0'); // one frame to each who hears a message, not three
   const { ready } = sandbox;
   tap.note(`source: ${name}, ${lines.length} messages`);
   const begin = Date.now();
