@@ -90,7 +90,7 @@ static void put_when(struct mt_buf *out, const char *time, int64_t now_ms)
     int64_t ms = 0;
 
     if (!*time || mt_time_parse(time, &ms)) {
-        put(out, "<span class=\"dim\">never</span>");
+        put(out, "<span class=\"dim\">none</span>");
         return;
     }
     int64_t away_ms = ms > now_ms ? ms - now_ms : now_ms - ms;
@@ -99,28 +99,29 @@ static void put_when(struct mt_buf *out, const char *time, int64_t now_ms)
     mt_service_text(out, time);
     put(out, "\" title=\"");
     mt_service_text(out, time);
-    mt_buf_appendf(out, "\">%s%s%s</time>", ms > now_ms ? "in " : "", away_ms < 1000 ? "now" : text,
-                   ms > now_ms || away_ms < 1000 ? "" : " ago");
+    mt_buf_appendf(out, "\">%s%s%s</time>", ms > now_ms && away_ms >= 1000 ? "in " : "",
+                   away_ms < 1000 ? "now" : text, ms > now_ms || away_ms < 1000 ? "" : " ago");
 }
 
 static void put_cell(struct mt_buf *out, const char *head)
 {
-    mt_buf_appendf(out, "<td data-head=\"%s\">", head);
+    mt_buf_appendf(out, "<td role=\"cell\" data-head=\"%s\">", head);
 }
 
 static void put_name(struct mt_buf *out, const char *name)
 {
-    put(out, "<tr><th scope=\"row\">");
+    put(out, "<tr role=\"row\"><th scope=\"row\" role=\"rowheader\">");
     mt_service_text(out, name);
     put(out, "</th>");
 }
 
+/* Roles are stated, since a browser forgets those of a table that a narrow screen lays out anew. */
 static void put_heads(struct mt_buf *out, const char *const *heads)
 {
-    put(out, "<thead><tr>");
+    put(out, "<thead role=\"rowgroup\"><tr role=\"row\">");
     for (size_t i = 0; heads[i]; i++)
-        mt_buf_appendf(out, "<th scope=\"col\">%s</th>", heads[i]);
-    put(out, "</tr></thead><tbody>\n");
+        mt_buf_appendf(out, "<th scope=\"col\" role=\"columnheader\">%s</th>", heads[i]);
+    put(out, "</tr></thead><tbody role=\"rowgroup\">\n");
 }
 
 static void put_fault(struct mt_buf *out, const struct mt_json *fault)
@@ -201,7 +202,8 @@ static void accounts(struct mt_buf *out, const struct mt_json *state, int64_t no
     const struct mt_json *states = mt_json_get(state, "accounts_by_state");
     size_t shown = 0;
 
-    put(out, "<section aria-labelledby=\"accounts\"><h2 id=\"accounts\">Accounts</h2>\n<table>"
+    put(out, "<section aria-labelledby=\"accounts\"><h2 id=\"accounts\">Accounts</h2>\n<table "
+             "role=\"table\">"
              "<caption>");
     for (const struct mt_json *at = mt_json_child(states); at; at = mt_json_next(at))
         mt_buf_appendf(out, "%s%lld %s", at == mt_json_child(states) ? "" : ", ",
@@ -312,7 +314,7 @@ static void jobs(struct mt_buf *out, const struct mt_json *state, int64_t now_ms
     const struct mt_json *rows = mt_json_get(state, "jobs");
     size_t shown = 0;
 
-    put(out, "<section aria-labelledby=\"jobs\"><h2 id=\"jobs\">Jobs</h2>\n<table>");
+    put(out, "<section aria-labelledby=\"jobs\"><h2 id=\"jobs\">Jobs</h2>\n<table role=\"table\">");
     put_heads(out, heads);
     for (const struct mt_json *at = mt_json_child(rows); at && shown < MT_SERVICE_ROWS;
          at = mt_json_next(at), shown++)
@@ -332,10 +334,10 @@ static void faults(struct mt_buf *out, const struct mt_json *state, int64_t now_
         put(out, "<p class=\"dim\">None since it was started.</p></section>\n");
         return;
     }
-    put(out, "<table>");
+    put(out, "<table role=\"table\">");
     put_heads(out, heads);
     for (const struct mt_json *at = mt_json_child(rows); at; at = mt_json_next(at)) {
-        put(out, "<tr><th scope=\"row\">");
+        put(out, "<tr role=\"row\"><th scope=\"row\" role=\"rowheader\">");
         mt_service_text(out, str(at, "of"));
         put(out, " ");
         mt_service_text(out, str(at, "name"));

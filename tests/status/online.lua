@@ -1,0 +1,2 @@
+-- An account that is online.
+require "moontide".account():on("message", function() end)
