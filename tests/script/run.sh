@@ -83,6 +83,19 @@ for seed in 1 2 3; do
   check "4,000 random patterns match as they do in Lua, seed $seed" $? 0
 done
 
+# The examples of docs/policies.md, as they stand there: two files and a script.
+guide() { awk -v n="$1" '/^```lua$/ { i++; on = 1; next } /^```$/ { on = 0 } on && i == n' "$root/docs/policies.md"; }
+guide 1 >"$work/staff.lua"
+guide 2 >"$work/line.lua"
+echo 'for i = 1, select("#", ...) do print(require "moontide".policy.load((select(i, ...)))) end' >"$work/load.lua"
+try "$MOONTIDE" run load.lua -- staff.lua line.lua
+check "docs/policies.md: the policy files" $status 0 \
+  'older_than("180d") - newest(100) - (from("ann") + from("bob") + from("cyd"))' \
+  '(older_than("30d") * larger_than("5MB")) + (older_than("1d") * in_conversation("group:logs*"))'
+guide 3 | sed 's/account "desk"/account "it"/' >"$work/select.lua"
+try "$MOONTIDE" run select.lua
+check "docs/policies.md: the script" $status 0 'larger_than("1MB") + kind("video")' "	video"
+
 # The first script of the README, as it stands there.
 sed -n '/^and a script, `busiest.lua`/,/^```$/p' README.md | sed '1,/^```lua$/d;/^```$/d' >"$work/busiest.lua"
 sed -i 's/account "desk"/account "it"/' "$work/busiest.lua"

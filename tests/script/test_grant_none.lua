@@ -11,7 +11,6 @@ check("history is refused", code(conversation.history, conversation) == "grant.d
 check("selecting is refused", code(conversation.select, conversation, moontide.policy.all) == "grant.denied"
   and code(account.select, account, moontide.policy.all, { conversations = { conversation.id } }) == "grant.denied"
   and code(account.select, account, moontide.policy.all) == "grant.denied")
-check("policy files are refused", code(moontide.policy.load, "keep.lua") == "grant.denied")
 check("pages are refused", code(conversation.history_page, conversation) == "grant.denied")
 check("the doctor is refused", code(account.doctor, account) == "grant.denied")
 check("--apply grants nothing", code(conversation.delete, conversation) == "grant.denied")

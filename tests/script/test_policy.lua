@@ -238,4 +238,17 @@ for message in guest:select(policy.newest(2) * policy.matches "policy*", { order
   texts[#texts + 1] = message.text
 end
 check("newest holds while messages come", texts[1] == "policy 4" and texts[2] == "policy 5")
+-- What the list does not say, or not whole, is told.
+if cloud == "easemob" then
+  local function faults(text) return moontide.http.post(rest .. "/sandbox/faults", text).status == 200 end
+  check("the cloud can be an old one", faults "no_list_cursor_form,no_list_page_form,old_list_limit=10")
+  local tablet, given = moontide.account "tablet", 0
+  fault = fault_of(function() for _ in tablet:select(policy.newest(1)) do given = given + 1 end end)
+  check("a list that stops is told at the end", fault.code == "conversations.truncated" and given == 10)
+  for _ in tablet:select(policy.newest(1), { limit = 10 }) do given = given - 1 end
+  check("a limit that is reached before needs no more", given == 0)
+  fault = fault_of(function() for _ in tablet:select(policy.all - policy.pinned) do given = given + 1 end end)
+  check("pins that nobody knows are no pins that are not there", fault.code ~= "none" and given == 0)
+  check("and a new one again", faults "seed=9")
+end
 check(rest and cloud and "the cloud is named", account.provider == cloud)
