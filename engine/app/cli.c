@@ -38,6 +38,7 @@ static const struct verb verbs[] = {
     {"export", "copy an account into an archive; run it again to add what is new",
      "scripts/export.lua", false},
     {"retention", "archive, then delete what a policy means", "scripts/retention.lua", true},
+    {"restore", "plan what brings an archive back; sends nothing", "scripts/restore.lua", false},
     {"verify", "check an archive: every hash, every line, every count", "scripts/verify.lua",
      false},
     {"unread", "list conversations with unread messages, or reset them", "scripts/unread.lua",

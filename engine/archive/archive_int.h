@@ -183,7 +183,17 @@ enum mt_rc mt_ar_segment_open(struct mt_archive *archive, struct mt_ar_conv *con
 enum mt_rc mt_ar_seal(struct mt_archive *archive, struct mt_ar_conv *conv,
                       struct mt_fault *fault) MT_CHECKED;
 
+/* reader.c: a zeroed archive becomes that of dir, without a lock, to be read. To be closed also
+ * when that fails. */
+enum mt_rc mt_ar_open_to_read(struct mt_archive *archive, const char *dir,
+                              struct mt_fault *fault) MT_CHECKED;
+void mt_ar_close_read(struct mt_archive *archive);
+
 /* lines.c */
+/* As mt_archive_lines, of one segment; *more: there are later ones. */
+enum mt_rc mt_ar_lines_of_segment(struct mt_archive *archive, const char *conversation, size_t at,
+                                  enum mt_rc (*each)(void *ud, const char *line, size_t len),
+                                  void *ud, bool *more, struct mt_fault *fault) MT_CHECKED;
 enum mt_rc mt_ar_split(struct mt_buf *rest, const void *p, size_t len,
                        enum mt_rc (*each)(void *ud, const char *line, size_t len), void *ud);
 

@@ -112,54 +112,17 @@ static bool walk_one(void *ud, const struct mt_archive_state *state)
     return !walk->rc;
 }
 
-static bool child(const char *dir, char *out, size_t size)
-{
-    char **names = NULL;
-    size_t n = 0;
-    bool found = false;
-
-    if (mt_fs_list(dir, &names, &n))
-        return false;
-    for (size_t i = 0; i < n && !found; i++) {
-        char path[MT_AR_PATH_MAX];
-        struct mt_fs_stat st;
-        if (!strcmp(names[i], "csv") || !strcmp(names[i], "html"))
-            continue;
-        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
-        found = !mt_fs_stat(path, &st) && st.is_dir;
-        if (found)
-            snprintf(out, size, "%s", path);
-    }
-    mt_mem_free(names);
-    return found;
-}
-
 enum mt_rc mt_ar_walk(const char *dir, struct mt_ar_walk *walk)
 {
     struct mt_archive *archive = &walk->archive;
-    char app[MT_AR_PATH_MAX], user[MT_AR_PATH_MAX];
-    enum mt_rc rc = MT_OK;
+    enum mt_rc rc = mt_ar_open_to_read(archive, dir, walk->fault);
 
-    snprintf(archive->root, sizeof archive->root, "%s", dir);
-    if (!child(dir, app, sizeof app) || !child(app, user, sizeof user) ||
-        !child(user, archive->base, sizeof archive->base))
-        return mt_fault_set(walk->fault, MT_ERR_NOT_FOUND, "archive.none", "%s holds no archive",
-                            dir);
-    archive->convs = mt_map_new();
-    if (!archive->convs)
-        return mt_fault_set(walk->fault, MT_ERR_NOMEM, "memory", "out of memory");
-    rc = mt_ar_journal_load(archive, walk->fault);
-    if (!rc)
-        rc = mt_ar_manifest_load(archive, walk->fault);
     if (!rc) {
         mt_archive_each(archive, count_one, walk);
         mt_archive_each(archive, walk_one, walk);
         rc = walk->rc;
     }
-    mt_map_free(archive->convs, mt_ar_conv_free);
-    mt_sha256_free(archive->journal.hash);
-    archive->convs = NULL;
-    archive->journal.hash = NULL;
+    mt_ar_close_read(archive);
     return rc;
 }
 

@@ -95,6 +95,16 @@ static enum mt_rc read_open(struct mt_archive *archive, const struct mt_ar_conv 
     return rc;
 }
 
+static enum mt_rc finish(struct reading *reading, enum mt_rc rc, const char *conversation,
+                         struct mt_fault *fault)
+{
+    if (rc && fault && !fault->message[0])
+        mt_fault_set(fault, rc, "archive.read", "reading %s back failed: %s", conversation,
+                     mt_rc_name(rc));
+    mt_buf_deinit(&reading->rest);
+    return rc;
+}
+
 enum mt_rc mt_archive_lines(struct mt_archive *archive, const char *conversation, int64_t since_ms,
                             enum mt_rc (*each)(void *ud, const char *line, size_t len), void *ud,
                             struct mt_fault *fault)
@@ -115,9 +125,29 @@ enum mt_rc mt_archive_lines(struct mt_archive *archive, const char *conversation
     }
     if (!rc && conv->offset)
         rc = read_open(archive, conv, &reading, fault);
-    if (rc && fault && !fault->message[0])
-        mt_fault_set(fault, rc, "archive.read", "reading %s back failed: %s", conversation,
-                     mt_rc_name(rc));
-    mt_buf_deinit(&reading.rest);
-    return rc;
+    return finish(&reading, rc, conversation, fault);
+}
+
+enum mt_rc mt_ar_lines_of_segment(struct mt_archive *archive, const char *conversation, size_t at,
+                                  enum mt_rc (*each)(void *ud, const char *line, size_t len),
+                                  void *ud, bool *more, struct mt_fault *fault)
+{
+    const struct mt_ar_conv *conv = mt_map_get(archive->convs, conversation);
+    const struct mt_ar_sealed *sealed = conv ? conv->sealed : NULL;
+    struct reading reading = {.each = each, .ud = ud};
+    enum mt_rc rc = MT_OK;
+
+    *more = false;
+    if (!conv)
+        return MT_OK;
+    mt_buf_init(&reading.rest, MT_AR_LINE_MAX);
+    mt_fault_set(fault, MT_OK, "", "%s", "");
+    for (; sealed && at; at--)
+        sealed = sealed->next;
+    if (sealed)
+        rc = read_sealed(archive, conv, sealed, &reading, fault);
+    else if (!at && conv->offset)
+        rc = read_open(archive, conv, &reading, fault);
+    *more = sealed && (sealed->next || conv->offset);
+    return finish(&reading, rc, conversation, fault);
 }

@@ -309,6 +309,7 @@ void mt_bind_moontide(lua_State *L)
     mt_bind_policy(L);
     lua_setfield(L, -2, "policy");
     mt_bind_plan(L);
+    mt_bind_archived(L);
     mt_bind_json(L);
     lua_setfield(L, -2, "json");
 }

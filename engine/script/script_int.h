@@ -276,7 +276,8 @@ void mt_bind_account(lua_State *L);
 void mt_bind_conversation(lua_State *L);
 void mt_bind_message(lua_State *L);
 void mt_bind_archive(lua_State *L);
-void mt_bind_json(lua_State *L); /* pushes moontide.json */
+void mt_bind_archived(lua_State *L); /* the table of functions is at the top */
+void mt_bind_json(lua_State *L);     /* pushes moontide.json */
 void mt_lua_signal_set(lua_State *L, int index);
 void mt_bind_store(lua_State *L); /* the same */
 void mt_bind_http(lua_State *L);  /* the same */
@@ -306,12 +307,14 @@ int mt_lua_archive_open(lua_State *L);
 int mt_lua_verify(lua_State *L);
 int mt_lua_doctor(lua_State *L);
 
-#define MT_TYPE_ACCOUNT      "moontide.account"
-#define MT_TYPE_CONVERSATION "moontide.conversation"
-#define MT_TYPE_MESSAGE_UD   "moontide.message"
-#define MT_TYPE_ARCHIVE      "moontide.archive"
-#define MT_TYPE_TASK         "moontide.task"
-#define MT_TYPE_WAIT         "moontide.wait"
-#define MT_TYPE_SIGNAL       "moontide.signal"
+#define MT_TYPE_ACCOUNT         "moontide.account"
+#define MT_TYPE_CONVERSATION    "moontide.conversation"
+#define MT_TYPE_MESSAGE_UD      "moontide.message"
+#define MT_TYPE_ARCHIVE         "moontide.archive"
+#define MT_TYPE_ARCHIVED        "moontide.archived"
+#define MT_TYPE_ARCHIVED_CURSOR "moontide.archived_cursor"
+#define MT_TYPE_TASK            "moontide.task"
+#define MT_TYPE_WAIT            "moontide.wait"
+#define MT_TYPE_SIGNAL          "moontide.signal"
 
 #endif

@@ -40,6 +40,8 @@ local selecting = require "moontide.select"
 core.extend("conversation", { select = selecting.of_conversation })
 core.extend("account", { select = selecting.of_account })
 
+moontide.read_archive = require("moontide.archived").open
+
 local files = require "moontide.files"
 core.extend("message", { download = files.download })
 core.extend("archive", { fetch_media = files.fetch_media })

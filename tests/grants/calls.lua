@@ -86,6 +86,7 @@ return {
       function(t) return t.moontide.policy.load "small.png" end,
       fault = { easemob = "policy.syntax", rongcloud = "policy.syntax" },
     },
+    ["moontide.read_archive"] = { function(t) return t.moontide.read_archive(t.name "new").provider end },
     ["moontide.verify"] = { function(t) return t.moontide.verify(t.name "new").verdict end },
   },
 
@@ -104,6 +105,8 @@ return {
     ["message:readers"] = "asks with message:readers_page, which needs read",
     ["archive:close"] = "of an archive that the script has opened",
     ["archive:state"] = "of an archive that the script has opened",
+    ["archived:conversations"] = "of an archive that the script was let open",
+    ["archived:lines"] = "of an archive that the script was let open",
     ["archive:convert"] = "writes beside the archive that the script has opened",
     ["moontide.policy.older_than"] = "a condition: computes",
     ["moontide.policy.before"] = "a condition: computes",
