@@ -222,7 +222,7 @@ local function summary(plan, say)
     say(("%d get a time later by milliseconds, because times must ascend"):format(plan.shifted))
   end
   if plan.files_doubtful > 0 then
-    say(("%d of %d attachments: their files may not be in the cloud any more; the messages may come without them"):format(
+    say(("%d of %d attachments: the cloud may not have their files any more"):format(
       plan.files_doubtful, plan.files))
   end
   if plan.old > 0 then
