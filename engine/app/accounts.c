@@ -147,26 +147,35 @@ struct mt_http *mt_accounts_http_made(const struct mt_accounts *accounts)
 
 static enum mt_rc load(struct mt_accounts *accounts, struct mt_fault *fault);
 
-static void audit_place(void *ud, struct mt_audit_options *out)
+/* A configuration that cannot be read may name an anchor: only without one nothing is known of it.
+ */
+static enum mt_rc audit_place(void *ud, struct mt_audit_options *out, struct mt_fault *fault)
 {
     struct mt_accounts *accounts = ud;
     char state[4096];
-    struct mt_fault fault;
 
     if (!accounts->audit_placed) {
+        const struct mt_config_audit *stated = NULL;
+        enum mt_rc rc = load(accounts, fault);
+        if (rc && strcmp(fault->code, "config.none") != 0)
+            return rc;
+        if (!rc)
+            stated = mt_config_audit(accounts->config);
         mt_accounts_state(accounts, state, sizeof state);
         snprintf(accounts->audit_dir, sizeof accounts->audit_dir, "%s/audit", state);
-        const struct mt_config_audit *stated =
-            load(accounts, &fault) ? NULL : mt_config_audit(accounts->config);
         accounts->audits_sending = !stated || stated->sending;
-        if (stated && stated->anchor)
+        if (stated && stated->anchor) {
             accounts->audit_anchor = mt_mem_strdup(stated->anchor);
-        accounts->audit_placed = !stated || !stated->anchor || accounts->audit_anchor;
+            if (!accounts->audit_anchor)
+                return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
+        }
+        accounts->audit_placed = true;
     }
     memset(out, 0, sizeof *out);
     out->dir = accounts->audit_dir;
     out->anchor = accounts->audit_anchor;
     out->head_every_n = HEAD_EVERY_N;
+    return MT_OK;
 }
 
 static enum mt_rc audit_log(void *ud, bool sending, struct mt_audit_log **out,
@@ -174,9 +183,11 @@ static enum mt_rc audit_log(void *ud, bool sending, struct mt_audit_log **out,
 {
     struct mt_accounts *accounts = ud;
     struct mt_audit_options options;
+    enum mt_rc rc = audit_place(accounts, &options, fault);
 
-    audit_place(accounts, &options);
-    if (!accounts->log && accounts->audit_placed)
+    if (rc)
+        return rc;
+    if (!accounts->log)
         accounts->log = mt_audit_log_new(accounts->loop, &options);
     *out = sending && !accounts->audits_sending ? NULL : accounts->log;
     return accounts->log ? MT_OK : mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");

@@ -41,6 +41,8 @@ static const struct verb verbs[] = {
     {"restore", "plan what brings an archive back; sends nothing", "scripts/restore.lua", false},
     {"verify", "check an archive: every hash, every line, every count", "scripts/verify.lua",
      false},
+    {"audit", "show what was deleted and sent, and prove that the record of it is whole",
+     "scripts/audit.lua", false},
     {"unread", "list conversations with unread messages, or reset them", "scripts/unread.lua",
      false},
     {"send", "send a text message", "scripts/send.lua", false},

@@ -25,7 +25,7 @@ struct item {
 struct visit {
     struct visit *next;
     char *account;
-    mt_audit_open_fn *each;
+    mt_audit_open_fn *each; /* NULL: it only waits for its turn */
     void (*done)(void *ud, enum mt_rc rc, const struct mt_fault *fault);
     void *ud;
 };
@@ -198,11 +198,13 @@ static void work(void *ud)
 
     if (log->doing == APPEND) {
         append_flight(log);
-    } else if (log->doing == VISIT) {
+    } else if (log->doing == VISIT && visit->each) {
         log->rc = open_first(log, &log->fault);
         if (!log->rc)
             log->rc =
                 mt_audit_unsettled(log->audit, visit->account, visit->each, visit->ud, &log->fault);
+    } else if (log->doing == VISIT) {
+        log->rc = MT_OK;
     } else if (log->doing == CLOSE) {
         rc = mt_audit_close(log->audit, &fault);
         log->audit = NULL;
@@ -439,4 +441,11 @@ mt_audit_log_unsettled(struct mt_audit_log *log, const char *account, mt_audit_o
     log->visits_last = before;
     visit_free(visit);
     return MT_ERR_NOMEM;
+}
+
+enum mt_rc mt_audit_log_settle(struct mt_audit_log *log,
+                               void (*done)(void *ud, enum mt_rc rc, const struct mt_fault *fault),
+                               void *ud)
+{
+    return mt_audit_log_unsettled(log, NULL, NULL, done, ud);
 }

@@ -27,5 +27,9 @@ enum mt_rc
 mt_audit_log_unsettled(struct mt_audit_log *log, const char *account, mt_audit_open_fn *each,
                        void (*done)(void *ud, enum mt_rc rc, const struct mt_fault *fault),
                        void *ud) MT_CHECKED;
+/* done when everything that was given before is written, or never will be. */
+enum mt_rc mt_audit_log_settle(struct mt_audit_log *log,
+                               void (*done)(void *ud, enum mt_rc rc, const struct mt_fault *fault),
+                               void *ud) MT_CHECKED;
 
 #endif

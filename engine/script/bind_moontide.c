@@ -301,6 +301,7 @@ void mt_bind_moontide(lua_State *L)
     luaL_newlib(L, functions);
     mt_bind_task(L);
     mt_bind_cron(L);
+    mt_bind_audit(L);
     mt_bind_store(L);
     mt_bind_http(L);
     mt_bind_live(L);

@@ -16,6 +16,7 @@ enum mt_grant_bit {
     MT_GRANT_ORGANISE = 8,  /* pins and marks of conversations */
     MT_GRANT_DELETE = 16,   /* from the account's own view of the server */
     MT_GRANT_HTTP = 32,     /* requests to other servers */
+    MT_GRANT_AUDIT = 128,   /* what was deleted and sent, of all accounts */
     MT_GRANT_FILES = 64, /* files by their path: what is sent, where downloads and archives go. Not
                             declared by scripts: whoever runs one lets it or not */
 };

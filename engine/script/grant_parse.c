@@ -15,7 +15,7 @@ static const struct {
 } names[] = {{"read", MT_GRANT_READ},     {"mark_read", MT_GRANT_MARK_READ},
              {"send", MT_GRANT_SEND},     {"organise", MT_GRANT_ORGANISE},
              {"delete", MT_GRANT_DELETE}, {"http", MT_GRANT_HTTP},
-             {"files", MT_GRANT_FILES}};
+             {"files", MT_GRANT_FILES},   {"audit", MT_GRANT_AUDIT}};
 
 #define NAMES_N (sizeof names / sizeof *names)
 
@@ -55,7 +55,7 @@ static enum mt_rc unknown(const char *name, struct mt_fault *fault)
     const char *near = mt_str_nearest(name, known, NAMES_N);
     return mt_fault_set(fault, MT_ERR_INVALID, "grant.unknown",
                         "there is no grant '%.40s'%s%s%s; there are: read, mark_read, send, "
-                        "organise, delete, http, files",
+                        "organise, delete, http, files, audit",
                         name, near ? ": did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 

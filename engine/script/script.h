@@ -25,7 +25,7 @@ struct mt_script_audit {
      * it is not written down. */
     enum mt_rc (*log)(void *ud, bool sending, struct mt_audit_log **out, struct mt_fault *fault);
     /* Where it is, for who reads it; texts live as long as this. */
-    void (*place)(void *ud, struct mt_audit_options *out);
+    enum mt_rc (*place)(void *ud, struct mt_audit_options *out, struct mt_fault *fault);
     /* The configuration's name of an account that is open; NULL: not known. */
     const char *(*label)(void *ud, const struct mt_provider_account *account);
     void *ud;

@@ -34,6 +34,9 @@ core.extend("conversation", {
   fetch = conversations.fetch, draft = conversations.draft, set_draft = conversations.set_draft,
 })
 
+moontide.audit = require "moontide.audit"
+moontide.audit_verify = core.audit_verify
+
 local plans = require "moontide.plan"
 core.extend("account", { plan = plans.plan, open_plan = plans.open })
 local selecting = require "moontide.select"

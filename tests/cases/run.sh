@@ -8,7 +8,7 @@ start_sandbox --generate 3000 --faults seed=5
 m="$MOONTIDE"
 try "$m" --help; check "help lists the commands" $status 0 export verify sandbox
 try "$m" --version; check "version" $status 0 "moontide 0."
-for verb in run serve conversations history export verify unread send doctor sandbox; do
+for verb in run serve conversations history export verify audit unread send doctor sandbox; do
   try "$m" $verb --help
   check "$verb has help" $status 0 "usage: moontide $verb"
 done
@@ -139,6 +139,33 @@ else
 fi
 mkdir "$work/format"; echo 'imarc 9' >"$work/format/FORMAT"
 try "$m" export -a it -o format; check "an archive of another format" $status 2 "FORMAT"
+# the audit
+(cat "$work/moontide.lua"; echo 'audit { anchor = "audit-head" }') >"$work/audited.lua"
+chmod 600 "$work/audited.lua"
+audited() { XDG_STATE_HOME=$work/audited "$m" "$@" -c audited.lua; }
+try audited audit; check "an audit that there is not" $status 1 audit.none
+try audited send -a it --to guest hello; check "what is sent" $status 0
+try audited send -a it --to guest again; check "once more" $status 0
+try audited audit; check "stands in the audit: who, what, when" $status 0 "it send single:guest" "by moontide send" "done"
+try audited audit --verb recall; check "and nothing else does" "$status$(wc -l <"$work/out")" 00
+try audited audit --json; check "as it is kept" $status 0 '"prev":"' '"outcome":"done"'
+try audited audit --verify; check "and is proved, with its anchor" $status 0 "sound: 5 records" "the anchor record 5"
+try audited audit --key; check "the key that signs the head" $status 0 "BEGIN PUBLIC KEY"
+log=$work/audited/moontide/audit/000001.jsonl
+cp "$log" "$work/kept.jsonl"
+sed 's/single:guest/single:ghost/' "$work/kept.jsonl" >"$log"
+try audited audit --verify; check "a changed record is found" $status 4 "damaged at record 3" "does not follow"
+try audited send -a it --to guest more; check "and nothing is sent any more" $status 4 audit.damaged
+sed '$d' "$work/kept.jsonl" >"$log"
+try audited audit --verify; check "a cut tail is found" $status 4 "cut at record 5"
+try audited send -a it --to guest never; check "and nothing is sent any more" $status 1 audit.cut
+cp "$work/kept.jsonl" "$log"
+try audited audit --verify; check "what was put back is sound" $status 0 sound
+rm "$work/audit-head"
+try audited send -a it --to guest never; check "nor when the anchor is gone" $status 1 audit.anchor "mounted"
+echo 'audit { anchr = "x" }' >"$work/anker.lua"
+try "$m" audit -c anker.lua; check "a misspelt key of audit" $status 2 "did you mean 'anchor'"
+
 try "$m" verify none; check "verify without an archive" $status 2 "none"
 try "$m" verify archive; check "verify of a sound archive" $status 0 complete
 first=$(find "$work/archive" -name '000001.jsonl' | sort | head -1)

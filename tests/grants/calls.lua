@@ -87,6 +87,8 @@ return {
       fault = { easemob = "policy.syntax", rongcloud = "policy.syntax" },
     },
     ["moontide.read_archive"] = { function(t) return t.moontide.read_archive(t.name "new").provider end },
+    ["moontide.audit"] = { function(t) return t.moontide.audit {}().seq == 1 end },
+    ["moontide.audit_verify"] = { function(t) return t.moontide.audit_verify().verdict == "sound" end },
     ["moontide.verify"] = { function(t) return t.moontide.verify(t.name "new").verdict end },
   },
 

@@ -4,7 +4,7 @@ local moontide = require "moontide"
 local function check(name, ok, why)
   print((ok and "pass " or "fail ") .. MODE .. " " .. GRANT .. ": " .. name .. (ok and "" or ": " .. tostring(why)))
 end
-local ALL = { "read", "mark_read", "send", "organise", "delete", "http", "files" }
+local ALL = { "read", "mark_read", "send", "organise", "delete", "http", "files", "audit" }
 
 local account, guest = moontide.account "it", moontide.account "guest"
 local t = {

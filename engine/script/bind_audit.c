@@ -1,0 +1,265 @@
+/* moontide.audit and moontide.audit_verify: what is written down of deletions and sendings, and the
+ * proof that it is whole. */
+#include "script/script_int.h"
+
+#include "base/mem.h"
+#include "codec/sign.h"
+#include "jobs/audit_log.h"
+#include "loop/loop.h"
+#include "policy/audit.h"
+#include "policy/audit_read.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define TYPE_READER "moontide.audit"
+#define PAGE_MAX    ((size_t)8 << 20)
+#define PLACE_MAX   4200
+
+struct lua_reader {
+    struct mt_audit_reader *reader;
+    bool busy; /* a task reads on */
+};
+
+struct audit_wait {
+    struct mt_wait wait;
+    char dir[PLACE_MAX];
+    char anchor[PLACE_MAX];
+    struct mt_audit_filter filter; /* its texts are of the table of options, on the stack */
+    struct lua_reader *to;
+    struct mt_loop *loop;
+    void (*fn)(void *ud);
+    struct mt_buf text;
+    bool more;
+    struct mt_audit_proof proof;
+    enum mt_rc rc;
+    struct mt_fault fault;
+};
+
+static void audit_release(struct mt_wait *wait)
+{
+    struct audit_wait *w = (struct audit_wait *)wait;
+    mt_buf_deinit(&w->text);
+}
+
+static void audit_done(void *ud, bool cancelled)
+{
+    struct audit_wait *w = ud;
+    mt_wait_wake(&w->wait, cancelled ? MT_ERR_CANCELLED : w->rc, &w->fault);
+}
+
+static struct audit_wait *wait_new(lua_State *L, const char *function)
+{
+    const struct mt_script_audit *audit = mt_script_of(L)->host->audit;
+    struct mt_audit_options place;
+    struct mt_fault fault;
+
+    mt_grant_check(L, "audit", function);
+    if (!audit)
+        mt_fault_raisef(L, MT_ERR_NOT_FOUND, "audit.none", "there is no audit here");
+    if (audit->place(audit->ud, &place, &fault))
+        mt_fault_raise(L, &fault);
+    mt_task_may_wait(L);
+    struct audit_wait *w = mt_wait_new(L, sizeof *w, audit_release);
+    mt_buf_init(&w->text, PAGE_MAX);
+    snprintf(w->dir, sizeof w->dir, "%s", place.dir);
+    snprintf(w->anchor, sizeof w->anchor, "%s", place.anchor ? place.anchor : "");
+    return w;
+}
+
+/* What this process has written down is there. */
+static void settled(void *ud, enum mt_rc rc, const struct mt_fault *fault)
+{
+    struct audit_wait *w = ud;
+
+    if (!rc)
+        rc = mt_work_start(w->loop, w->fn, audit_done, w, NULL);
+    if (rc)
+        mt_wait_wake(&w->wait, rc, fault);
+}
+
+static int start(lua_State *L, struct audit_wait *w, void (*fn)(void *ud), lua_KFunction k)
+{
+    const struct mt_script_audit *audit = mt_script_of(L)->host->audit;
+    struct mt_audit_log *log = NULL;
+    struct mt_fault fault;
+
+    w->fn = fn;
+    w->loop = mt_script_of(L)->host->loop;
+    if (audit->log(audit->ud, false, &log, &fault))
+        mt_fault_raise(L, &fault);
+    enum mt_rc rc = mt_audit_log_settle(log, settled, w);
+
+    if (rc)
+        return mt_fault_raisef(L, rc, "memory", "out of memory");
+    return mt_task_wait(L, &w->wait, k);
+}
+
+/* ---------------------------------------------------------------- reading */
+
+static int reader_gc(lua_State *L)
+{
+    struct lua_reader *reader = luaL_checkudata(L, 1, TYPE_READER);
+
+    mt_audit_reader_close(reader->reader);
+    reader->reader = NULL;
+    return 0;
+}
+
+static void open_it(void *ud)
+{
+    struct audit_wait *w = ud;
+    w->rc = mt_audit_reader_open(w->dir, &w->filter, &w->to->reader, &w->fault);
+}
+
+static int opened(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)status;
+    mt_wait_check(L, (struct mt_wait *)ctx);
+    lua_settop(L, 2);
+    return 1;
+}
+
+/* audit_open(options): a reader. */
+static int core_audit_open(lua_State *L)
+{
+    lua_settop(L, 1);
+    mt_options_check(L, 1, "moontide.audit");
+    struct lua_reader *reader = lua_newuserdatauv(L, sizeof *reader, 0);
+    reader->reader = NULL;
+    reader->busy = false;
+    luaL_setmetatable(L, TYPE_READER);
+    struct audit_wait *w = wait_new(L, "moontide.audit");
+    w->to = reader;
+    w->filter = (struct mt_audit_filter){
+        .since_ms = mt_option_time(L, 1, "since", 0),
+        .until_ms = mt_option_time(L, 1, "until", 0),
+        .account = mt_option_string(L, 1, "account", NULL),
+        .verb = mt_option_string(L, 1, "verb", NULL),
+        .id = mt_option_string(L, 1, "id", NULL),
+    };
+    return start(L, w, open_it, opened);
+}
+
+static void read_on(void *ud)
+{
+    struct audit_wait *w = ud;
+    w->rc = mt_audit_reader_next(w->to->reader, &w->text, &w->more, &w->fault);
+}
+
+static int read_more(lua_State *L, int status, lua_KContext ctx)
+{
+    struct audit_wait *w = (struct audit_wait *)ctx;
+
+    (void)status;
+    w->to->busy = false;
+    mt_wait_check(L, &w->wait);
+    lua_pushlstring(L, w->text.len ? w->text.data : "", w->text.len);
+    mt_buf_reset(&w->text);
+    lua_pushboolean(L, w->more);
+    return 2;
+}
+
+/* reader:next(): lines, and whether there may be more. One task at a time. */
+static int reader_next(lua_State *L)
+{
+    struct lua_reader *reader = luaL_checkudata(L, 1, TYPE_READER);
+
+    lua_settop(L, 1);
+    struct audit_wait *w = wait_new(L, "moontide.audit");
+    if (reader->busy || !reader->reader)
+        return mt_fault_raisef(L, MT_ERR_STATE, "audit.busy", "another task reads on here");
+    w->to = reader;
+    reader->busy = true;
+    return start(L, w, read_on, read_more);
+}
+
+/* ---------------------------------------------------------------- the proof */
+
+static void prove(void *ud)
+{
+    struct audit_wait *w = ud;
+
+    w->rc = mt_audit_prove(w->dir, w->anchor[0] ? w->anchor : NULL, &w->proof, &w->fault);
+}
+
+static void put_number(lua_State *L, const char *key, uint64_t v)
+{
+    lua_pushinteger(L, (lua_Integer)v);
+    lua_setfield(L, -2, key);
+}
+
+static void put_text(lua_State *L, const char *key, const char *v)
+{
+    lua_pushstring(L, v);
+    lua_setfield(L, -2, key);
+}
+
+static void put_key(lua_State *L, const char *hex)
+{
+    uint8_t key[MT_SIGN_KEY_LEN];
+    struct mt_buf text;
+
+    for (size_t i = 0; i < sizeof key; i++) {
+        unsigned byte = 0;
+        if (sscanf(hex + 2 * i, "%2x", &byte) != 1)
+            return;
+        key[i] = (uint8_t)byte;
+    }
+    mt_buf_init(&text, 1024);
+    if (!mt_sign_write_public(&text, key)) {
+        mt_lua_push_buf(L, &text);
+        lua_setfield(L, -2, "pem");
+    } else {
+        mt_buf_deinit(&text);
+    }
+}
+
+static int proved(lua_State *L, int status, lua_KContext ctx)
+{
+    struct audit_wait *w = (struct audit_wait *)ctx;
+    const struct mt_audit_proof *proof = &w->proof;
+    enum mt_rc rc = w->wait.rc;
+
+    (void)status;
+    if (rc != MT_ERR_DAMAGED && rc != MT_ERR_STATE) /* those two are the answer */
+        mt_wait_check(L, &w->wait);
+    lua_createtable(L, 0, 16);
+    put_text(L, "verdict", !rc ? "sound" : rc == MT_ERR_STATE ? "cut" : "damaged");
+    if (rc) {
+        put_text(L, "problem", w->fault.message);
+        put_text(L, "code", w->fault.code);
+    }
+    if (proof->bad_seq)
+        put_number(L, "record", proof->bad_seq);
+    put_number(L, "records", proof->records_n);
+    put_number(L, "segments", proof->segments_n);
+    put_number(L, "first_time", (uint64_t)proof->first_ms);
+    put_number(L, "last_time", (uint64_t)proof->last_ms);
+    put_number(L, "unsettled", proof->open_n);
+    put_number(L, "head", proof->head_seq);
+    if (w->anchor[0])
+        put_number(L, "anchor", proof->anchor_seq);
+    put_number(L, "torn_bytes", (uint64_t)proof->torn_bytes);
+    put_text(L, "sha256", proof->sha256);
+    put_text(L, "key", proof->key);
+    if (proof->key[0])
+        put_key(L, proof->key);
+    return 1;
+}
+
+static int core_audit_verify(lua_State *L)
+{
+    lua_settop(L, 0);
+    return start(L, wait_new(L, "moontide.audit_verify"), prove, proved);
+}
+
+void mt_bind_audit(lua_State *L)
+{
+    static const luaL_Reg functions[] = {
+        {"audit_open", core_audit_open}, {"audit_verify", core_audit_verify}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"next", reader_next}, {NULL, NULL}};
+
+    mt_script_type(L, TYPE_READER, methods, NULL, reader_gc);
+    luaL_setfuncs(L, functions, 0);
+}
