@@ -31,12 +31,15 @@ local function verify(args)
       when(proof.last_time)))
     print(("the head signs record %d; %s"):format(proof.head, proof.anchor
       and ("the anchor record %d"):format(proof.anchor) or "there is no anchor (audit { anchor = … })"))
-    if proof.unsettled > 0 then print(("%d without a result: what came of them is not known"):format(proof.unsettled)) end
+    if proof.unsettled > 0 then
+      print(("%d without a result: what came of them is not known"):format(proof.unsettled))
+    end
     if proof.torn_bytes > 0 then
       print(("%d bytes of an append that did not end: the next start cuts them off"):format(proof.torn_bytes))
     end
   else
-    print(("%s%s: %s"):format(proof.verdict, proof.record and (" at record %d"):format(proof.record) or "", proof.problem))
+    local where = proof.record and (" at record %d"):format(proof.record) or ""
+    print(("%s%s: %s"):format(proof.verdict, where, proof.problem))
   end
   return proof.verdict == "sound" and 0 or 4
 end
@@ -49,14 +52,18 @@ return moontide.script {
     since = moontide.arg.time { doc = "only from this time on" },
     ["until"] = moontide.arg.time { doc = "only before this time" },
     account = moontide.arg.string { short = "a", doc = "only of this account, by its name or its user's id" },
-    verb = moontide.arg.string { doc = "only these: delete_messages, delete, delete_everything, recall, edit, send, mark_read" },
+    verb = moontide.arg.string {
+      doc = "only these: delete_messages, delete, delete_everything, recall, edit, send, mark_read",
+    },
     id = moontide.arg.string { doc = "only what names this message" },
     json = moontide.arg.flag { doc = "the records as they are kept, one JSON object a line" },
-    verify = moontide.arg.flag { doc = "prove every record, the signed head and the anchor; exit status 4 when damaged or cut" },
+    verify = moontide.arg.flag {
+      doc = "prove every record, the signed head and the anchor; exit status 4 when damaged or cut",
+    },
     key = moontide.arg.flag { doc = "print the public key that signs the head" },
   },
   grant = { audit = true },
-  sample = "2026-11-21T03:00:04Z #12 support delete_messages single:bob 50 messages by job nightly: policy older_than(\"90d\")",
+  sample = "2026-11-21T03:00:04Z #12 support delete_messages single:bob 50 messages by job nightly: case 7",
   run = function(job)
     local args = job.args
     if args.key then
