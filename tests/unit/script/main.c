@@ -5,5 +5,8 @@
 
 int main(void)
 {
-    return test_timers() ? EXIT_FAILURE : EXIT_SUCCESS;
+    int failed = test_timers();
+
+    failed += test_policy_text();
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

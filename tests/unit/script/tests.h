@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+int test_policy_text(void);
 int test_timers(void);
 
 #endif
