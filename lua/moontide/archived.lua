@@ -32,7 +32,11 @@ function Archived:lines(options)
       local stop = piece:find("\n", at, true) or #piece + 1
       local text = piece:sub(at, stop - 1)
       at = stop + 1
-      local line = core.json.decode(text)
+      local ok, line = pcall(core.json.decode, text)
+      if not ok then
+        core.raise("damaged", "archive.damaged", ("a line of %s is no JSON: run moontide verify"):format(
+          options.conversation))
+      end
       local time = type(line) == "table" and not line.type and line.time or nil
       local within = not time or ((not since or time >= since) and (not until_ms or time < until_ms))
       if within then return line, text end

@@ -15,5 +15,6 @@ int main(void)
     failed += test_writer();
     failed += test_torture();
     failed += test_media();
+    failed += test_reader();
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

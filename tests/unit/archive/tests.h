@@ -22,6 +22,7 @@ int test_verify(void);
 int test_writer(void);
 int test_torture(void);
 int test_media(void);
+int test_reader(void);
 
 /* cmocka fixtures: *state is the path of a fresh folder, removed at the end. */
 int tests_begin(void **state);
