@@ -185,8 +185,8 @@ static int core_fault(lua_State *L)
 /* raise(kind, code, message): a fault of what the world did. */
 static int core_raise(lua_State *L)
 {
-    static const char *const kinds[] = {"protocol", "timeout", "state", NULL};
-    static const enum mt_rc rcs[] = {MT_ERR_PROTOCOL, MT_ERR_TIMEOUT, MT_ERR_STATE};
+    static const char *const kinds[] = {"protocol", "timeout", "state", "damaged", NULL};
+    static const enum mt_rc rcs[] = {MT_ERR_PROTOCOL, MT_ERR_TIMEOUT, MT_ERR_STATE, MT_ERR_DAMAGED};
 
     return mt_fault_raisef(L, rcs[luaL_checkoption(L, 1, NULL, kinds)], luaL_checkstring(L, 2),
                            "%s", luaL_checkstring(L, 3));
