@@ -34,28 +34,37 @@ void mt_account_figures_connected(struct mt_account_figures *figures, bool conne
     figures->connected = connected;
 }
 
+#define OTHER "other"
+
 /* Codes are the engine's own words, but what they are made of may come from a server. */
 static bool is_plain(const char *code)
 {
     return code[0] && !code[strspn(code, "abcdefghijklmnopqrstuvwxyz0123456789_.")];
 }
 
-static void count(struct mt_account_faults *faults, const char *code)
+static struct mt_fault_count *find(struct mt_account_faults *faults, const char *code)
 {
     struct mt_fault_count *at = faults->counts;
-    struct mt_fault_count *end = at + faults->counts_n;
 
-    if (!is_plain(code))
-        code = "other";
-    while (at < end && strcmp(at->code, code) != 0)
+    while (at < faults->counts + faults->counts_n && strcmp(at->code, code) != 0)
         at++;
-    if (at == end && faults->counts_n == MT_FIGURES_CODES) {
-        at--; /* the last place is for all that have none of their own */
-        code = "other";
-        snprintf(at->code, sizeof at->code, "%s", code);
-    } else if (at == end) {
+    return at;
+}
+
+/* Each code has one place; the last one is kept for all that come when the others are taken. */
+static void count(struct mt_account_faults *faults, const char *code)
+{
+    const char *word = is_plain(code) ? code : OTHER;
+    struct mt_fault_count *end = faults->counts + faults->counts_n;
+    struct mt_fault_count *at = find(faults, word);
+
+    if (at == end && faults->counts_n >= MT_FIGURES_CODES - 1) {
+        word = OTHER;
+        at = find(faults, word);
+    }
+    if (at == end) {
         faults->counts_n++;
-        snprintf(at->code, sizeof at->code, "%s", code);
+        snprintf(at->code, sizeof at->code, "%s", word);
     }
     at->n++;
 }

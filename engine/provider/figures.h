@@ -10,7 +10,7 @@
 
 struct mt_provider_account;
 
-/* So many codes of faults are told apart, the rest counts as "other". */
+/* So many codes of faults are told apart at most, the rest counts as "other". */
 #define MT_FIGURES_CODES 12
 
 struct mt_fault_count {

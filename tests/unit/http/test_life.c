@@ -420,9 +420,87 @@ static void memory_may_run_out_anywhere(void **state)
     assert_in_range(total_n, 20, 5000);
 }
 
+struct hosts {
+    struct mt_http_figures list[MT_HTTP_HOSTS_MAX + 2];
+    size_t n;
+};
+
+static void note_host(void *ud, const struct mt_http_figures *figures)
+{
+    struct hosts *hosts = ud;
+    hosts->list[hosts->n++] = *figures;
+}
+
+static bool flaky(void *ud, struct peer *peer, const struct request *request)
+{
+    (void)ud;
+    if (request->number == 1)
+        return false; /* hangs up */
+    peer_answer(peer, request->number == 2 ? 503 : 200, "", "hello");
+    return true;
+}
+
+static void what_goes_to_each_host_is_counted(void **state)
+{
+    struct ground ground;
+    struct ended ended = {0};
+    struct hosts *hosts = calloc(1, sizeof *hosts);
+
+    (void)state;
+    assert_non_null(hosts);
+    ground_begin(&ground, NULL, flaky, NULL);
+    quick_backoff(4);
+    get(&ground, "/a", (struct mt_http_request){.retry = MT_HTTP_RETRY_SAFE}, &ended);
+    assert_int_equal(ended.status, 200);
+    ended_clear(&ended);
+    get(&ground, "/b", (struct mt_http_request){.of_script = true}, &ended);
+    ended_clear(&ended);
+    mt_http_each_host(ground.http, note_host, hosts);
+    assert_int_equal(hosts->n, 2);
+    const struct mt_http_figures *figures = &hosts->list[0];
+    assert_non_null(strstr(figures->host, "127.0.0.1:"));
+    assert_int_equal(figures->answers_n[2], 1);
+    assert_int_equal(figures->answers_n[5], 1);
+    assert_int_equal(figures->answers_n[0], 1);
+    assert_int_equal(figures->refused_n, 0);
+    assert_int_equal(figures->retries_n, 2);
+    assert_true(figures->received_bytes > 40 && figures->sent_bytes > 60);
+    assert_string_equal(hosts->list[1].host, "(scripts)");
+    assert_int_equal(hosts->list[1].answers_n[2], 1);
+    assert_int_equal(mt_http_waiting(ground.http), 0);
+    ground_end(&ground);
+    free(hosts);
+}
+
+/* A cloud may name ever new hosts. */
+static void hosts_are_bounded(void **state)
+{
+    struct ground ground;
+    struct hosts *hosts = calloc(1, sizeof *hosts);
+    char host[32];
+
+    (void)state;
+    assert_non_null(hosts);
+    ground_begin(&ground, NULL, NULL, NULL);
+    for (int i = 0; i < 200; i++) {
+        snprintf(host, sizeof host, "h%d.acme.com:443", i);
+        figures_of(ground.http, host, false)->answers_n[2]++;
+        assert_ptr_equal(figures_of(ground.http, host, false),
+                         figures_of(ground.http, host, false));
+    }
+    mt_http_each_host(ground.http, note_host, hosts);
+    assert_int_equal(hosts->n, MT_HTTP_HOSTS_MAX + 1);
+    assert_string_equal(hosts->list[MT_HTTP_HOSTS_MAX].host, "(other)");
+    assert_int_equal(hosts->list[MT_HTTP_HOSTS_MAX].answers_n[2], 200 - MT_HTTP_HOSTS_MAX);
+    ground_end(&ground);
+    free(hosts);
+}
+
 int test_life(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_goes_to_each_host_is_counted),
+        cmocka_unit_test(hosts_are_bounded),
         cmocka_unit_test(at_most_so_many_at_once),
         cmocka_unit_test(first_come_first_served),
         cmocka_unit_test(keys_take_turns),

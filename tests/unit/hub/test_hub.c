@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "hub/hub.h"
 #include "loop/loop.h"
+#include "provider/figures.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -195,6 +196,58 @@ static void all_must_be_done(void **state)
     assert_int_equal(ground->account.stops, 1);
 }
 
+static struct mt_account_figures *count_all(void *ud, const struct mt_provider_account *account)
+{
+    (void)account;
+    return ud;
+}
+
+static void what_comes_is_counted(void **state)
+{
+    struct ground *ground = *state;
+    struct mt_account_figures *figures = calloc(1, sizeof *figures);
+    const struct mt_account_counting counting = {count_all, figures};
+    struct mt_event events[4];
+    struct script a;
+
+    assert_non_null(figures);
+    memset(events, 0, sizeof events);
+    events[0].type = MT_EVENT_CONNECTED;
+    events[1].type = MT_EVENT_MESSAGE;
+    events[2].type = MT_EVENT_DISCONNECTED;
+    events[2].fault = (struct mt_fault){.kind = MT_ERR_NETWORK, .code = "ws.closed"};
+    events[3].type = MT_EVENT_CONNECTED;
+    mt_hub_count(ground->hub, &counting);
+    assert_int_equal(sit(ground, "a", &a), MT_OK);
+    assert_true(figures->live && !figures->connected && !figures->ended);
+    mt_seat_listen(a.seat);
+    ground->batches[0] = (struct mt_event_batch){events, 2};
+    ground->batches[1] = (struct mt_event_batch){&events[2], 1};
+    ground->batches[2] = (struct mt_event_batch){&events[3], 1};
+    come(ground, 0);
+    assert_true(figures->connected && figures->since_ms > 0 && figures->event_ms > 0);
+    assert_int_equal(figures->events_n, 2);
+    assert_int_equal(mt_hub_waiting(ground->hub), 1);
+    mt_seat_done(a.seat, a.got[0]);
+    assert_int_equal(mt_hub_waiting(ground->hub), 0);
+    come(ground, 1);
+    assert_false(figures->connected);
+    assert_int_equal(figures->faults_n, 1);
+    assert_string_equal(figures->faults->counts[0].code, "ws.closed");
+    come(ground, 2);
+    assert_int_equal(figures->connects_n, 2);
+    mt_seat_leave(a.seat, false);
+    assert_true(!figures->live && !figures->connected);
+    assert_int_equal(mt_hub_waiting(ground->hub), 0);
+    assert_int_equal(sit(ground, "a", &a), MT_OK);
+    ground->account.handlers->ended(ground->account.ud,
+                                    &(struct mt_fault){.kind = MT_ERR_DENIED, .code = "kicked"});
+    assert_true(figures->ended && !figures->connected);
+    mt_seat_leave(a.seat, false);
+    mt_mem_free(figures->faults);
+    free(figures);
+}
+
 static void nobody_listens_yet(void **state)
 {
     struct ground *ground = *state;
@@ -339,6 +392,7 @@ static void a_position_is_kept_for_the_next_process(void **state)
 int test_hub(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_comes_is_counted, ground_up, ground_down),
         cmocka_unit_test_setup_teardown(all_must_be_done, ground_up, ground_down),
         cmocka_unit_test_setup_teardown(nobody_listens_yet, ground_up, ground_down),
         cmocka_unit_test_setup_teardown(who_comes_back_gets_the_rest, ground_up, ground_down),

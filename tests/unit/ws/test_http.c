@@ -315,9 +315,62 @@ static void tells_of_an_abandoned_exchange(void **state)
     wire_close(wire);
 }
 
+static const struct mt_ws_server_options bounded = {
+    .host = "127.0.0.1", .max_connections = 2, .request_s = 1};
+
+static void connections_are_bounded(void **state)
+{
+    struct host *host = host_start(&bounded);
+    struct wire *first = wire_dial(host_port(host));
+    struct reply reply;
+
+    (void)state;
+    wire_text(first, "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_true(wire_reply(first, true, &reply));
+    reply_free(&reply);
+    struct wire *second = wire_dial(host_port(host));
+    wire_text(second, "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_true(wire_reply(second, true, &reply));
+    reply_free(&reply);
+    struct wire *third = wire_dial(host_port(host));
+    assert_true(wire_at_end(third));
+    wire_close(third);
+    wire_text(first, "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n"); /* those that are there go on */
+    assert_true(wire_reply(first, true, &reply));
+    reply_free(&reply);
+    wire_close(first);
+    wire_close(second);
+    host_stop(host);
+}
+
+/* Silent, slow, or silent after an answer: none keeps its place. */
+static void who_brings_no_request_is_closed(void **state)
+{
+    struct host *host = host_start(&bounded);
+    struct wire *silent = wire_dial(host_port(host));
+    struct wire *slow = wire_dial(host_port(host));
+    struct reply reply;
+
+    (void)state;
+    wire_text(slow, "GET /echo HTTP/1.1\r\nHost: a\r\n");
+    assert_true(wire_at_end(silent));
+    assert_true(wire_at_end(slow));
+    wire_close(silent);
+    wire_close(slow);
+    struct wire *idle = wire_dial(host_port(host));
+    wire_text(idle, "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_true(wire_reply(idle, true, &reply));
+    reply_free(&reply);
+    assert_true(wire_at_end(idle));
+    wire_close(idle);
+    host_stop(host);
+}
+
 int test_http(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(connections_are_bounded),
+        cmocka_unit_test(who_brings_no_request_is_closed),
         cmocka_unit_test(keeps_a_connection_for_many_requests),
         cmocka_unit_test(answers_pipelined_requests_in_order),
         cmocka_unit_test(answers_thousands_of_pipelined_requests),
