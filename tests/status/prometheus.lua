@@ -163,7 +163,9 @@ else
   for _, family in ipairs(before and before.order or {}) do
     for _, sample in ipairs(family.samples) do
       local now = scrape.series[sample.key]
-      if family.type == "counter" and now and now < sample.value then bad(sample.line, "%s has become less", family.name) end
+      if family.type == "counter" and now and now < sample.value then
+        bad(sample.line, "%s has become less", family.name)
+      end
     end
   end
   for _, line in ipairs(errors) do print(line) end
