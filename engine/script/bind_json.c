@@ -7,6 +7,8 @@
 #include <string.h>
 
 #define JSON_MAX_BYTES (64u << 20)
+#define VALUES_MAX     500000 /* the parser's own limit */
+#define NODE_BYTES     96     /* a node and what its allocation costs */
 #define ARRAY_TYPE     "moontide.json.array"
 
 struct encoder {
@@ -110,8 +112,8 @@ static void encode(lua_State *L, struct encoder *e, int depth)
                         luaL_typename(L, -1));
     }
     if (e->out.failed)
-        mt_fault_raisef(L, e->out.failed, "json.too_large", "the JSON is larger than %u MB",
-                        JSON_MAX_BYTES >> 20);
+        mt_fault_raisef(L, e->out.failed, "json.too_large",
+                        "the JSON is larger than what the script has memory for");
 }
 
 static int json_encode(lua_State *L);
@@ -127,12 +129,14 @@ const char *mt_lua_json_push(lua_State *L, int index, size_t *len)
 
 static int json_encode(lua_State *L)
 {
+    const struct mt_script *script = mt_script_of(L);
     struct encoder *e = NULL;
 
     luaL_checkany(L, 1);
     lua_settop(L, 1);
     e = lua_newuserdatauv(L, sizeof *e, 0);
-    mt_buf_init(&e->out, JSON_MAX_BYTES);
+    /* what is written, the room in which it grows, and the text that it becomes */
+    mt_buf_init(&e->out, (script->memory_max_bytes - script->memory_bytes) / 3);
     if (luaL_newmetatable(L, "moontide.json.encoder")) {
         lua_pushcfunction(L, encoder_gc);
         lua_setfield(L, -2, "__gc");
@@ -198,20 +202,38 @@ static int decode_protected(lua_State *L)
     return 1;
 }
 
+/* What the text becomes in C for the time of the call, at most: that counts as the script's. */
+static size_t tree_bytes(const char *text, size_t len)
+{
+    size_t values_n = 1;
+
+    for (size_t i = 0; i < len; i++)
+        values_n += text[i] == ',' || text[i] == '[' || text[i] == '{';
+    if (values_n > VALUES_MAX)
+        values_n = VALUES_MAX;
+    return len + values_n * NODE_BYTES;
+}
+
 static int json_decode(lua_State *L)
 {
     size_t len = 0;
     const char *text = luaL_checklstring(L, 1, &len);
+    struct mt_script *script = mt_script_of(L);
     struct mt_json *root = NULL;
     struct mt_fault fault;
 
+    size_t charge = tree_bytes(text, len);
+    if (charge > script->memory_max_bytes - script->memory_bytes)
+        return mt_fault_raisef(L, MT_ERR_NOMEM, "memory", "not enough memory for this JSON");
     if (mt_json_parse(text, len, JSON_MAX_BYTES, &root, &fault))
         return mt_fault_raise(L, &fault);
+    script->memory_bytes += charge;
     /* the tree is C's: nothing may jump past its release */
     lua_pushcfunction(L, decode_protected);
     lua_pushlightuserdata(L, root);
     int status = lua_pcall(L, 1, 1, 0);
     mt_json_free(root);
+    script->memory_bytes -= charge;
     return status ? lua_error(L) : 1;
 }
 

@@ -90,6 +90,7 @@ struct mt_script {
     int64_t watch_deadline_ms;
     uint64_t watch_slices_n; /* so far */
     bool watch_sleeps;       /* until it is signalled */
+    unsigned watch_steps_n;  /* in C */
     bool watch_fired;
     bool watch_stop;
 };
@@ -111,6 +112,13 @@ lua_State *mt_watch_enter(struct mt_script *script, lua_State *L,
 void mt_watch_leave(struct mt_script *script, lua_State *before);
 int mt_script_coroutines(lua_State *L); /* pushes the coroutine library */
 void *mt_script_wait_mark(void);
+
+/* In the midst of something that may take long in C: raises when the slice is over. */
+MT_RAISES void mt_watch_step(lua_State *L);
+
+/* library.c: in the place of Lua's own, once those are there. */
+void mt_script_libraries(lua_State *L);
+int mt_script_load(lua_State *L);
 
 /* pattern.c: find, match, gmatch and gsub into the table on top of the stack. */
 void mt_script_patterns(lua_State *L);

@@ -147,26 +147,6 @@ static int confined_xpcall(lua_State *L)
     return protected_done(L, status, 1);
 }
 
-static int confined_load(lua_State *L)
-{
-    size_t len = 0;
-    const char *text = luaL_checklstring(L, 1, &len);
-    const char *name = luaL_optstring(L, 2, "=(load)");
-    bool has_env = !lua_isnone(L, 4);
-
-    if (luaL_loadbufferx(L, text, len, name, "t") != LUA_OK) {
-        lua_pushnil(L);
-        lua_insert(L, -2);
-        return 2;
-    }
-    if (has_env) {
-        lua_pushvalue(L, 4);
-        if (!lua_setupvalue(L, -2, 1))
-            lua_pop(L, 1);
-    }
-    return 1;
-}
-
 static int script_print(lua_State *L)
 {
     struct mt_script *script = mt_script_of(L);
@@ -279,10 +259,11 @@ static void open_libraries(lua_State *L)
         lua_setglobal(L, gone[i]);
     }
     confine_string(L);
+    mt_script_libraries(L);
     lua_register(L, "setmetatable", confined_setmetatable);
     lua_register(L, "pcall", confined_pcall);
     lua_register(L, "xpcall", confined_xpcall);
-    lua_register(L, "load", confined_load);
+    lua_register(L, "load", mt_script_load);
     lua_register(L, "print", script_print);
     lua_register(L, "require", script_require);
     mt_script_coroutines(L);

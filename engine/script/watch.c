@@ -10,6 +10,7 @@
 
 #define TICK_US     5000
 #define QUIET_TICKS 20
+#define LOOK_EVERY  4096 /* steps */
 
 static const char wait_mark;
 
@@ -22,6 +23,16 @@ static void over_budget(lua_State *L, lua_Debug *ar)
 {
     (void)ar;
     mt_fault_raisef(L, MT_ERR_LIMIT, "script.cpu", "the script ran too long without waiting");
+}
+
+void mt_watch_step(lua_State *L)
+{
+    struct mt_script *script = mt_script_of(L);
+
+    if (++script->watch_steps_n % LOOK_EVERY || !script->watched)
+        return;
+    if (mt_clock_mono_ms() >= script->watch_deadline_ms)
+        over_budget(L, NULL);
 }
 
 /* While slices come it looks on every tick; it is woken by the first after a rest only, since to

@@ -64,4 +64,65 @@ for cloud in ${MT_CLOUDS:-easemob rongcloud}; do
   done
 done
 cloud=easemob
+place=$work
+cp "$work/easemob/moontide.lua" "$work/moontide.lua"
+XDG_STATE_HOME=$work/state
+
+most=1200
+case $MOONTIDE in *asan*) most=3000 ;; esac
+try timeout 300 "$MOONTIDE" run "$root/tests/grants/limits.lua" -- $most
+from_lines
+check "limits.lua ends well" $status 0
+sed -n 's/^note /# /p' "$work/out"
+
+# What a script holds when it has taken all that it can get, as the kernel counts it.
+cat >"$work/idle.lua" <<'END'
+local moontide = require "moontide"
+moontide.sleep(0)
+moontide.json.decode(moontide.json.encode { ("x"):rep(1000), {} })
+pcall(error, ("x"):rep(1 << 16))
+print "full"
+moontide.sleep "1m"
+END
+cat >"$work/strings.lua" <<'END'
+local moontide = require "moontide"
+local kept, json, reserve = {}, moontide.json, ("y"):rep(1 << 20)
+pcall(function() while true do kept[#kept + 1] = ("x"):rep(1 << 20) .. #kept moontide.sleep(0) end end)
+pcall(json.encode, kept)
+moontide.sleep(0)
+pcall(function() json.decode("[" .. ("[],"):rep(300000) .. "1]") end)
+reserve = nil
+print "full"
+moontide.sleep "1m"
+END
+cat >"$work/values.lua" <<'END'
+local moontide = require "moontide"
+local kept, reserve = {}, ("y"):rep(1 << 20)
+pcall(function() kept[1] = moontide.json.decode("[" .. ("[],"):rep(400000) .. "1]") end)
+pcall(function() for i = 1, 1e9 do
+  kept[#kept + 1] = { i }
+  if i % 20000 == 0 then moontide.sleep(0) end
+end end)
+reserve = nil
+print "full"
+require "moontide".sleep "1m"
+END
+peak_kb() { # SCRIPT
+  (cd "$work" && exec "$MOONTIDE" run "$1") >"$work/$1.out" 2>"$work/$1.err" &
+  pid=$!
+  wait_for "$work/$1.out" full 1 || cat "$work/$1.err" >&2
+  peak=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$pid/status")
+  kill $pid
+  wait $pid 2>/dev/null
+  echo "$peak"
+}
+case $MOONTIDE in *asan*) echo "# memory as the kernel counts it: not looked at with a sanitizer in between" ;; *)
+  idle=$(peak_kb idle.lua)
+  strings=$(($(peak_kb strings.lua) - idle))
+  values=$(($(peak_kb values.lua) - idle))
+  echo "# a script that takes all: $strings kB of texts, $values kB of small values; its quota is 65536 kB"
+  check "texts take no more than the quota and 1 MB, beside pages of the program" $((strings > 40000 && strings <= 67072)) 1
+  check "small values take what their allocation costs, too" $((values > 40000 && values <= 98304)) 1
+  ;;
+esac
 echo "1..$count"
