@@ -1,0 +1,3 @@
+-- expect: attempt to index
+local moontide = require "moontide"
+moontide.account("it").provider_account = 1

@@ -1,0 +1,5 @@
+-- expect: moontide.account expected
+local moontide = require "moontide"
+
+local fake = setmetatable({}, { __name = "moontide.account" })
+moontide.account("it").conversations(fake)

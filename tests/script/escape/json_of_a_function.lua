@@ -1,0 +1,3 @@
+-- expect: json.type
+local moontide = require "moontide"
+moontide.json.encode { print }

@@ -1,0 +1,2 @@
+-- expect: string expected
+return load(function() return "return 1" end)

@@ -1,0 +1,2 @@
+-- expect: is not loaded
+assert(load((";"):rep(5000000)))

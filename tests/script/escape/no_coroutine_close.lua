@@ -1,0 +1,2 @@
+-- expect: field 'close'
+return coroutine.close(coroutine.create(print))

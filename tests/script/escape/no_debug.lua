@@ -1,0 +1,2 @@
+-- expect: field 'debug'
+return _G.debug.x

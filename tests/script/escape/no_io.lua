@@ -1,0 +1,2 @@
+-- expect: field 'io'
+return _G.io.x

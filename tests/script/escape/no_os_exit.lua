@@ -1,0 +1,2 @@
+-- expect: field 'exit'
+return os.exit "x"

@@ -1,0 +1,2 @@
+-- expect: field 'remove'
+return os.remove "x"

@@ -1,0 +1,2 @@
+-- expect: field 'rename'
+return os.rename "x"

@@ -1,0 +1,2 @@
+-- expect: field 'setlocale'
+return os.setlocale "x"

@@ -1,0 +1,2 @@
+-- expect: field 'tmpname'
+return os.tmpname "x"

@@ -1,0 +1,2 @@
+-- expect: field 'package'
+return _G.package.x

@@ -1,0 +1,5 @@
+-- expect: file.private
+local moontide = require "moontide"
+
+local c = moontide.account("it"):conversation "bob"
+c:upload "./moontide.lua"

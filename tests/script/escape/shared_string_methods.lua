@@ -1,0 +1,3 @@
+-- expect: attempt to
+_G.string = nil
+(""):nothing()
