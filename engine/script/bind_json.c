@@ -135,8 +135,8 @@ static int json_encode(lua_State *L)
     luaL_checkany(L, 1);
     lua_settop(L, 1);
     e = lua_newuserdatauv(L, sizeof *e, 0);
-    /* what is written, the room in which it grows, and the text that it becomes */
-    mt_buf_init(&e->out, (script->memory_max_bytes - script->memory_bytes) / 3);
+    /* what is written, and the text that it becomes */
+    mt_buf_init(&e->out, (script->memory_max_bytes - script->memory_bytes) / 2);
     if (luaL_newmetatable(L, "moontide.json.encoder")) {
         lua_pushcfunction(L, encoder_gc);
         lua_setfield(L, -2, "__gc");

@@ -116,6 +116,8 @@ static int plan_begin(lua_State *L)
 
     lua_settop(L, 3);
     mt_grant_check(L, "read", "account:plan");
+    if (!lua_isnil(L, 3))
+        mt_grant_check_path(L, luaL_checkstring(L, 3), "account:plan");
     plans_dir(L, dir);
     struct mt_plan_make_options options = {
         .provider = account->provider,
@@ -436,6 +438,8 @@ static int start_purge(lua_State *L, struct mt_lua_account *account,
     struct mt_script *script = mt_script_of(L);
     struct mt_fault fault;
 
+    if (!lua_isnil(L, 4))
+        mt_grant_check_path(L, luaL_checkstring(L, 4), "plan");
     options->provider = account->provider;
     options->account = account->account;
     options->name = account->name;

@@ -65,6 +65,12 @@ return {
       function(t) t.chat:set_notification "none" return true end, fault = { easemob = "unsupported" },
     },
     ["message:readers_page"] = { function(t) return t.asked:readers_page {}.readers end },
+    ["account:plan"] = {
+      function(t) return t.account:plan(t.moontide.policy.all, { conversations = { "single:guest" } }).hash end,
+    },
+    ["account:open_plan"] = { function(t) return t.account:open_plan(t.plan.hash).hash == t.plan.hash end },
+    ["plan:check"] = { function(t) return t.plan:check { archive = t.archive }.planned > 0 end },
+    ["plan:apply"] = { function(t) return t.plan:apply { archive = t.archive }.planned > 0 end },
     ["account:on"] = {
       function(t)
         local online = false

@@ -26,6 +26,8 @@ local function prepare()
   group:send { text = "read me", receipts = true }
   t.asked = group:history { limit = 1 }()
   t.archive = moontide.archive(t.name "archive", { account = account })
+  t.chat:export(t.archive)
+  t.plan = account:plan(moontide.policy.all, { conversations = { t.chat.id } })
 end
 
 local function sent()
