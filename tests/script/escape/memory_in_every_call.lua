@@ -10,12 +10,14 @@ local functions = { moontide.json.encode, moontide.duration, moontide.log.debug,
 local empty, kept, n = {}, {}, 1 << 20
 local function take() kept[#kept + 1] = ("x"):rep(n) .. #kept end
 while n > 8 do
+  pcall(moontide.sleep, 0)
   if not pcall(take) then n = n // 2 end
 end
 for i = 1, #functions do
   pcall(functions[i], c, "1")
   pcall(functions[i], "1", "2")
   pcall(functions[i], empty, "x")
+  pcall(moontide.sleep, 0)
 end
 kept = nil
 print "went on"
