@@ -6,7 +6,7 @@ PREMAKE = $$(command -v premake5 2>/dev/null || echo premake4) --file=premake5.l
 # A job server that is there already decides how much runs at once.
 BUILD = $(MAKE) --no-print-directory -C build $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
 
-.PHONY: all release asan demo check crash fuzz soak bench lint docs install packages test-packages generate clean
+.PHONY: all release asan demo check crash fuzz soak bench lint retention-proof docs install packages test-packages generate clean
 
 all: release
 
@@ -28,7 +28,7 @@ asan: generate
 demo: release
 	@sh tests/tools/demo.sh
 
-check crash fuzz soak bench lint: test-packages
+check crash fuzz soak bench lint retention-proof: test-packages
 	@sh tests/run.sh $@
 
 # What is generated from the API records and kept in the repository.

@@ -3,7 +3,7 @@
 # line, and the ratios. MT_BENCH_N: messages of the comparison (default 200000); MT_BENCH_LARGE: of the large account
 # (default 1000000); MT_BENCH_ROW: of the long conversation (default 72000); MT_BENCH_SESSIONS: live sessions (default
 # 10000), MT_BENCH_RAMP: connections begun in a second (default 500); MT_BENCH_ECHO: messages a second (default 2000).
-# MT_BENCH_ONLY=live: parts 5 and 6 alone; =rongcloud: parts 7 to 9.
+# MT_BENCH_ONLY=live: parts 5 and 6 alone; =rongcloud: parts 7 to 9; =retention: part 10.
 set -eu
 cd "$(dirname "$0")/../.."
 . tests/tools/sandbox.sh
@@ -33,6 +33,15 @@ read_by_both() {
     -v mw="$(figure "$1moontide" wall_s)" -v sw="$(figure "$1sdk" wall_s)" 'BEGIN {
     printf "CPU seconds per million messages: moontide %.2f, SDK %.2f\n", m*1e6/n, s*1e6/n
     printf "moontide / SDK: CPU %.3f, wall %.3f\n", m/s, mw/sw }'
+}
+# said KEY: a number of the JSON object that was printed last
+said() { grep '^{' "$work/notes" | tail -1 | sed -n "s/.*\"$1\":\"\{0,1\}\([0-9a-f]*\).*/\1/p"; }
+# retain NAME: what `moontide retention` takes to plan (NAME-plan) and to apply (NAME); how many it deleted in $deleted
+retain() {
+  measure "$1-plan" "$MOONTIDE" retention -c "$work/moontide.lua" -a it --older-than 90d --archive "$work/$1" --json
+  measure "$1" "$MOONTIDE" retention -c "$work/moontide.lua" -a it --older-than 90d --archive "$work/$1" --json \
+    --plan "$(said plan)" --apply --max 100000000
+  deleted=$(said deleted)
 }
 wait_online() { # FILE PID
   for _ in $(seq 600); do
@@ -117,7 +126,7 @@ if [ "$(lines_of "$work/sequential")" = "$(lines_of "$work/sliced")" ]; then ech
 else echo "THE ARCHIVES DIFFER"; exit 1; fi
 
 fi
-if [ "${MT_BENCH_ONLY:-}" != rongcloud ]; then
+case ${MT_BENCH_ONLY:-} in rongcloud | retention) ;; *)
 part "5. Live sessions in one process: memory for each, all cut at once and back, and the longest delay of a timer of 10 ms"
 for kind in plain tls; do
   "$bin/bench-sessions" $kind "${MT_BENCH_SESSIONS:-10000}" "${MT_BENCH_RAMP:-500}" | tee -a "$work/figures"
@@ -128,9 +137,9 @@ awk -v p="$(figure sessions-plain kib_each)" -v t="$(figure sessions-tls kib_eac
 part "6. An echo of 2,000 messages a second: a Lua handler, then the same on the official SDK in Node"
 another_sandbox
 echo_by_both "" tests/bench/sdk_echo.js "$rest" 200
-fi
+esac
 
-if [ "${MT_BENCH_ONLY:-}" != live ]; then
+case ${MT_BENCH_ONLY:-} in live | retention) ;; *)
 cloud=rongcloud
 part "7. RongCloud: the same account, read once by moontide and once by its SDK in Node"
 another_sandbox --generate "${MT_BENCH_N:-200000}" --faults seed=3
@@ -143,7 +152,20 @@ awk -v p="$(figure sessions-rongcloud kib_each)" 'BEGIN { printf "KiB for each s
 part "9. RongCloud: an echo of 2,000 messages a second, as part 6"
 another_sandbox
 echo_by_both rong- tests/bench/sdk_rong_echo.js "$navigator" 20
-fi
+esac
 
-part "10. What was said"
+case ${MT_BENCH_ONLY:-} in "" | retention)
+part "10. Retention of what is older than 90 days, of a year: plan; archive, verify, delete, audit, read back"
+for cloud in easemob rongcloud; do
+  for n in $((${MT_BENCH_LARGE:-1000000} / 10)) "${MT_BENCH_LARGE:-1000000}"; do
+    another_sandbox --generate "$n" --clouds "$cloud" --faults seed=3,span=365d
+    retain "retention-$cloud-$n"
+  done
+  awk -v d="$deleted" -v c="$cloud" -v s="$(figure "retention-$cloud-$n" wall_s)" \
+    -v a="$(figure "retention-$cloud-$((n / 10))" peak_mb)" -v b="$(figure "retention-$cloud-$n" peak_mb)" 'BEGIN {
+    printf "%s: %d messages deleted in %.1f s, %.0f a second; peak memory %.0f MB for a tenth, %.0f MB for all\n", c, d, s, d / s, a, b }'
+done ;;
+esac
+
+part "11. What was said"
 cat "$work/notes"

@@ -342,7 +342,7 @@ async function unread(world, group) {
 }
 
 tap.run(async () => {
-  const sandbox = await moontide.sandbox();
+  const sandbox = await moontide.sandbox('--faults', 'user_channel=0');
   const { ready } = sandbox;
   const world = { peer: await peers.user(ready, PEER), me: await peers.user(ready, ME), second: await peers.user(ready, 'quinn') };
   const made = await world.peer.connection.createGroup({ data: { groupname: 'devices', desc: '', members: [ME], public: true,

@@ -2,9 +2,10 @@
 -- line: "N passed, N failed" (", N skipped" if any). Status 0 means that every suite ran and nothing failed.
 -- A suite is a program that prints TAP; suite.lua runs one. Full output: build/logs/<suite>.log
 local mode = arg[1] or "check"
-local MODES = { check = true, crash = true, fuzz = true, soak = true, bench = true, lint = true }
+local MODES = { check = true, crash = true, fuzz = true, soak = true, bench = true, lint = true,
+  ["retention-proof"] = true }
 if not MODES[mode] then
-  io.stderr:write("usage: tests/run.sh check|crash|fuzz|soak|bench|lint\n")
+  io.stderr:write("usage: tests/run.sh check|crash|fuzz|soak|bench|lint|retention-proof\n")
   os.exit(2)
 end
 
@@ -179,6 +180,19 @@ local function soak_suites(full)
   suite("soak-asan", 900, asan, "exec build/asan/bin/soak-soak")
 end
 
+--- R3 in full: random histories, and kills over all the chats there are.
+local function proof_suites()
+  for _, cloud in ipairs { "easemob", "rongcloud" } do
+    for name, number in pairs { property = { "MT_RETENTION_N", "100000" }, kill = { "MT_RETENTION_KILLS", "1000" } } do
+      local environment = { MT_RETENTION_LINES = os.getenv("MT_RETENTION_LINES") or "8000",
+        MT_RETENTION_SEED = os.getenv("MT_RETENTION_SEED"), [number[1]] = os.getenv(number[1]) or number[2] }
+      for k, v in pairs(RELEASE) do environment[k] = v end
+      suite(("retention-%s-%s"):format(name, cloud), 12 * 3600, environment,
+        ("exec node tests/proof/%s.js %s"):format(name, cloud))
+    end
+  end
+end
+
 --- A folder that brings its own runner.
 local function runner_suites()
   if is_program("tests/conformance/run.sh") then
@@ -194,6 +208,12 @@ local function runner_suites()
       suite(name .. "-release", 1800, RELEASE, "exec " .. runner)
       suite(name .. "-asan", 2700, ASAN, "exec " .. runner)
     end
+  end
+  if is_program("tests/proof/run.sh") then
+    suite("proof-release", 1800, RELEASE, "exec tests/proof/run.sh")
+    local sample = { MT_RETENTION_N = "80", MT_RETENTION_KILLS = "3", MT_RETENTION_LINES = "600" }
+    for k, v in pairs(ASAN) do sample[k] = v end
+    suite("proof-asan", 2700, sample, "exec tests/proof/run.sh")
   end
   if is_program("tests/faults/run.sh") then
     suite("faults-release", 900, RELEASE, "exec tests/faults/run.sh")
@@ -239,6 +259,11 @@ elseif mode == "crash" then
   build("release", "all")
   local builds = #suites
   crash_suites(true)
+  run { table.unpack(suites, builds + 1) }
+elseif mode == "retention-proof" then
+  build("release", "moontide")
+  local builds = #suites
+  proof_suites()
   run { table.unpack(suites, builds + 1) }
 elseif mode == "soak" then
   build("release", "soak-soak")
