@@ -76,13 +76,16 @@ end
 
 local function apply(account, dir, plan, holds)
   fill(account, dir, plan, holds)
-  local report, why = proven(dir)
-  if not report then return nil, why end
+  local report, why
+  if plan.planned > 0 then -- an archive that nothing was brought into need not be whole
+    report, why = proven(dir)
+    if not report then return nil, why end
+  end
   local archive = moontide.archive(dir, { account = account })
   local ok, result = moontide.try(plan.apply, plan, { archive = archive, holds = holds })
   archive:close { clean = true }
   if not ok then error(result, 0) end
-  result.head = report.head
+  result.head = report and report.head
   return result
 end
 
@@ -115,6 +118,7 @@ local function print_result(result)
   print(("%d messages deleted, and read back as gone"):format(result.deleted))
   local function say(n, text) if n > 0 then print(text:format(n)) end end
   say(result.settled, "%d messages that an interrupted run had deleted are in the audit now")
+  say(result.absent, "%d messages were not there any more")
   say(result.left, "%d messages were asked for and are still there: run it again")
   for _, word in ipairs(WORDS) do
     local n = result.refused[word[1]]
@@ -137,7 +141,7 @@ local function json_of(plan, result)
   return {
     plan = plan.hash, policy = plan.policy, planned = plan.planned, held = plan.held, seen = plan.seen,
     conversations = moontide.json.array(conversations), unseen = plan.unseen, applied = result ~= nil,
-    deleted = result and result.deleted or 0, left = result and result.left, settled = result and result.settled,
+    deleted = result and result.deleted or 0, left = result and result.left, absent = result and result.absent, settled = result and result.settled,
     left_over = result and result.refused, cap = result and result.cap or plan.cap,
     archive_head = result and result.head,
     fault = result and result.fault and { code = result.fault.code, message = result.fault.message } or nil,

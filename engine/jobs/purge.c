@@ -324,6 +324,11 @@ void mt_purge_cancel(struct mt_purge *purge)
 
 /* ---------------------------------------------------------------- what earlier runs left open */
 
+static bool same(const char *a, const char *b)
+{
+    return a && b && !strcmp(a, b);
+}
+
 struct unsettled {
     struct mt_purge *purge;
     struct mt_purge_batch *list;
@@ -337,8 +342,10 @@ static enum mt_rc take_open(void *ud, uint64_t number, const struct mt_audit_rec
     struct mt_fault ignored;
     enum mt_rc rc = MT_OK;
 
-    if (!record->verb || strcmp(record->verb, "delete_messages") != 0 || !record->detail ||
-        !record->conversation || !record->ids_n)
+    /* another cloud's account may have a user of the same id */
+    if (!same(record->account, u->purge->name) || !record->verb ||
+        strcmp(record->verb, "delete_messages") != 0 || !record->detail || !record->conversation ||
+        !record->ids_n)
         return MT_OK;
     if (mt_json_parse(record->detail, strlen(record->detail), DETAIL_MAX, &detail, &ignored))
         return MT_OK;
@@ -401,7 +408,9 @@ static void settle(struct mt_purge *purge)
 
     if (u) {
         u->purge = purge;
-        if (!mt_audit_log_unsettled(purge->options.audit, purge->name, take_open, on_unsettled, u))
+        if (!mt_audit_log_unsettled(purge->options.audit,
+                                    purge->options.provider->user(purge->options.account),
+                                    take_open, on_unsettled, u))
             return;
     }
     mt_mem_free(u);
@@ -416,11 +425,6 @@ struct opening {
     enum mt_rc rc;
     struct mt_fault fault;
 };
-
-static bool same(const char *a, const char *b)
-{
-    return a && b && !strcmp(a, b);
-}
 
 static void open_plan(void *ud)
 {

@@ -34,8 +34,9 @@ struct mt_purge_options {
 
 struct mt_purge_result {
     uint64_t planned_n;
-    uint64_t deleted_n;                     /* gone from the cloud, as read back */
-    uint64_t left_n;                        /* asked for, and still there */
+    uint64_t deleted_n; /* gone from the cloud, as read back */
+    uint64_t left_n;    /* asked for, and still there */
+    uint64_t absent_n;  /* planned, and not there any more when this run came to them */
     uint64_t refused_n[MT_GATE_VERDICTS_N]; /* by verdict; LET: always 0 */
     uint64_t settled_n;                     /* messages of intents that earlier runs left open */
     uint64_t cap;                           /* what this run could delete */

@@ -1,6 +1,8 @@
-/* One batch: the holds once more, the intent, the deletion, the look whether they are gone, the
- * result. The cloud's answer to a deletion says neither how many nor which (R3): only what is not
- * found any more is called deleted. */
+/* One batch: the look whether they are still there and as they were, the holds once more, the
+ * intent, the deletion, the look whether they are gone, the result. The cloud's answer to a
+ * deletion says neither how many nor which (R3): only what was found before, and is not found any
+ * more, is called deleted. What was edited since it was planned is spared: the archive may not have
+ * it. */
 #include "jobs/purge_int.h"
 
 #include "base/mem.h"
@@ -15,6 +17,8 @@
 #define LOOKS_MAX   6 /* until what is still there is called so */
 #define LOOK_MS     200
 #define STRINGS_MAX ((size_t)16 << 20)
+#define SCRATCH_MAX ((size_t)64 << 20)
+#define ABSENT      MT_GATE_VERDICTS_N /* not there any more, beside the gate's verdicts */
 
 static void look(struct mt_purge_batch *b);
 
@@ -173,22 +177,44 @@ static int by_id(const void *a, const void *b)
                   ((const struct mt_plan_item *)b)->key.id);
 }
 
+/* Whether the message is still what was planned. */
+static void compare(struct mt_purge_batch *b, const struct mt_message *m, size_t at,
+                    struct mt_buf *scratch)
+{
+    uint8_t digest[MT_PLAN_DIGEST_LEN];
+    enum mt_rc rc = mt_message_digest(m, scratch, digest);
+
+    if (rc && !b->rc) {
+        b->rc = rc;
+        (void)mt_fault_set(&b->fault, rc, "memory", "out of memory");
+    }
+    if (rc || memcmp(digest, b->items[at].digest, sizeof digest) != 0)
+        b->verdicts[at] = MT_GATE_CHANGED;
+}
+
 static void on_page(void *ud, const struct mt_message *items, size_t n)
 {
     struct mt_purge_batch *b = ud;
+    struct mt_buf scratch;
 
+    mt_buf_init(&scratch, SCRATCH_MAX);
     for (size_t i = 0; i < n; i++) {
         struct mt_plan_item wanted = {.key.id = items[i].id};
         struct mt_plan_item *found = items[i].type == MT_TYPE_MESSAGE && mt_id_is(items[i].id)
                                          ? bsearch(&wanted, b->items, b->n, sizeof *b->items, by_id)
                                          : NULL;
+        if (found && b->before)
+            compare(b, &items[i], (size_t)(found - b->items), &scratch);
         if (found && !b->left[found - b->items]) {
             b->left[found - b->items] = true;
             b->left_n++;
         }
     }
+    mt_buf_deinit(&scratch);
     mt_reader_continue(b->reader);
 }
+
+static void on_seen(struct mt_purge_batch *b);
 
 static void on_read(void *ud, enum mt_rc rc, const struct mt_fault *fault)
 {
@@ -198,6 +224,10 @@ static void on_read(void *ud, enum mt_rc rc, const struct mt_fault *fault)
     b->reader = NULL;
     if (rc) { /* nobody knows: the intent stays open, and the next run looks again */
         give_up(b, rc, fault);
+        return;
+    }
+    if (b->before) {
+        on_seen(b);
         return;
     }
     b->looks_n++;
@@ -333,19 +363,28 @@ static void read_holds(void *ud)
 /* Only what is let through stays. */
 static void narrow(struct mt_purge_batch *b)
 {
-    struct mt_purge *purge = b->purge;
+    struct mt_purge_result *result = &b->purge->result;
     size_t kept = 0;
 
-    purge->left_of_cap -= mt_gate_cap(purge->left_of_cap, b->verdicts, b->n);
     for (size_t i = 0; i < b->n; i++) {
-        if (b->verdicts[i] != MT_GATE_LET)
-            purge->result.refused_n[b->verdicts[i]]++;
+        if (b->verdicts[i] == ABSENT)
+            result->absent_n++;
+        else if (b->verdicts[i] != MT_GATE_LET)
+            result->refused_n[b->verdicts[i]]++;
         else
             b->items[kept++] = b->items[i];
     }
     b->n = kept;
+    for (size_t i = 0; i < kept; i++)
+        b->verdicts[i] = MT_GATE_LET;
+}
+
+/* Where they lie, and in the order in which they are looked up. */
+static void arrange(struct mt_purge_batch *b)
+{
     qsort(b->items, b->n, sizeof *b->items, by_id);
     b->since_ms = INT64_MAX;
+    b->until_ms = 0;
     for (size_t i = 0; i < b->n; i++) {
         int64_t ms = b->items[i].key.time_ms;
 
@@ -373,11 +412,32 @@ static void on_holds(void *ud, bool cancelled)
         give_up(b, rc, &fault);
         return;
     }
+    b->purge->left_of_cap -= mt_gate_cap(b->purge->left_of_cap, b->verdicts, b->n);
     narrow(b);
+    arrange(b);
     if (b->n)
         say_intent(b);
     else
         end(b);
+}
+
+/* The list of holds is read as late as can be: after this there is the intent, and the call. */
+static void on_seen(struct mt_purge_batch *b)
+{
+    b->before = false;
+    if (b->rc) {
+        give_up(b, b->rc, &b->fault);
+        return;
+    }
+    for (size_t i = 0; i < b->n; i++) {
+        if (!b->left[i])
+            b->verdicts[i] = ABSENT;
+    }
+    narrow(b);
+    if (!b->n)
+        end(b);
+    else if (mt_work_start(b->purge->loop, read_holds, on_holds, b, NULL))
+        give_up(b, MT_ERR_NOMEM, NULL);
 }
 
 void mt_purge_batch_start(struct mt_purge_batch *b)
@@ -390,6 +450,13 @@ void mt_purge_batch_start(struct mt_purge_batch *b)
     if (b->settles) {
         qsort(b->items, b->n, sizeof *b->items, by_id);
         look(b);
-    } else if (mt_work_start(purge->loop, read_holds, on_holds, b, NULL))
-        give_up(b, MT_ERR_NOMEM, NULL);
+        return;
+    }
+    narrow(b);
+    arrange(b);
+    b->before = true;
+    if (b->n)
+        look(b);
+    else
+        end(b);
 }

@@ -25,6 +25,7 @@ struct mt_purge_batch {
     int64_t since_ms, until_ms; /* where they lie */
     uint64_t intent;            /* its number in the audit */
     bool settles;               /* of an earlier run: nothing is deleted, only looked for */
+    bool before;                /* the look before anything is asked for is on */
 
     size_t at;        /* keys that were asked for */
     unsigned calls_n; /* on their way */

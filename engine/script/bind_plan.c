@@ -410,6 +410,7 @@ static int purge_more(lua_State *L, int status, lua_KContext ctx)
     put_integer(L, "deleted", r->deleted_n);
     put_integer(L, "left", r->left_n);
     put_integer(L, "settled", r->settled_n);
+    put_integer(L, "absent", r->absent_n);
     put_integer(L, "cap", r->cap);
     lua_createtable(L, 0, MT_GATE_VERDICTS_N);
     for (int i = MT_GATE_LET + 1; i < MT_GATE_VERDICTS_N; i++) {

@@ -49,7 +49,7 @@ function condition(random, world) {
     case 4: return { is: 'in_conversation', text: random.pick(['single:*', 'group:*', '*1', ...world.conversations]) };
     case 5: return { is: 'larger_than', n: random.below(4000) };
     case 6: return { is: 'and', a: { is: 'kind', text: 'text' }, b: { is: 'matches', text: random.pick(['*one*', 'two*', '*three']) } };
-    case 7: return { is: 'newest', n: random.below(6) };
+    case 7: return { is: 'newest', n: 1 + random.below(6) };
     default: return { is: 'older_than', n: random.pick([3, 30, 90, 200]) };
   }
 }
