@@ -141,7 +141,8 @@ local function json_of(plan, result)
   return {
     plan = plan.hash, policy = plan.policy, planned = plan.planned, held = plan.held, seen = plan.seen,
     conversations = moontide.json.array(conversations), unseen = plan.unseen, applied = result ~= nil,
-    deleted = result and result.deleted or 0, left = result and result.left, absent = result and result.absent, settled = result and result.settled,
+    deleted = result and result.deleted or 0, left = result and result.left, absent = result and result.absent,
+    settled = result and result.settled,
     left_over = result and result.refused, cap = result and result.cap or plan.cap,
     archive_head = result and result.head,
     fault = result and result.fault and { code = result.fault.code, message = result.fault.message } or nil,
