@@ -73,6 +73,9 @@ local function find(description, command, word)
     if word == "--" .. name or (arg.short and word == "-" .. arg.short) then return name, arg end
   end
   local names = sorted(description)
+  for _, name in ipairs(names) do -- a job's args are names of Lua: older_than is --older-than
+    if word:sub(1, 2) == "--" and word:sub(3):gsub("_", "-") == name:gsub("_", "-") then return name, description.args[name] end
+  end
   for i, name in ipairs(names) do names[i] = "--" .. name end
   local near = nearest(word, names)
   usage(command, near and ("unknown option %s: did you mean %s?"):format(word, near) or "unknown option " .. word)

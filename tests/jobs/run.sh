@@ -5,6 +5,7 @@ set -u
 cd "$(dirname "$0")/../.."
 root=$PWD
 . tests/tools/sandbox.sh
+. tests/tools/wall.sh
 seconds=${MT_JOBS_S:-15}
 serves= serve=
 trap 'for pid in $serve $serves; do kill -9 "$pid" 2>/dev/null; done; cleanup' EXIT
@@ -126,6 +127,55 @@ try "$MOONTIDE" jobs confirm clean; check "confirm without serve" $status 0 "wai
 start
 is "is the same" wait_for serve.log "clean: tick" 1
 stop
+# each part of what was approved, by its name; confirmed again in between
+echo 'return all()' >p.lua
+{
+  cat <<'L'
+account "desk" { provider = "easemob", appkey = "sandbox#demo", user = "desk", token = "t", rest = "http://127.0.0.1:1", websocket = "ws://127.0.0.1:1/" }
+L
+  echo "job \"clean\" { script = \"tick.lua\", every = \"1s\", accounts = { \"desk\" }, args = { a = 1, b = 2, c = 3, d = 4, policy = \"p.lua\" }, $grant }"
+} | jobs
+"$MOONTIDE" jobs confirm clean >out 2>&1
+for i in 1 2 3; do # the order in which Lua has the arguments is another one each time
+  start
+  is "the same job is the same, time $i" wait_for serve.log "clean: another" 1
+  stop
+done
+version=$("$MOONTIDE" --version | sed 's/.* //')
+LC_ALL=C sed "s/$(echo "$version" | sed 's/\./\\./g')/$(echo "$version" | tr 0-9 1-90)/g" "$MOONTIDE" >upgraded
+chmod +x upgraded
+part() { # NAME: it is paused for this alone, says so and what to type, and has not run
+  is "$1: paused" wait_for serve.err "warn serve: job 'clean' is paused: it deletes, and another one than was approved is: $1: moontide jobs confirm 'clean'" 1
+  ran=$(lines "clean: another" serve.log)
+  try "$MOONTIDE" jobs show clean
+  check "$1: and what to type" $status 0 "another one than was approved: $1; when that is right: moontide jobs confirm 'clean'"
+  "$MOONTIDE" jobs confirm clean >out 2>&1
+  check "$1: confirmed" $? 0 "waiting"
+  is "$1: then it runs" wait_for serve.log "clean: another" $((ran + 1))
+}
+installed=$MOONTIDE
+MOONTIDE=$PWD/upgraded
+start
+part "moontide itself"
+check "$(basename "$MOONTIDE"): it had not run before" "$ran" 0
+stop
+MOONTIDE=$installed
+start
+part "moontide itself"
+: >serve.err
+echo 'return newest(0)' >p.lua # while it runs, and nobody tells the process
+part "file p.lua"
+: >serve.err
+rm p.lua
+part "file p.lua"
+for change in 'grant|s/"delete" }/"delete", "send" }/' 'arguments|s/b = 2/b = 3/' 'accounts|s/accounts = { "desk" }/accounts = { "*" }/'; do
+  sed -i "${change#*|}" moontide.lua
+  : >serve.err
+  kill -HUP $serve
+  part "${change%%|*}"
+done
+stop
+echo "job \"clean\" { script = \"tick.lua\", every = \"1s\", args = { \"more\" }, $grant }" | jobs
 cp bad.lua tick.lua
 try "$MOONTIDE" jobs confirm clean; check "confirmed before it is started" $status 0 "waiting"
 start
@@ -144,6 +194,9 @@ sed -i 's/"delete" }/"delete" }, apply = true/' moontide.lua
 kill -HUP $serve
 is "until it is told to apply" wait_for serve.err "warn serve: job 'try' is paused: it deletes" 1
 stop
+
+# ---- the nightly retention
+. "$root/tests/jobs/retention.sh"
 
 # ---- the example of docs/serve.md, as it stands there
 awk '/^```lua$/ { n++; inside = n == 4; next } /^```$/ { inside = 0 } inside' "$root/docs/serve.md" >guide.lua
