@@ -74,7 +74,8 @@ local function find(description, command, word)
   end
   local names = sorted(description)
   for _, name in ipairs(names) do -- a job's args are names of Lua: older_than is --older-than
-    if word:sub(1, 2) == "--" and word:sub(3):gsub("_", "-") == name:gsub("_", "-") then return name, description.args[name] end
+    local same = word:sub(3):gsub("_", "-") == name:gsub("_", "-")
+    if same and word:sub(1, 2) == "--" then return name, description.args[name] end
   end
   for i, name in ipairs(names) do names[i] = "--" .. name end
   local near = nearest(word, names)

@@ -38,8 +38,7 @@ int clock_gettime(clockid_t id, struct timespec *out)
     if (sscanf(text, "%lld %lld %lld", &since_ms, &times, &offset_ms) != 3)
         return 0;
     long long now_us = (long long)out->tv_sec * 1000000 + out->tv_nsec / 1000;
-    long long wall_us =
-        since_ms * 1000 + (now_us - since_ms * 1000) * times + offset_ms * 1000;
+    long long wall_us = since_ms * 1000 + (now_us - since_ms * 1000) * times + offset_ms * 1000;
     out->tv_sec = (time_t)(wall_us / 1000000);
     out->tv_nsec = (long)(wall_us % 1000000 * 1000);
     return 0;
