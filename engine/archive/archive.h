@@ -87,7 +87,8 @@ enum mt_rc mt_archive_commit(struct mt_archive *archive, const struct mt_archive
 enum mt_rc mt_archive_seal_due(struct mt_archive *archive, struct mt_fault *fault) MT_CHECKED;
 
 /* Reading back: every committed line of one conversation in order, without its newline. line is
- * valid in the call. since_ms > 0 skips whole segments that end before it. */
+ * valid in the call. since_ms > 0 skips whole segments that end before it. The lines are proven
+ * only when MT_OK is returned: DAMAGED when a segment is not what was committed. */
 enum mt_rc mt_archive_lines(struct mt_archive *archive, const char *conversation, int64_t since_ms,
                             enum mt_rc (*each)(void *ud, const char *line, size_t len), void *ud,
                             struct mt_fault *fault) MT_CHECKED;

@@ -1,4 +1,5 @@
-/* Reading back what is committed, line by line. */
+/* Reading back what is committed, line by line. Each segment is hashed on the way: whoever deletes
+ * because of what stands here must know that it is what was committed (R3). */
 #include "archive/archive_int.h"
 
 #include "base/fs.h"
@@ -37,6 +38,7 @@ enum mt_rc mt_ar_split(struct mt_buf *rest, const void *p, size_t len,
 
 struct reading {
     struct mt_buf rest;
+    struct mt_sha256 *hash; /* of the segment */
     enum mt_rc (*each)(void *ud, const char *line, size_t len);
     void *ud;
 };
@@ -44,7 +46,19 @@ struct reading {
 static enum mt_rc take(void *ud, const void *p, size_t len)
 {
     struct reading *reading = ud;
+
+    mt_sha256_update(reading->hash, p, len);
     return mt_ar_split(&reading->rest, p, len, reading->each, reading->ud);
+}
+
+static enum mt_rc check_hash(const struct reading *reading, const char *path, const char *sha256,
+                             struct mt_fault *fault)
+{
+    char hex[MT_SHA256_HEX];
+
+    mt_ar_hex_peek(reading->hash, hex);
+    return strcmp(hex, sha256) ? mt_ar_damaged(fault, path, "its content is not what was committed")
+                               : MT_OK;
 }
 
 static enum mt_rc read_sealed(const struct mt_archive *archive, const struct mt_ar_conv *conv,
@@ -59,9 +73,10 @@ static enum mt_rc read_sealed(const struct mt_archive *archive, const struct mt_
     int err = mt_fs_open(path, MT_FS_READ, &fd);
     if (err)
         return mt_fs_fault(fault, err, "read", path);
+    mt_sha256_reset(reading->hash);
     rc = mt_zstd_decompress_fd(fd, sealed->bytes, take, reading, fault);
     mt_fs_close(fd);
-    return rc;
+    return rc ? rc : check_hash(reading, path, sealed->sha256, fault);
 }
 
 static enum mt_rc read_open(struct mt_archive *archive, const struct mt_ar_conv *conv,
@@ -76,6 +91,7 @@ static enum mt_rc read_open(struct mt_archive *archive, const struct mt_ar_conv 
     if (!block)
         return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
     mt_ar_segment_path(archive, conv, conv->segment, "", path);
+    mt_sha256_reset(reading->hash);
     int err = mt_fs_open(path, MT_FS_READ, &fd);
     while (!err && !rc && at < conv->offset) {
         int64_t left = conv->offset - at;
@@ -89,10 +105,20 @@ static enum mt_rc read_open(struct mt_archive *archive, const struct mt_ar_conv 
     }
     if (err)
         rc = mt_fs_fault(fault, err, "read", path);
+    if (!rc)
+        rc = check_hash(reading, path, conv->sha256, fault);
     if (fd >= 0)
         mt_fs_close(fd);
     mt_mem_free(block);
     return rc;
+}
+
+static enum mt_rc start(struct reading *reading, struct mt_fault *fault)
+{
+    mt_buf_init(&reading->rest, MT_AR_LINE_MAX);
+    mt_fault_set(fault, MT_OK, "", "%s", "");
+    reading->hash = mt_sha256_new();
+    return reading->hash ? MT_OK : mt_ar_nomem(fault);
 }
 
 static enum mt_rc finish(struct reading *reading, enum mt_rc rc, const char *conversation,
@@ -102,6 +128,7 @@ static enum mt_rc finish(struct reading *reading, enum mt_rc rc, const char *con
         mt_fault_set(fault, rc, "archive.read", "reading %s back failed: %s", conversation,
                      mt_rc_name(rc));
     mt_buf_deinit(&reading->rest);
+    mt_sha256_free(reading->hash);
     return rc;
 }
 
@@ -115,8 +142,7 @@ enum mt_rc mt_archive_lines(struct mt_archive *archive, const char *conversation
 
     if (!conv)
         return MT_OK;
-    mt_buf_init(&reading.rest, MT_AR_LINE_MAX);
-    mt_fault_set(fault, MT_OK, "", "%s", "");
+    rc = start(&reading, fault);
     for (const struct mt_ar_sealed *sealed = conv->sealed; sealed && !rc; sealed = sealed->next) {
         if (since_ms > 0 && sealed->counts.messages_n == sealed->counts.lines_n &&
             sealed->counts.last_ms < since_ms)
@@ -140,13 +166,12 @@ enum mt_rc mt_ar_lines_of_segment(struct mt_archive *archive, const char *conver
     *more = false;
     if (!conv)
         return MT_OK;
-    mt_buf_init(&reading.rest, MT_AR_LINE_MAX);
-    mt_fault_set(fault, MT_OK, "", "%s", "");
+    rc = start(&reading, fault);
     for (; sealed && at; at--)
         sealed = sealed->next;
-    if (sealed)
+    if (!rc && sealed)
         rc = read_sealed(archive, conv, sealed, &reading, fault);
-    else if (!at && conv->offset)
+    else if (!rc && !at && conv->offset)
         rc = read_open(archive, conv, &reading, fault);
     *more = sealed && (sealed->next || conv->offset);
     return finish(&reading, rc, conversation, fault);

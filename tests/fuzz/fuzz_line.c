@@ -52,6 +52,29 @@ static void check_member(const struct mt_json *object, const struct mt_line *lin
     mt_mem_free(owned);
 }
 
+/* Beside a line that JSON calls an object, with no member twice. */
+static void check_object(const struct mt_json *object, const char *text, size_t size, enum mt_rc rc,
+                         const struct mt_line *line)
+{
+    bool plain = !memchr(text, '\\', size); /* a name can be written with escapes too */
+
+    if (plain)
+        check(!rc);
+    for (int k = 0; k < MT_LINE_MEMBERS_N && !rc; k++) {
+        if (plain)
+            check(!mt_json_get(object, names[k]) == !line->at[k].p);
+        check_member(object, line, (enum mt_line_member)k);
+    }
+}
+
+static bool has_twice(const struct mt_json *object)
+{
+    for (int k = 0; k < MT_LINE_MEMBERS_N; k++)
+        if (count_of(object, names[k]) > 1)
+            return true;
+    return false;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct mt_json *object = NULL;
@@ -64,22 +87,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(text, data, size);
     enum mt_rc rc = mt_line_scan(text, size, &line);
     check(!rc || rc == MT_ERR_DAMAGED);
-    bool is_object = !mt_json_parse(text, size, TEXT_MAX, &object, NULL) &&
-                     mt_json_type(object) == MT_JSON_OBJECT && mt_json_count(object) > 0;
-    bool single = true;
-    bool plain = !memchr(text, '\\', size); /* a name can be written with escapes too */
-    for (int k = 0; k < MT_LINE_MEMBERS_N && is_object; k++)
-        single = single && count_of(object, names[k]) < 2;
-    if (is_object && single && plain)
-        check(!rc);
-    for (int k = 0; k < MT_LINE_MEMBERS_N; k++) {
-        if (!rc && is_object && single && plain)
-            check(!mt_json_get(object, names[k]) == !line.at[k].p);
-        if (!rc && is_object && single)
-            check_member(object, &line, (enum mt_line_member)k);
-        else if (!rc && line.at[k].p)
+    for (int k = 0; k < MT_LINE_MEMBERS_N && !rc; k++)
+        if (line.at[k].p)
             check(line.at[k].p > text && line.at[k].p + line.at[k].len < text + size);
-    }
+    if (!mt_json_parse(text, size, TEXT_MAX, &object, NULL) &&
+        mt_json_type(object) == MT_JSON_OBJECT && mt_json_count(object) > 0 && !has_twice(object))
+        check_object(object, text, size, rc, &line);
     mt_json_free(object);
     free(text);
     return 0;

@@ -11,6 +11,7 @@
 #include "codec/base64.h"
 #include "codec/hash.h"
 #include "codec/json.h"
+#include "codec/zstd.h"
 #include "policy/gate.h"
 
 #include <errno.h>
@@ -301,7 +302,7 @@ static void sealed_segments_count(void **state)
     for (int i = 0; i < 30; i++) {
         mt_buf_reset(&text);
         snprintf(id, sizeof id, "%d", i);
-        put_line(&text, NULL, id, NULL, i == 3 ? 2550 : i * 100 + 50, "content");
+        put_line(&text, NULL, id, NULL, i == 8 ? 2550 : i * 100 + 50, "content");
         if (i == 5)
             put_gap(&text, 2000, 2100, false);
         commit(archive, text.data, i * 100 + 50, i * 100 + 50);
@@ -314,7 +315,7 @@ static void sealed_segments_count(void **state)
         if (i == 20)
             assert_verdict(archive, id, i * 100 + 50, "content", "in_gap");
         else
-            assert_verdict(archive, id, i == 3 ? 2550 : i * 100 + 50, "content", "let");
+            assert_verdict(archive, id, i == 8 ? 2550 : i * 100 + 50, "content", "let");
     }
     mt_buf_deinit(&text);
     close_archive(archive, true);
@@ -364,6 +365,57 @@ static void what_is_not_committed_does_not_count(void **state)
     mt_mem_free(data);
     mt_buf_deinit(&text);
     close_archive(archive, false);
+}
+
+/* Compressed, beside it, in its place. */
+static void pack(const char *path)
+{
+    char packed[720];
+    struct mt_fault fault;
+    int in = -1, out = -1;
+
+    snprintf(packed, sizeof packed, "%s.zst", path);
+    assert_int_equal(mt_fs_open(path, MT_FS_READ, &in), 0);
+    assert_int_equal(mt_fs_open(packed, MT_FS_WRITE | MT_FS_TRUNCATE, &out), 0);
+    assert_int_equal(mt_zstd_compress_fd(in, out, 3, &fault), MT_OK);
+    mt_fs_close(in);
+    mt_fs_close(out);
+    mt_fs_unlink(path);
+}
+
+/* A line that was put in later, well made, in the place of another one. */
+static void forged_lines_let_nothing_through(void **state)
+{
+    struct mt_plan_item item = item_of("1", 100, "forged");
+    enum mt_gate_verdict verdict = MT_GATE_LET;
+    struct provider p = {0};
+    struct mt_fault fault;
+    struct mt_buf text;
+    char path[700];
+
+    mt_buf_init(&text, 65536);
+    for (int sealed = 0; sealed < 2; sealed++) {
+        snprintf(path, sizeof path, "%s/%d", (char *)*state, sealed);
+        struct mt_archive *archive = open_archive(path, sealed ? 100 : 0);
+        mt_buf_reset(&text);
+        put_line(&text, NULL, "1", NULL, 100, "honest");
+        commit(archive, text.data, 100, 100);
+        if (sealed)
+            assert_int_equal(mt_archive_seal_due(archive, &fault), MT_OK);
+        mt_buf_reset(&text);
+        put_line(&text, NULL, "1", NULL, 100, "forged");
+        snprintf(path, sizeof path, "%s/%d/%s/conv/group%%3A1/000001.jsonl", (char *)*state, sealed,
+                 USER);
+        tests_write(path, text.data, text.len);
+        if (sealed)
+            pack(path);
+        verdict = MT_GATE_LET;
+        assert_int_equal(mt_gate_archive(archive, CONV, &item, 1, digest, &p, &verdict, &fault),
+                         MT_ERR_DAMAGED);
+        assert_int_equal(verdict, MT_GATE_NOT_ARCHIVED);
+        close_archive(archive, false);
+    }
+    mt_buf_deinit(&text);
 }
 
 struct trouble {
@@ -539,6 +591,7 @@ int test_gate(void)
         cmocka_unit_test_setup_teardown(sealed_segments_count, tests_begin, tests_end),
         cmocka_unit_test_setup_teardown(what_is_not_committed_does_not_count, tests_begin,
                                         tests_end),
+        cmocka_unit_test_setup_teardown(forged_lines_let_nothing_through, tests_begin, tests_end),
         cmocka_unit_test_setup_teardown(trouble_lets_nothing_through, tests_begin, tests_end),
         cmocka_unit_test_setup_teardown(holds_and_the_cap, tests_begin, tests_end),
         cmocka_unit_test_setup_teardown(many_lines_are_quick, tests_begin, tests_end),

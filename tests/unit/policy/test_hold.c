@@ -226,6 +226,30 @@ static void what_is_too_long_is_a_fault(void **state)
     mt_buf_deinit(&many);
 }
 
+/* The example that people copy. */
+static void the_manual_is_right(void **state)
+{
+    size_t len = 0;
+    char *page = tests_read("docs/holds.md", &len);
+    char *start = strstr(page, "```jsonl\n");
+    char *end = start ? strstr(start + 9, "```") : NULL;
+
+    assert_non_null(end);
+    *end = '\0';
+    struct mt_holds *holds = read_text(*state, start + 9);
+    assert_int_equal(mt_holds_n(holds), 4);
+    assert_held(holds, "single:bob", "agent", 1, "case-7");
+    assert_held(holds, "group:1", "Bob", 1, "case-7");
+    assert_held(holds, "single:eve", "agent", JAN, "case-9");
+    assert_held(holds, "single:eve", "agent", JAN + 31 * DAY, "");
+    assert_held(holds, "group:1", "eve", JAN, "");
+    assert_held(holds, "group:93734273351681", "eve", JAN, "audit");
+    assert_held(holds, "ultra:7/x", "eve", JAN - 93 * DAY, "quarter");
+    assert_held(holds, "ultra:7/x", "eve", JAN - 91 * DAY, "");
+    mt_holds_free(holds);
+    mt_mem_free(page);
+}
+
 /* ---------------------------------------------------------------- against a plain reading */
 
 struct plain {
@@ -416,6 +440,7 @@ int test_hold(void)
                                         tests_end),
         cmocka_unit_test_setup_teardown(every_slip_is_a_fault, tests_begin, tests_end),
         cmocka_unit_test_setup_teardown(what_is_too_long_is_a_fault, tests_begin, tests_end),
+        cmocka_unit_test_setup_teardown(the_manual_is_right, tests_begin, tests_end),
         cmocka_unit_test_setup_teardown(random_lists_hold_alike, tests_begin, tests_end),
         cmocka_unit_test_setup_teardown(many_holds_are_found_quickly, tests_begin, tests_end),
         cmocka_unit_test_setup_teardown(every_allocation_may_fail, tests_begin, tests_end),

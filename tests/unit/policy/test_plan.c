@@ -409,6 +409,50 @@ static void a_change_after_opening_is_seen(void **state)
     free(ids);
 }
 
+static enum mt_rc count_each(void *ud, const char *conversation, const struct mt_plan_count *count,
+                             const char *held)
+{
+    (void)conversation;
+    (void)count;
+    (void)held;
+    ++*(int *)ud;
+    return MT_OK;
+}
+
+/* Another good plan, of the same length and time, in the place of the one that was opened. */
+static void another_plan_is_not_this_one(void **state)
+{
+    struct mt_plan_item one = item_of("1", NOW - 5, "x"), other = item_of("2", NOW - 5, "x");
+    struct mt_plan_writer *w = begin(*state, &head);
+    const struct mt_plan_item *items = NULL;
+    const char *conversation = NULL;
+    struct mt_fault fault;
+    struct stat st;
+    size_t n = 0, len = 0;
+    int count = 0;
+
+    add(w, "group:1", &other, 1, 0, NULL);
+    struct made second = finish(w);
+    w = begin(*state, &head);
+    add(w, "group:1", &one, 1, 0, NULL);
+    struct made first = finish(w);
+    struct mt_plan *plan = open_plan(first.path);
+    char *data = tests_read(second.path, &len);
+    assert_int_equal(stat(first.path, &st), 0);
+    assert_int_equal(st.st_size, len);
+    struct timeval times[2] = {{.tv_sec = st.st_mtim.tv_sec, .tv_usec = st.st_mtim.tv_nsec / 1000},
+                               {.tv_sec = st.st_mtim.tv_sec, .tv_usec = st.st_mtim.tv_nsec / 1000}};
+    tests_write(first.path, data, len);
+    assert_int_equal(utimes(first.path, times), 0);
+    enum mt_rc rc = mt_plan_next(plan, 10, &conversation, &items, &n, &fault);
+    if (!rc)
+        rc = mt_plan_next(plan, 10, &conversation, &items, &n, &fault);
+    assert_int_equal(rc, MT_ERR_DAMAGED);
+    assert_int_equal(mt_plan_each(plan, count_each, &count, &fault), MT_ERR_DAMAGED);
+    mt_plan_free(plan);
+    mt_mem_free(data);
+}
+
 static void an_old_plan_is_stale(void **state)
 {
     struct made made = small_plan(*state);
@@ -584,17 +628,7 @@ static void every_operation_may_fail(void **state)
     mt_buf_deinit(&t.names);
 }
 
-static enum mt_rc note_nothing(void *ud, const char *conversation,
-                               const struct mt_plan_count *count, const char *held)
-{
-    (void)conversation;
-    (void)count;
-    (void)held;
-    ++*(unsigned *)ud;
-    return MT_OK;
-}
-
-static enum mt_rc write_and_read(const char *dir, unsigned *n)
+static enum mt_rc write_and_read(const char *dir, int *n)
 {
     struct mt_plan *plan = NULL;
     struct made made;
@@ -608,10 +642,10 @@ static enum mt_rc write_and_read(const char *dir, unsigned *n)
     if (!rc)
         rc = mt_plan_open(made.path, NOW, &plan, &fault);
     if (!rc)
-        rc = mt_plan_each(plan, note_nothing, n, &fault);
+        rc = mt_plan_each(plan, count_each, n, &fault);
     while (!rc && got) {
         rc = mt_plan_next(plan, 1, &conversation, &items, &got, &fault);
-        *n += rc ? 0 : (unsigned)got;
+        *n += rc ? 0 : (int)got;
     }
     mt_plan_free(plan);
     assert_true(!rc || fault.message[0]);
@@ -620,7 +654,8 @@ static enum mt_rc write_and_read(const char *dir, unsigned *n)
 
 static void every_allocation_may_fail(void **state)
 {
-    unsigned failed = 0, n = 0;
+    unsigned failed = 0;
+    int n = 0;
     bool reached = true;
 
     for (uint64_t at = 1; reached; at++) {
@@ -702,6 +737,7 @@ int test_plan(void)
         cmocka_unit_test_setup_teardown(a_plan_is_named_by_what_it_holds, tests_begin, tests_end),
         cmocka_unit_test_setup_teardown(every_change_is_seen, tests_begin, tests_end),
         cmocka_unit_test_setup_teardown(a_change_after_opening_is_seen, tests_begin, tests_end),
+        cmocka_unit_test_setup_teardown(another_plan_is_not_this_one, tests_begin, tests_end),
         cmocka_unit_test_setup_teardown(an_old_plan_is_stale, tests_begin, tests_end),
         cmocka_unit_test_setup_teardown(the_writer_keeps_its_rules, tests_begin, tests_end),
         cmocka_unit_test_setup_teardown(what_died_is_swept, tests_begin, tests_end),
