@@ -7,6 +7,8 @@ int main(void)
 {
     int failed = test_timers();
 
+    failed += test_grant();
     failed += test_policy_text();
+    failed += test_reach();
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -9,7 +9,9 @@
 
 #include <cmocka.h>
 
+int test_grant(void);
 int test_policy_text(void);
+int test_reach(void);
 int test_timers(void);
 
 #endif
