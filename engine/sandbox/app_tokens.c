@@ -47,8 +47,7 @@ void mt_sb_app_token(struct mt_sb_call *call, const struct mt_json *body)
     mt_jsonw_object_end(json);
 }
 
-/* The bearer must be the app. */
-static bool by_app(struct mt_sb_call *call)
+bool mt_sb_by_app(struct mt_sb_call *call)
 {
     const char *token = call->request->authorization;
     struct mt_sb_token_check check;
@@ -73,7 +72,7 @@ void mt_sb_app_inherit(struct mt_sb_call *call, const struct mt_json *body)
     struct mt_sb_user *user = NULL;
     char token[MT_SB_TOKEN_LEN + 1];
 
-    if (!by_app(call))
+    if (!mt_sb_by_app(call))
         return;
     if (name == NULL || name[0] == '\0' || strlen(name) >= MT_SB_ID_MAX) {
         mt_sb_reply_error(call, 400, "illegal_argument", "username is not legal");

@@ -24,6 +24,8 @@ struct route {
 static const struct route ROUTES[] = {
     {"POST", "users/:/messageroaming", OWN, mt_sb_rest_history},
     {"POST", "token", OPEN, mt_sb_rest_token},
+    {"POST", "messages/users/import", OPEN, mt_sb_rest_import_single},
+    {"POST", "messages/chatgroups/import", OPEN, mt_sb_rest_import_group},
     {"GET", "users/:/user_channels", OWN, mt_sb_rest_list_old},
     {"GET", "users/:/user_channels/page", OWN, mt_sb_rest_list_page},
     {"GET", "sdk/user/:/user_channels/list", OWN, mt_sb_rest_list_cursor},

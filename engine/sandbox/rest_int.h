@@ -67,6 +67,9 @@ void mt_sb_rest_token(struct mt_sb_call *call);
 void mt_sb_write_token(struct mt_sb_call *call, const struct mt_sb_user *user, const char *token);
 void mt_sb_app_token(struct mt_sb_call *call, const struct mt_json *body); /* app_tokens.c */
 void mt_sb_app_inherit(struct mt_sb_call *call, const struct mt_json *body);
+bool mt_sb_by_app(struct mt_sb_call *call); /* false after a 401: the bearer is not the app */
+void mt_sb_rest_import_single(struct mt_sb_call *call);
+void mt_sb_rest_import_group(struct mt_sb_call *call);
 void mt_sb_rest_expires(struct mt_sb_call *call);
 void mt_sb_rest_discovery(struct mt_sb_call *call);
 void mt_sb_rest_list_old(struct mt_sb_call *call);

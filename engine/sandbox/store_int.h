@@ -123,7 +123,8 @@ struct mt_sb_thread {
     struct mt_sb_message *messages;
     size_t n;
     size_t cap;
-    uint64_t seq; /* messages that ever counted */
+    uint64_t seq;        /* messages that ever counted */
+    int64_t imported_ms; /* time of the last one that the app's server imported; 0: none */
     struct mt_sb_view **views;
     size_t view_n;
     size_t view_cap;

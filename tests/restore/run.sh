@@ -64,6 +64,33 @@ checked recalled archive all
 after=$(curl -s "$rest/sandbox/stats" | sed 's/.*"requests":\([0-9]*\).*/\1/')
 check "and nothing was sent" "$after" $((before + 1)) # which is the question itself
 
+# ---- sent to an empty cloud: the history there is what the archive holds
+mkfifo second
+"$m" sandbox >second 2>second.log &
+second=$!
+trap 'kill $second 2>/dev/null; cleanup' EXIT
+read -r ready <second
+rest2=$(echo "$ready" | sed -n 's/.*"rest":"\([^"]*\)".*/\1/p')
+websocket2=$(echo "$ready" | sed -n 's/.*"websocket":"\([^"]*\)".*/\1/p')
+conversations=$(cat plain.jsonl | sed -n 's|.*"target":"\([^"]*\)".*/chatgroups/import.*|group:\1|p' | sort -u)
+groups=$(echo "$conversations" | sed 's/^group://')
+# shellcheck disable=SC2086 # several words
+node "$root/tests/restore/send.js" plain.jsonl "$rest2" "$owner" $groups >out 2>&1
+check "every request is taken, once, and only from the app: $(tail -1 out)" $? 0 \
+  "$(wc -l <plain.jsonl) of $(wc -l <plain.jsonl) taken; the last again: 400; without the app's token: 401"
+printf 'account "it" { provider = "easemob", appkey = "sandbox#demo", user = "%s", token = "sandbox-%s", rest = "%s", websocket = "%s" }\n' \
+  "$owner" "$owner" "$rest2" "$websocket2" >second.lua
+chmod 600 second.lua
+try "$m" conversations -c second.lua -a it
+check "the import makes no conversation in the list" "$status $(grep -c single: out)" "0 0"
+find archive -name '*.jsonl' -path '*/conv/*' -exec sed -sn '1s/.*"conversation":"\([^"]*\)".*/--conversation \1/p' {} + >all
+# shellcheck disable=SC2046 # several words
+"$m" export -c second.lua -a it -o restored $(cat all) >out 2>&1
+check "but it is in the history" $? 0 "$(wc -l <plain.jsonl) new messages"
+node "$root/tests/restore/same.js" archive restored >out 2>&1
+check "and is the same: $(tail -1 out)" $? 0 " 0 differ"
+kill $second
+
 # ---- a part of it
 plan one --archive archive --conversation single:restored
 check "one conversation" "$(wc -l <one.jsonl)" 5

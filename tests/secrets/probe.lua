@@ -23,7 +23,7 @@ for _, key in ipairs { "name", "user", "appkey", "token", "password", "secret", 
   print(key, show(select(2, pcall(function() return account[key] end)), 0))
 end
 local conversation = account:conversation "bob"
-try("list", function() for c in account:conversations() do print(c.id) break end end)
+try("list", function() print((account:conversations()())) end)
 try("history", function() for m in conversation:history { limit = 3 } do print(m:json { raw = true }) end end)
 try("send", conversation.send, conversation, "hello")
 try("mark_read", conversation.mark_read, conversation)
