@@ -202,7 +202,10 @@ local function runner_suites()
     for k, v in pairs(ASAN) do slice[k] = v end
     suite("conformance-asan", 2700, slice, "exec tests/conformance/run.sh")
   end
-  for _, name in ipairs { "cases", "script", "live", "serve", "jobs", "status", "grants", "retention", "secrets", "restore" } do
+  for _, name in ipairs {
+    "cases", "script", "live", "serve", "jobs", "status",
+    "grants", "retention", "secrets", "restore",
+  } do
     local runner = ("tests/%s/run.sh"):format(name)
     if is_program(runner) then
       suite(name .. "-release", 1800, RELEASE, "exec " .. runner)
