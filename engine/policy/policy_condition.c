@@ -207,7 +207,7 @@ enum mt_rc mt_policy_pinned(struct mt_policy **out, struct mt_fault *fault)
 {
     enum mt_rc rc = mt_policy_new(MT_POLICY_TYPE_PINNED, 0, NULL, out, fault);
 
-    if (!rc)
+    if (*out)
         (*out)->pinned = true;
     return rc;
 }
@@ -229,7 +229,7 @@ enum mt_rc mt_policy_newest(uint64_t n, struct mt_policy **out, struct mt_fault 
                             "since or older_than",
                             MT_POLICY_RANK_MAX);
     enum mt_rc rc = mt_policy_new(MT_POLICY_TYPE_NEWEST, (int64_t)n, NULL, out, fault);
-    if (!rc) {
+    if (*out) {
         (*out)->ranks[0] = n;
         (*out)->ranks_n = 1;
     }

@@ -68,15 +68,17 @@ const struct mt_policy *mt_lua_check_policy(lua_State *L, int index)
 {
     struct lua_policy *p = luaL_testudata(L, index, TYPE_POLICY);
 
-    if (!p || !p->policy)
-        mt_fault_raisef(
-            L, MT_ERR_INVALID, "policy.type",
-            "this must be a policy, such as moontide.policy.older_than(\"90d\"), and "
-            "not %s%s",
-            luaL_typename(L, index),
-            lua_type(L, index) == LUA_TSTRING ? ": moontide.policy.parse makes one of a text" : "");
-    p->used = true;
-    return p->policy;
+    if (p && p->policy) {
+        p->used = true;
+        return p->policy;
+    }
+    mt_fault_raisef(
+        L, MT_ERR_INVALID, "policy.type",
+        "this must be a policy, such as moontide.policy.older_than(\"90d\"), and not "
+        "%s%s",
+        luaL_typename(L, index),
+        lua_type(L, index) == LUA_TSTRING ? ": moontide.policy.parse makes one of a text" : "");
+    return NULL;
 }
 
 static int policy_gc(lua_State *L)
