@@ -14,15 +14,16 @@ local function names_of(grant, mode)
   return names
 end
 
-local function list()
-  local seen = {}
-  for _, record in ipairs(records) do
-    if record.grant and not seen[record.grant] then
-      seen[record.grant] = true
-      print(record.grant)
-    end
+local grants, all = {}, {}
+for _, record in ipairs(records) do
+  if record.grant and not grants[record.grant] then
+    grants[record.grant] = true
+    grants[#grants + 1] = record.grant
+    all[#all + 1] = ("%q"):format(record.grant)
   end
 end
+
+local function list() for _, grant in ipairs(grants) do print(grant) end end
 
 local function check(n)
   local known = {}
@@ -55,6 +56,7 @@ local function script(mode, grant, cloud, stats)
   for _, name in ipairs(names_of(grant, mode)) do names[#names + 1] = ("%q"):format(name) end
   print(("local LISTS = (function() %s end)()"):format(text_of "tests/grants/calls.lua"))
   print(("local MODE, GRANT, CLOUD, STATS = %q, %q, %q, %q"):format(mode, grant, cloud, stats))
+  print(("local ALL = { %s }"):format(table.concat(all, ", ")))
   print(("local NAMES = { %s }"):format(table.concat(names, ", ")))
   print(text_of "tests/grants/permissions.lua")
 end

@@ -1,5 +1,5 @@
 -- With a grant each of its functions goes through, without it nothing is sent. generate.lua puts in front: LISTS (calls.lua),
--- MODE (granted, denied, stated), GRANT, NAMES, CLOUD, STATS. The body may do everything and prepares; run is narrowed.
+-- MODE (granted, denied, stated), GRANT, ALL, NAMES, CLOUD, STATS. The body may do everything and prepares; run is narrowed.
 local moontide = require "moontide"
 local function check(name, ok, why)
   print((ok and "pass " or "fail ") .. MODE .. " " .. GRANT .. ": " .. name .. (ok and "" or ": " .. tostring(why)))
