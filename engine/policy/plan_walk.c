@@ -203,7 +203,7 @@ static unsigned hex_digit(char c)
 
 static void digest_of(struct cursor *c, uint8_t out[MT_PLAN_DIGEST_LEN])
 {
-    if (c->bad || c->end - c->at < 2 * MT_PLAN_DIGEST_LEN) {
+    if (c->bad || (size_t)(c->end - c->at) < (size_t)2 * MT_PLAN_DIGEST_LEN) {
         c->bad = true;
         return;
     }

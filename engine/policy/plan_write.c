@@ -41,7 +41,8 @@ struct mt_plan_writer {
 
 static enum mt_rc nomem(struct mt_fault *fault)
 {
-    return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
+    (void)mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
+    return MT_ERR_NOMEM;
 }
 
 static void writer_free(struct mt_plan_writer *w)
