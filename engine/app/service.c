@@ -42,6 +42,8 @@ struct asking {
     struct mt_service *service;      /* NULL: gone */
     struct mt_ws_exchange *exchange; /* NULL: nobody waits any more */
     struct mt_process_figures process;
+    struct mt_service_rows *rows;
+    struct mt_buf accounts; /* their text */
 };
 
 /* ---------------------------------------------------------------- what is remembered */
@@ -155,7 +157,17 @@ static void page(const struct mt_service *service, const char *query, struct mt_
 
 static void look_up(void *ud)
 {
-    mt_process_look(&((struct asking *)ud)->process);
+    struct asking *asking = ud;
+
+    mt_process_look(&asking->process);
+    mt_service_rows_write(asking->rows, &asking->accounts);
+}
+
+static void asking_free(struct asking *asking)
+{
+    mt_service_rows_free(asking->rows);
+    mt_buf_deinit(&asking->accounts);
+    mt_mem_free(asking);
 }
 
 static void looked_up(void *ud, bool cancelled)
@@ -165,7 +177,6 @@ static void looked_up(void *ud, bool cancelled)
     struct asking **at = service ? &service->askings : NULL;
     struct mt_buf out;
 
-    (void)cancelled;
     while (at && *at != asking)
         at = &(*at)->next;
     if (at)
@@ -173,10 +184,14 @@ static void looked_up(void *ud, bool cancelled)
     if (service && asking->exchange) {
         mt_buf_init(&out, BODY_MAX);
         mt_service_metrics(service->serve, &asking->process, &out);
+        if (asking->accounts.failed || cancelled)
+            out.failed = MT_ERR_NOMEM;
+        else
+            mt_buf_append(&out, asking->accounts.data, asking->accounts.len);
         answer(service, asking->exchange, 200, "text/plain; version=0.0.4; charset=utf-8", &out);
         mt_buf_deinit(&out);
     }
-    mt_mem_free(asking);
+    asking_free(asking);
 }
 
 static void figures(struct mt_service *service, struct mt_ws_exchange *exchange)
@@ -185,14 +200,16 @@ static void figures(struct mt_service *service, struct mt_ws_exchange *exchange)
     struct mt_buf none;
 
     if (asking) {
+        mt_buf_init(&asking->accounts, BODY_MAX);
+        asking->rows = mt_service_rows_take(service->serve);
         asking->service = service;
         asking->exchange = exchange;
         asking->next = service->askings;
         service->askings = asking;
-        if (!mt_work_start(service->serve->loop, look_up, looked_up, asking, NULL))
+        if (asking->rows && !mt_work_start(service->serve->loop, look_up, looked_up, asking, NULL))
             return;
         service->askings = asking->next;
-        mt_mem_free(asking);
+        asking_free(asking);
     }
     mt_buf_init(&none, 0);
     none.failed = MT_ERR_NOMEM;

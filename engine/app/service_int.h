@@ -18,10 +18,10 @@ struct mt_job;
 struct mt_serve;
 struct mt_service;
 
-/* So many accounts are told one by one in figures and state, those with trouble first; the others
- * are told together. */
+/* So many accounts have figures of their own; those of the others are told together. */
 #define MT_SERVICE_ACCOUNTS 1000
-/* Rows of a table of the page. */
+/* So many accounts stand in the state, those with trouble first, and so many rows in a table of the
+ * page. */
 #define MT_SERVICE_ROWS   200
 #define MT_SERVICE_FAULTS 20
 
@@ -81,10 +81,15 @@ struct mt_process_figures {
 };
 void mt_process_look(struct mt_process_figures *out);
 
-/* All metrics that there are, in their order; for the test of the document. */
-const struct mt_metric *mt_service_metrics_list(size_t *n);
+/* All but those of each account. */
 void mt_service_metrics(const struct mt_serve *serve, const struct mt_process_figures *process,
                         struct mt_buf *out);
+/* The figures of accounts as they are now, and their text, which is made on the work pool: of a
+ * thousand accounts that takes too long for the loop. NULL: memory is short. */
+struct mt_service_rows;
+struct mt_service_rows *mt_service_rows_take(const struct mt_serve *serve);
+void mt_service_rows_write(struct mt_service_rows *rows, struct mt_buf *out);
+void mt_service_rows_free(struct mt_service_rows *rows);
 void mt_service_state(const struct mt_serve *serve, struct mt_buf *out);
 /* {"ready":…,"reasons":[…]}; whether it is. */
 bool mt_service_is_ready(const struct mt_serve *serve);

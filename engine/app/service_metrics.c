@@ -134,12 +134,6 @@ static const struct mt_metric metrics[METRICS_N] = {
     [ARCHIVE_BYTES] = {"moontide_archive_line_bytes_total", counter, "Lines that were committed."},
 };
 
-const struct mt_metric *mt_service_metrics_list(size_t *n)
-{
-    *n = METRICS_N;
-    return metrics;
-}
-
 #define LABELS(...) ((const struct mt_metric_label[]){__VA_ARGS__, {NULL, NULL}})
 
 static void one(struct mt_buf *out, enum metric metric, double value)
@@ -177,16 +171,17 @@ static void process(const struct mt_serve *serve, const struct mt_process_figure
 /* ---------------------------------------------------------------- accounts */
 
 struct row {
-    const char *name;
-    const struct mt_account_figures *figures;
+    const char *name; /* of the configuration's accounts, which are never forgotten */
+    struct mt_account_figures figures; /* a copy, and its faults too */
 };
 
-struct rows {
+struct mt_service_rows {
     struct row *items;
     size_t n;
     struct mt_account_figures other; /* of all that have no row of their own */
     size_t other_n;
     uint64_t states[4];
+    bool failed;
 };
 
 static const char *const states[] = {"connected", "connecting", "ended", "idle"};
@@ -196,17 +191,33 @@ static unsigned state_of(const struct mt_account_figures *figures)
     return figures->connected ? 0 : figures->ended ? 2 : figures->live ? 1 : 3;
 }
 
+static void add_row(struct mt_service_rows *rows, const char *name,
+                    const struct mt_account_figures *figures)
+{
+    struct row *row = &rows->items[rows->n++];
+
+    row->name = name;
+    row->figures = *figures;
+    if (!figures->faults)
+        return;
+    row->figures.faults = mt_mem_alloc(sizeof *figures->faults);
+    if (row->figures.faults)
+        *row->figures.faults = *figures->faults;
+    else
+        rows->failed = true;
+}
+
 /* Two names that are told in the same way would be one series with two values, which no Prometheus
  * takes: what is no UTF-8, and who is called as the rest is, has no row of its own. */
 static bool take(void *ud, const char *name, const struct mt_account_figures *figures)
 {
-    struct rows *rows = ud;
+    struct mt_service_rows *rows = ud;
     struct mt_account_figures *other = &rows->other;
 
     rows->states[state_of(figures)]++;
     if (rows->n < MT_SERVICE_ACCOUNTS && mt_str_utf8_valid(name, strlen(name)) &&
         strcmp(name, OTHER) != 0) {
-        rows->items[rows->n++] = (struct row){name, figures};
+        add_row(rows, name, figures);
         return true;
     }
     rows->other_n++;
@@ -223,11 +234,11 @@ static bool take(void *ud, const char *name, const struct mt_account_figures *fi
 
 static void account_faults(const struct row *row, struct mt_buf *out)
 {
-    const struct mt_account_faults *faults = row->figures->faults;
+    const struct mt_account_faults *faults = row->figures.faults;
 
-    if (!faults && row->figures->faults_n)
+    if (!faults && row->figures.faults_n)
         put(out, ACCOUNT_FAULTS, LABELS({"account", row->name}, {"code", "any"}),
-            row->figures->faults_n);
+            row->figures.faults_n);
     for (size_t i = 0; faults && i < faults->counts_n; i++)
         put(out, ACCOUNT_FAULTS, LABELS({"account", row->name}, {"code", faults->counts[i].code}),
             faults->counts[i].n);
@@ -235,7 +246,7 @@ static void account_faults(const struct row *row, struct mt_buf *out)
 
 static void account(enum metric metric, const struct row *row, struct mt_buf *out)
 {
-    const struct mt_account_figures *f = row->figures;
+    const struct mt_account_figures *f = &row->figures;
     const struct mt_metric_label *labels = LABELS({"account", row->name});
 
     switch (metric) {
@@ -262,32 +273,50 @@ static void account(enum metric metric, const struct row *row, struct mt_buf *ou
     }
 }
 
-static void accounts(const struct mt_serve *serve, struct mt_buf *out)
+struct mt_service_rows *mt_service_rows_take(const struct mt_serve *serve)
 {
     size_t n = mt_accounts_figures_n(serve->accounts);
-    struct rows rows;
+    struct mt_service_rows *rows = mt_mem_calloc(1, sizeof *rows);
 
-    memset(&rows, 0, sizeof rows);
-    rows.items =
-        mt_mem_calloc((n < MT_SERVICE_ACCOUNTS ? n : MT_SERVICE_ACCOUNTS) + 1, sizeof *rows.items);
-    if (!rows.items) {
+    if (rows)
+        rows->items = mt_mem_calloc((n < MT_SERVICE_ACCOUNTS ? n : MT_SERVICE_ACCOUNTS) + 1,
+                                    sizeof *rows->items);
+    if (!rows || !rows->items) {
+        mt_service_rows_free(rows);
+        return NULL;
+    }
+    mt_accounts_each_figures(serve->accounts, take, rows);
+    if (rows->other_n) {
+        rows->other.connects_n++; /* the first of each is left out already */
+        rows->items[rows->n++] = (struct row){OTHER, rows->other};
+    }
+    return rows;
+}
+
+void mt_service_rows_free(struct mt_service_rows *rows)
+{
+    for (size_t i = 0; rows && rows->items && i < rows->n; i++)
+        mt_mem_free(rows->items[i].figures.faults);
+    if (rows)
+        mt_mem_free(rows->items);
+    mt_mem_free(rows);
+}
+
+void mt_service_rows_write(struct mt_service_rows *rows, struct mt_buf *out)
+{
+    if (rows->failed) {
         out->failed = MT_ERR_NOMEM;
         return;
     }
-    mt_accounts_each_figures(serve->accounts, take, &rows);
-    if (rows.other_n) {
-        rows.other.connects_n++; /* the first of each is left out already */
-        rows.items[rows.n++] = (struct row){OTHER, &rows.other};
-    }
+    mt_buf_reserve(out, 4096 + rows->n * 320);
     mt_metrics_begin(out, &metrics[ACCOUNTS]);
     for (size_t i = 0; i < 4; i++)
-        put(out, ACCOUNTS, LABELS({"state", states[i]}), rows.states[i]);
+        put(out, ACCOUNTS, LABELS({"state", states[i]}), rows->states[i]);
     for (enum metric metric = ACCOUNT_CONNECTED; metric <= ACCOUNT_FAULTS; metric++) {
         mt_metrics_begin(out, &metrics[metric]);
-        for (size_t i = 0; i < rows.n; i++)
-            account(metric, &rows.items[i], out);
+        for (size_t i = 0; i < rows->n; i++)
+            account(metric, &rows->items[i], out);
     }
-    mt_mem_free(rows.items);
 }
 
 /* ---------------------------------------------------------------- jobs */
@@ -466,9 +495,7 @@ static void requests(const struct mt_serve *serve, struct mt_buf *out)
 void mt_service_metrics(const struct mt_serve *serve, const struct mt_process_figures *found,
                         struct mt_buf *out)
 {
-    mt_buf_reserve(out, (size_t)256 << 10);
     process(serve, found, out);
-    accounts(serve, out);
     jobs(serve, out);
     requests(serve, out);
     mt_metrics_begin(out, &metrics[ARCHIVE_COMMITS]);

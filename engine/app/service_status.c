@@ -98,7 +98,7 @@ static bool collect(const struct mt_serve *serve, struct account_rows *rows)
     size_t all = mt_accounts_figures_n(serve->accounts);
 
     memset(rows, 0, sizeof *rows);
-    rows->cap = all < MT_SERVICE_ACCOUNTS ? all : MT_SERVICE_ACCOUNTS;
+    rows->cap = all < MT_SERVICE_ROWS ? all : MT_SERVICE_ROWS;
     rows->troubled = mt_mem_calloc(2 * rows->cap + 1, sizeof *rows->troubled);
     if (!rows->troubled)
         return false;

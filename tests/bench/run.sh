@@ -167,5 +167,10 @@ for cloud in easemob rongcloud; do
 done ;;
 esac
 
-part "11. What was said"
+case ${MT_BENCH_ONLY:-} in "" | status)
+part "11. What being looked at costs: 1,000 accounts in one serve, scraped"
+sh tests/status/cost.sh ;;
+esac
+
+part "12. What was said"
 cat "$work/notes"
