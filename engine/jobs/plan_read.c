@@ -80,7 +80,7 @@ static void read_free(struct mt_plan_read *read)
     if (*at)
         *at = read->next;
     mt_reader_free(read->reader);
-    for (size_t i = 0; i < read->ring_n; i++)
+    for (size_t i = 0; read->ring && i < read->ring_n; i++)
         mt_mem_free(read->ring[(read->ring_at + i) % read->ring_cap].item);
     for (size_t i = 0; i < read->held_n; i++)
         mt_mem_free(read->held[i].id);

@@ -1,5 +1,5 @@
-/* What the files of the purge share: purge.c is the run over the plan, purge_batch.c one batch of
- * it. Private to the room. */
+/* What the files of the purge share: purge_open.c begins, purge.c is the run over the plan,
+ * purge_batch.c one batch of it. Private to the room. */
 #ifndef MT_JOBS_PURGE_INT_H
 #define MT_JOBS_PURGE_INT_H
 
@@ -76,6 +76,11 @@ struct mt_purge {
 
 /* The first failure is the one to tell. */
 void mt_purge_fail(struct mt_purge *purge, enum mt_rc rc, const struct mt_fault *fault);
+/* It is over: tells, and frees. */
+void mt_purge_ended(struct mt_purge *purge);
+void mt_purge_free(struct mt_purge *purge);
+/* In the audit: that it begins, or how it ended. */
+enum mt_rc mt_purge_note(struct mt_purge *purge, const char *verb, mt_audit_done_fn *done);
 /* A batch has ended, and is gone. */
 void mt_purge_advance(struct mt_purge *purge);
 

@@ -292,6 +292,7 @@ void mt_bind_http(lua_State *L);  /* the same */
 void mt_bind_cron(lua_State *L);  /* the same */
 void mt_bind_audit(lua_State *L); /* adds to the table of the core on top of the stack */
 void mt_bind_plan(lua_State *L);  /* the same */
+void mt_bind_purge(lua_State *L); /* the same */
 void mt_bind_task(lua_State *L);  /* adds to the table of the core on top of the stack */
 int mt_lua_conversations(lua_State *L);
 int mt_lua_history(lua_State *L);
