@@ -221,7 +221,7 @@ async function one(place, number, totals) {
   });
   place.write('policy.lua', `return ${write(world.policy)}\n`);
   write_holds(world);
-  if (random.chance(0.3)) { // an archive that is older than what happens next
+  if (random.chance(0.5)) { // an archive that is older than what happens next
     const run = await place.run(['export', '-a', 'it', '-o', 'archive']);
     report.ok(run.status === 0, `export: ${run.status} ${run.err}`);
   }
@@ -247,7 +247,7 @@ async function one(place, number, totals) {
   const quiet = random.chance(0.25); // nothing does: then all that was planned must go
   const fault = !quiet && random.chance(0.5) ? random.pick(FAULTS) : '';
   if (!quiet) {
-    await disturb(random, world, 0.05);
+    await disturb(random, world, 0.12);
     if (random.chance(0.4)) {
       world.holds.push(random_hold(random, world, 'late'));
       write_holds(world);

@@ -193,6 +193,9 @@ local function proof_suites()
   end
 end
 
+--- Each safeguard taken out of a copy of the program: the proof must turn red.
+local function mutant_suite() suite("retention-mutants", 6 * 3600, RELEASE, "exec lua5.4 tests/proof/mutants.lua") end
+
 --- A folder that brings its own runner.
 local function runner_suites()
   if is_program("tests/conformance/run.sh") then
@@ -264,9 +267,10 @@ elseif mode == "crash" then
   crash_suites(true)
   run { table.unpack(suites, builds + 1) }
 elseif mode == "retention-proof" then
-  build("release", "moontide")
+  build("release", "moontide test-policy crash-powercut")
   local builds = #suites
   proof_suites()
+  mutant_suite()
   run { table.unpack(suites, builds + 1) }
 elseif mode == "soak" then
   build("release", "soak-soak")
