@@ -67,7 +67,7 @@ static const char run_help[] =
     "      --grant LIST    what it may do, instead of what it declares (a plain chunk: "
     "read,mark_read,send). Of:\n"
     "                      read, mark_read, send, organise, delete, delete:N (messages a run), "
-    "http, http:HOST\n"
+    "http, http:HOST, audit\n"
     "      --apply         what deletes may do so; without it nothing is deleted\n"
     "  -c, --config FILE   the configuration (default ./moontide.lua, then the user's)\n"
     "  -v, --verbose       log more; twice for everything\n"
