@@ -362,6 +362,7 @@ static enum mt_rc check_heads(struct mt_audit *audit, struct mt_au_head *own,
         rc = mt_au_head_read(path, audit->public_key, own, fault);
     if (!rc && audit->anchor)
         rc = mt_au_head_read(audit->anchor, audit->public_key, anchored, fault);
+    audit->is_anchored = !audit->anchor || (!rc && anchored->place.seq);
     if (!rc && own->place.seq)
         rc = mt_au_head_check(audit->dir, own, fault);
     if (!rc && anchored->place.seq)
@@ -400,8 +401,8 @@ static enum mt_rc start(struct mt_audit *audit, struct mt_au_head *own, struct m
         rc = mt_fault_set(fault, MT_ERR_DAMAGED, "audit.head", "the audit's head is gone");
     if (!rc && !audit->last.seq)
         rc = begin(audit, fault);
-    if (!rc && !own->place.seq)
-        rc = mt_au_head_write(audit, fault);
+    if (!rc && (!own->place.seq || !audit->is_anchored))
+        rc = mt_au_head_write(audit, fault); /* a new anchor holds from the first moment on */
     return rc;
 }
 
