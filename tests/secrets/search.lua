@@ -1,6 +1,6 @@
 -- Looks for secrets in everything below folders: lua5.4 search.lua SECRETS FOLDER…. SECRETS has one a line. Each is
--- looked for as it is, percent-encoded, JSON-escaped, in base64 (at the three places where it may begin in a group, both
--- alphabets) and in hexadecimal digits; compressed files are read as well as what comes out of them. Prints a line for
+-- looked for as it is, percent-encoded, JSON-escaped, in base64 (at the three places where it may begin in a group, in
+-- both alphabets) and in hexadecimal digits; compressed files are read as well as what is in them. Prints a line for
 -- each find, and how much was looked at; status 1 if anything was found.
 local function lines_of(command)
   local pipe, out = assert(io.popen(command)), {}
