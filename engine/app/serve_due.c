@@ -367,9 +367,8 @@ static void overlap(struct mt_due *due, int64_t due_ms, int64_t now_ms)
 
 static void wait_on(struct mt_due *due, int64_t now_ms)
 {
-    const struct mt_schedule *schedule = due->job->def->schedule;
-    int64_t next_ms = mt_schedule_next(schedule, due->ledger.handled_ms);
-    int64_t ms = next_ms == INT64_MAX ? LOOK_MS : mt_schedule_start(schedule, next_ms) - now_ms;
+    int64_t next_ms = mt_duty_next(&due->ledger, due->job->def->schedule);
+    int64_t ms = next_ms == INT64_MAX ? LOOK_MS : next_ms - now_ms;
 
     if (due->lease == OPEN)
         mt_timer_start(due->timer, ms < 1 ? 1 : ms > LOOK_MS ? LOOK_MS : ms, 0);
@@ -395,8 +394,7 @@ static void look(void *ud)
             begin_queued(due, now_ms);
         else
             (void)keep(due, kept, due);
-    } else if (mt_schedule_due(due->job->def->schedule, now_ms, &due->ledger.handled_ms, &due_ms,
-                               &missed)) {
+    } else if (mt_duty_due(&due->ledger, due->job->def->schedule, now_ms, &due_ms, &missed)) {
         if (busy)
             overlap(due, due_ms, now_ms);
         else if (approved(due))

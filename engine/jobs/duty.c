@@ -61,6 +61,35 @@ void mt_duty_begin_queued(struct mt_ledger *ledger, int64_t now_ms)
     mt_ledger_begin(ledger, due_ms, again ? "again" : "queued", attempt, now_ms);
 }
 
+/* Whether a time had come when the run in hand began. */
+static bool came_before(const struct mt_ledger *ledger, const struct mt_schedule *schedule,
+                        int64_t due_ms)
+{
+    return ledger->running.number &&
+           mt_schedule_start(schedule, due_ms) <= ledger->running.started_ms;
+}
+
+bool mt_duty_due(struct mt_ledger *ledger, const struct mt_schedule *schedule, int64_t now_ms,
+                 int64_t *due_ms, bool *missed)
+{
+    int64_t handled_ms = ledger->handled_ms;
+    bool is_due = mt_schedule_due(schedule, now_ms, &handled_ms, due_ms, missed);
+
+    if (is_due && came_before(ledger, schedule, *due_ms))
+        return false;
+    ledger->handled_ms = handled_ms;
+    return is_due;
+}
+
+int64_t mt_duty_next(const struct mt_ledger *ledger, const struct mt_schedule *schedule)
+{
+    int64_t next_ms = mt_schedule_next(schedule, ledger->handled_ms);
+
+    if (next_ms == INT64_MAX || came_before(ledger, schedule, next_ms))
+        return INT64_MAX;
+    return mt_schedule_start(schedule, next_ms);
+}
+
 bool mt_duty_guarded(const struct mt_ledger *ledger)
 {
     return !strcmp(ledger->paused, "changed") || !strcmp(ledger->paused, "clock");

@@ -24,6 +24,14 @@ enum mt_duty_lost mt_duty_lost(struct mt_ledger *ledger, bool makes_up, int64_t 
 /* Begins what is queued: the run that was cut off or stopped, again, or one that was put off. */
 void mt_duty_begin_queued(struct mt_ledger *ledger, int64_t now_ms);
 
+/* mt_schedule_due, for a job whose run may be in hand: a time that had come before that run began
+ * waits for its end, and is no overlap. With missed = "all" there may be many of them. */
+bool mt_duty_due(struct mt_ledger *ledger, const struct mt_schedule *schedule, int64_t now_ms,
+                 int64_t *due_ms, bool *missed);
+/* When the job is to be looked at again because of its times; INT64_MAX: not before its run has
+ * ended, or never. */
+int64_t mt_duty_next(const struct mt_ledger *ledger, const struct mt_schedule *schedule);
+
 /* Paused: only what a person asked for runs, and nothing that wants to be confirmed. */
 bool mt_duty_held(const struct mt_ledger *ledger);
 /* It wants to be confirmed: what deletes has changed, or the clock was set. */

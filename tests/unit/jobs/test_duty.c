@@ -264,6 +264,40 @@ static void cut_off(void **state)
     assert_true(!l.queued && !strcmp(l.runs[0].status, "lost"));
 }
 
+/* Times that had come before a run began are made up for after it; those that come meanwhile
+ * overlap. */
+static void in_hand(void **state)
+{
+    (void)state;
+    static struct mt_ledger l;
+    struct mt_schedule *s = NULL;
+    struct mt_schedule_options options = {.name = "j", .every = "1m", .missed = "all"};
+    struct mt_fault fault;
+    int64_t now = T0 + 5 * 60000 + 10;
+    int64_t due = 0;
+    bool missed = false;
+
+    assert_int_equal(mt_schedule_new(&options, &s, &fault), MT_OK);
+    memset(&l, 0, sizeof l);
+    l.handled_ms = T0;
+    for (int i = 1; i <= 5; i++) { /* five were missed: one after the other, none left out */
+        assert_true(mt_duty_due(&l, s, now, &due, &missed) && due == T0 + i * 60000);
+        mt_ledger_begin(&l, due, "missed", 1, now);
+        for (int look = 0; look < 3 && i < 5; look++) {
+            assert_false(mt_duty_due(&l, s, now + 10, &due, &missed));
+            assert_true(mt_duty_next(&l, s) == INT64_MAX && l.handled_ms == T0 + i * 60000);
+        }
+        if (i < 5)
+            mt_ledger_end(&l, "done", NULL, now + 20);
+    }
+    /* the last of them takes long: the next times are an overlap */
+    assert_true(mt_duty_next(&l, s) == T0 + 6 * 60000);
+    assert_false(mt_duty_due(&l, s, now, &due, &missed));
+    assert_true(mt_duty_due(&l, s, now + 60000, &due, &missed) && due == T0 + 6 * 60000);
+    assert_true(l.handled_ms == due);
+    mt_schedule_free(s);
+}
+
 /* A node as moontide serve is one, killed between any two steps: what it knew is gone, what it kept
  * is there. Each time is begun for the first time once, in order and without a gap, and is done
  * once, unless it was cut off MT_LEDGER_ATTEMPTS times. */
@@ -279,7 +313,7 @@ static void step(struct mt_ledger *l, const struct mt_schedule *s, int64_t now_m
 
     if (l->queued)
         mt_duty_begin_queued(l, now_ms);
-    else if (mt_schedule_due(s, now_ms, &l->handled_ms, &due_ms, &missed))
+    else if (mt_duty_due(l, s, now_ms, &due_ms, &missed))
         mt_ledger_begin(l, due_ms, missed ? "missed" : "schedule", 1, now_ms);
 }
 
@@ -416,9 +450,10 @@ static void clocks(void **state)
 int test_duty(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(changes_pause),   cmocka_unit_test(policies_pause),
-        cmocka_unit_test(many_parts),      cmocka_unit_test(cut_off),
-        cmocka_unit_test(killed_anywhere), cmocka_unit_test(clocks),
+        cmocka_unit_test(changes_pause), cmocka_unit_test(policies_pause),
+        cmocka_unit_test(many_parts),    cmocka_unit_test(cut_off),
+        cmocka_unit_test(in_hand),       cmocka_unit_test(killed_anywhere),
+        cmocka_unit_test(clocks),
     };
     return cmocka_run_group_tests_name("duty", tests, NULL, NULL);
 }

@@ -1,0 +1,206 @@
+#!/bin/sh
+# Several processes of moontide serve with the same jobs, killed and frozen at random: every time is run once, none is left
+# out (R11), every run is done and no two of one job at once (R8, R9), and how long it takes until another process has a
+# job (R10). TAP. MT_FLEET_TICKS, MT_FLEET_FAULTS, MT_FLEET_TAKEOVERS: how many; MT_FLEET_SEED.
+set -u
+cd "$(dirname "$0")/../.."
+root=$PWD
+. tests/tools/sandbox.sh
+. tests/tools/wall.sh
+ticks=${MT_FLEET_TICKS:-600} faults=${MT_FLEET_FAULTS:-12} takeovers=${MT_FLEET_TAKEOVERS:-3}
+seed=${MT_FLEET_SEED:-$(date +%s)}
+JOBS=${MT_FLEET_JOBS:-30} SPEED=2 # each job has a rhythm of a second; 1,000 runs of each are kept
+nodes= # pid by pid
+trap 'for pid in $nodes; do kill -9 "$pid" 2>/dev/null; done; cleanup' EXIT
+cd "$work" || exit 1
+XDG_STATE_HOME=$work/state
+export XDG_STATE_HOME
+echo "# MT_FLEET_SEED=$seed"
+random() { # N: sets drawn, from 0 to N - 1
+  seed=$(((seed * 1103515245 + 12345) % 2147483648))
+  drawn=$((seed / 65536 % $1))
+}
+node() { # LOG
+  MT_WALL=$wall_file LD_PRELOAD=$wall_preload "$MOONTIDE" serve >>"$1" 2>>node.err &
+  nodes="$nodes $!"
+}
+nth() { shift "$1"; echo "$1"; }
+without() { # PID: of the nodes
+  left=
+  for pid in $nodes; do [ "$pid" = "$1" ] || left="$left $pid"; done
+  nodes=$left
+}
+end_nodes() {
+  for pid in $nodes; do kill -CONT "$pid" 2>/dev/null; kill -TERM "$pid"; done
+  for pid in $nodes; do wait "$pid" 2>/dev/null; done
+  nodes=
+}
+at_least() { # NAME GOT WANTED
+  check "$1: $2" "$([ "$2" -ge "$3" ] && echo enough)" enough
+}
+history() { # JOB: due in seconds, how, status of each run
+  sqlite3 "state/moontide/jobs/$1.sqlite" "select (json_extract(value, '\$.due') / 1000) || ' ' || json_extract(value, '\$.how')
+    || ' ' || json_extract(value, '\$.status') from entry where key like 'run:%' order by key"
+}
+# What the histories of all jobs say: times, twice begun, left out, not done although others came after.
+judge() {
+  for job in "$@"; do
+    history "$job" | awk -v job="$job" '
+      $2 == "asked" { next }
+      $2 != "again" { n++; if ($1 in seen) twice++; seen[$1] = 1; if (!first || $1 < first) first = $1; if ($1 > last) last = $1 }
+      $3 == "skipped" { done[$1] = 1; next } # it came while a run was in hand
+      $3 == "done" { if ($1 in done) again++; done[$1] = 1 }
+      END {
+        for (due in seen) if (!(due in done) && due != last) undone++
+        print n + 0, twice + 0, n ? last - first + 1 - n + twice : 1, undone + 0, again + 0
+      }'
+  done | awk '{ n += $1; twice += $2; gaps += $3; undone += $4; again += $5 } END { print n + 0, twice + 0, gaps + 0, undone + 0, again + 0 }'
+}
+
+# ---- R11: four processes, one killed every 250 ms; the wall clock is a fast one
+echo 'print "tick"' >tick.lua
+names=
+for i in $(seq $JOBS); do
+  names="$names j$i"
+  echo "job \"j$i\" { script = \"tick.lua\", every = \"1s\", missed = \"all\" }"
+done >moontide.lua
+chmod 600 moontide.lua
+: >all.log
+wall 0 $SPEED
+kills=0
+for i in 1 2 3 4; do node all.log; done
+while [ "$(wc -l <all.log)" -lt "$ticks" ]; do
+  sleep 0.25
+  random 4
+  # shellcheck disable=SC2086
+  victim=$(nth $((drawn + 1)) $nodes)
+  kill -9 "$victim"
+  wait "$victim" 2>/dev/null
+  without "$victim"
+  kills=$((kills + 1))
+  node all.log
+done
+want=$(($(wc -l <all.log) + 2 * JOBS))
+tries=0
+while [ "$(wc -l <all.log)" -lt $want ] && [ $tries -lt 600 ]; do sleep 0.05; tries=$((tries + 1)); done # who is left goes on
+end_nodes
+# shellcheck disable=SC2046,SC2086
+set -- $(judge $names)
+echo "# $kills kills of one of four processes, $1 times of $JOBS jobs"
+cp node.err out
+at_least "R11: there were many times" "$1" "$ticks"
+check "R11: none was begun twice" "$2" 0
+check "R11: none was left out" "$3" 0
+check "R11: each was run to its end" "$4" 0
+check "R11: and once" "$5" 0
+
+check "R11: no job was given up" "$(grep -c 'again and again' node.err)" 0
+
+# ---- R8, R9: eight processes, killed or frozen for longer than anything takes
+rm -rf state
+wall 0
+cat >work.lua <<'L'
+local moontide = require "moontide"
+local store = moontide.store
+local token = ("%x"):format(math.random(1 << 62))
+print("begin " .. token)
+for _ = 1, 3 do
+  moontide.sleep "20ms"
+  store.n = (store.n or 0) + 1
+  store:flush()
+end
+print("end " .. token)
+L
+names=
+for i in 1 2 3 4 5 6; do
+  names="$names w$i"
+  echo "job \"w$i\" { script = \"work.lua\", every = \"1s\", missed = \"all\" }"
+done >moontide.lua
+: >all.log
+for i in 1 2 3 4 5 6 7 8; do node all.log; done
+wait_for all.log "w1: end" 1
+kills=0 stops=0 frozen=
+while [ $((kills + stops)) -lt "$faults" ]; do
+  random 300
+  sleep "0.$(printf %03d $((drawn + 100)))"
+  random 8
+  # shellcheck disable=SC2086
+  victim=$(nth $((drawn + 1)) $nodes)
+  random 6
+  if [ "$drawn" = 0 ] && [ -z "$frozen" ]; then
+    kill -STOP "$victim"
+    stops=$((stops + 1))
+    frozen=$victim thaw=$(($(date +%s) + 4))
+  else
+    [ "$victim" != "$frozen" ] || frozen=
+    kill -9 "$victim"
+    wait "$victim" 2>/dev/null
+    without "$victim"
+    kills=$((kills + 1))
+    node all.log
+  fi
+  if [ -n "$frozen" ] && [ "$(date +%s)" -ge "$thaw" ]; then kill -CONT "$frozen"; frozen=; fi
+done
+[ -z "$frozen" ] || kill -CONT "$frozen"
+for job in $names; do wait_for all.log "$job: end" $(($(lines "$job: end" all.log) + 2)); done
+end_nodes
+# shellcheck disable=SC2046,SC2086
+set -- $(judge $names)
+cp node.err out
+echo "# $kills kills and $stops freezes of one of eight processes, $1 times of 6 jobs"
+at_least "R8: there were many times" "$1" $((faults / 2))
+check "R8: none was begun twice" "$2" 0
+check "R8: none was left out" "$3" 0
+check "R8: each was run to its end" "$4" 0
+# A run that another one began after may not end any more: it was of a process that is dead.
+awk '{ sub(":", "", $1) } $2 == "begin" { open[$1] = $3; begun[$3] = 1 }
+  $2 == "end" { if (open[$1] != $3) print "late", $0; if (!($3 in begun)) print "unknown", $0; ended[$3]++; if (ended[$3] > 1) print "twice", $0 }' \
+  all.log >out
+check "R9: no two runs of one job at once" "$(wc -l <out)" 0
+short=0
+for job in $names; do
+  done_n=$(history "$job" | grep -c ' done$')
+  begun_n=$(history "$job" | wc -l)
+  effects=$(sqlite3 "state/moontide/$job.sqlite" "select value from entry where key = 'n'")
+  [ "${effects:-0}" -ge $((3 * done_n)) ] && [ "${effects:-0}" -le $((3 * begun_n)) ] || short=$((short + 1))
+done
+check "R8: every effect of a run that is done is kept, and none is made up" $short 0
+
+# ---- R10: from the end of one process to the run in another
+rm -rf state
+cat >turn.lua <<'L'
+local moontide = require "moontide"
+print("begin " .. moontide.now())
+moontide.sleep "300ms"
+print "end"
+L
+echo 'job "turn" { script = "turn.lua", every = "1s" }' >moontide.lua
+: >node.err
+turn=1
+: >turn.1
+node turn.1
+wait_for turn.1 "turn: begin" 1
+while [ $turn -le "$takeovers" ]; do
+  : >"turn.$((turn + 1))"
+  waiting=$(lines "info serve: job 'turn' waits" node.err)
+  node "turn.$((turn + 1))"
+  wait_for node.err "info serve: job 'turn' waits" $((waiting + 1))
+  wait_for "turn.$turn" "turn: begin" $(($(lines "turn: begin" "turn.$turn") + 1))
+  # shellcheck disable=SC2086
+  holder=$(nth 1 $nodes)
+  killed=$(real_ms)
+  kill -9 "$holder"
+  wait "$holder" 2>/dev/null
+  without "$holder"
+  wait_for "turn.$((turn + 1))" "turn: begin" 1
+  echo $(($(sed -n 's/turn: begin //p' "turn.$((turn + 1))" | head -1) - killed))
+  wait_for "turn.$((turn + 1))" "turn: end" 1
+  turn=$((turn + 1))
+done >takeovers
+end_nodes
+sort -n takeovers >out
+at() { sed -n "$((($(wc -l <out) * $1 + 99) / 100))p" out; }
+echo "# take-over after kill -9, $(wc -l <out) times: p50 $(at 50) ms, p99 $(at 99) ms, most $(tail -1 out) ms"
+check "R10: each was taken over" "$(wc -l <out)" "$takeovers"
+check "R10: within a look of a second, and what a busy machine adds" "$([ "$(at 99)" -le 2500 ] && echo yes)" yes
+echo "1..$count"
