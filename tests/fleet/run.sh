@@ -102,7 +102,7 @@ wall 0
 cat >work.lua <<'L'
 local moontide = require "moontide"
 local store = moontide.store
-local token = ("%x"):format(math.random(1 << 62))
+local token = ("%x-%d-%d"):format(math.random(1 << 62), moontide.now(), store.n or 0) -- of a state made in the same second the first alone may be the same
 print("begin " .. token)
 for _ = 1, 3 do
   moontide.sleep "20ms"

@@ -206,7 +206,7 @@ local function runner_suites()
     suite("conformance-asan", 2700, slice, "exec tests/conformance/run.sh")
   end
   for _, name in ipairs {
-    "cases", "script", "live", "serve", "jobs", "status",
+    "cases", "script", "live", "serve", "jobs", "clock", "fleet", "status",
     "grants", "retention", "secrets", "restore",
   } do
     local runner = ("tests/%s/run.sh"):format(name)
@@ -265,6 +265,9 @@ elseif mode == "crash" then
   build("release", "all")
   local builds = #suites
   crash_suites(true)
+  local fleet = { MT_FLEET_JOBS = "60", MT_FLEET_TICKS = "16000", MT_FLEET_FAULTS = "300", MT_FLEET_TAKEOVERS = "40" }
+  for k, v in pairs(RELEASE) do fleet[k] = v end
+  suite("fleet", 7200, fleet, "exec tests/fleet/run.sh")
   run { table.unpack(suites, builds + 1) }
 elseif mode == "retention-proof" then
   build("release", "moontide test-policy crash-powercut")
