@@ -77,12 +77,11 @@ void mt_process_look(struct mt_process_figures *out)
     char *text = NULL;
     char **names = NULL;
     size_t n = 0;
-    unsigned long long pages = 0;
 
     memset(out, 0, sizeof *out);
-    if (!mt_fs_read_all("/proc/self/statm", 4096, &text, &n) &&
-        sscanf(text, "%*u %llu", &pages) == 1)
-        out->resident_bytes = (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    if (!mt_fs_read_all("/proc/self/statm", 4096, &text, &n) && strchr(text, ' ')) /* the second */
+        out->resident_bytes =
+            strtoull(strchr(text, ' '), NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
     mt_mem_free(text);
     if (!mt_fs_list("/proc/self/fd", &names, &n)) {
         out->open_fds = n ? n - 1 : 0; /* one was for looking */

@@ -82,7 +82,7 @@ struct mt_process_figures {
 void mt_process_look(struct mt_process_figures *out);
 
 /* All but those of each account. */
-void mt_service_metrics(const struct mt_serve *serve, const struct mt_process_figures *process,
+void mt_service_metrics(const struct mt_serve *serve, const struct mt_process_figures *found,
                         struct mt_buf *out);
 /* The figures of accounts as they are now, and their text, which is made on the work pool: of a
  * thousand accounts that takes too long for the loop. NULL: memory is short. */

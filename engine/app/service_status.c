@@ -230,7 +230,8 @@ static void put_run(struct mt_jsonw *w, const struct mt_run *run)
     mt_jsonw_object_end(w);
 }
 
-static void put_ledger(struct mt_jsonw *w, const struct mt_job *job, const struct mt_ledger *ledger)
+static void put_ledger(struct mt_jsonw *w, const struct mt_job *job, const struct mt_job_def *def,
+                       const struct mt_ledger *ledger)
 {
     int64_t now_ms = mt_clock_wall_ms();
     int64_t at_ms = ledger->handled_ms > now_ms ? ledger->handled_ms : now_ms;
@@ -238,12 +239,12 @@ static void put_ledger(struct mt_jsonw *w, const struct mt_job *job, const struc
     put_pause(w, job, ledger);
     mt_jsonw_key(w, "next");
     mt_jsonw_array(w);
-    for (int i = 0; i < NEXT_SHOWN && !ledger->paused[0] && job->def->schedule; i++) {
+    for (int i = 0; i < NEXT_SHOWN && !ledger->paused[0] && def->schedule; i++) {
         char text[MT_TIME_RFC3339_LEN];
-        at_ms = mt_schedule_next(job->def->schedule, at_ms);
+        at_ms = mt_schedule_next(def->schedule, at_ms);
         if (at_ms == INT64_MAX)
             break;
-        mt_time_format(mt_schedule_start(job->def->schedule, at_ms), text);
+        mt_time_format(mt_schedule_start(def->schedule, at_ms), text);
         mt_jsonw_str(w, text);
     }
     mt_jsonw_array_end(w);
@@ -296,7 +297,7 @@ static void put_job(struct mt_jsonw *w, const struct mt_job *job)
     if (job->script && job->progress.at_ms)
         put_progress(w, &job->progress);
     if (due.ledger && def)
-        put_ledger(w, job, due.ledger);
+        put_ledger(w, job, def, due.ledger);
     mt_jsonw_object_end(w);
 }
 

@@ -58,6 +58,10 @@ try "$MOONTIDE" serve --check; check "another address than this machine's is ref
 sed -i 's/listen = "[^"]*"/lisen = "127.0.0.1:1"/' moontide.lua
 try "$MOONTIDE" serve --check; check "an option that is none" $status 2 "did you mean 'listen'?"
 sed -i '/^serve/d' moontide.lua
+cp moontide.lua guide.lua
+grep '^serve { listen' "$root/docs/serve.md" >>guide.lua
+check "the guide has an example" "$(grep -c '^serve' guide.lua)" 1
+try "$MOONTIDE" serve --check -c guide.lua; check "which is taken" $status 0 "echo.lua is good"
 for bad in 8.8.8.8:9464 127.0.0.1 127.0.0.1:99999 :80 example.com:80 '[::]:80' 127.0.0.1:-1; do
   try "$MOONTIDE" serve --listen "$bad"; check "--listen $bad" $status 2 "config.listen"
 done
