@@ -122,7 +122,12 @@ static int core_mono(lua_State *L)
 
 static int core_ago(lua_State *L)
 {
-    lua_pushinteger(L, mt_clock_wall_ms() - check_duration(L, 1));
+    int64_t ms = 0;
+
+    if (__builtin_sub_overflow(mt_clock_wall_ms(), check_duration(L, 1), &ms))
+        return mt_fault_raisef(L, MT_ERR_INVALID, "option.range",
+                               "moontide.ago: that is before all time");
+    lua_pushinteger(L, ms);
     return 1;
 }
 

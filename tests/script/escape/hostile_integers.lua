@@ -9,7 +9,9 @@ for _, n in ipairs { math.mininteger, -1, 0, math.maxinteger, 2^53, -2^63, 1 / 0
   moontide.try(moontide.ago, n)
   moontide.try(moontide.duration, n)
   moontide.try(moontide.time, n)
-  moontide.try(moontide.every, n, print)
+  moontide.try(moontide.every, n, function() end)
+  moontide.try(moontide.spawn, moontide.sleep, n)
+  moontide.try(moontide.spawn, c.ask, c, "x", { timeout = n })
   moontide.try(moontide.progress, { done = n, total = n })
   moontide.try(moontide.json.encode, { n })
   moontide.try(table.concat, {}, "", n, n)
@@ -21,4 +23,5 @@ for _, n in ipairs { math.mininteger, -1, 0, math.maxinteger, 2^53, -2^63, 1 / 0
   moontide.try(("x").find, "x", "x", n)
   moontide.try(utf8.offset, "x", n)
 end
+moontide.sleep(20)
 error "went on"
