@@ -23,6 +23,7 @@ int main(void)
     failed += test_json();
     failed += test_json_property();
     failed += test_json_write();
+    failed += test_sign();
     failed += test_time();
     failed += test_zone();
     failed += test_zstd();

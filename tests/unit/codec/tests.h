@@ -15,6 +15,7 @@ int test_hash(void);
 int test_json(void);
 int test_json_property(void);
 int test_json_write(void);
+int test_sign(void);
 int test_time(void);
 int test_zone(void);
 int test_zstd(void);
