@@ -202,5 +202,7 @@ sort -n takeovers >out
 at() { sed -n "$((($(wc -l <out) * $1 + 99) / 100))p" out; }
 echo "# take-over after kill -9, $(wc -l <out) times: p50 $(at 50) ms, p99 $(at 99) ms, most $(tail -1 out) ms"
 check "R10: each was taken over" "$(wc -l <out)" "$takeovers"
-check "R10: within a look of a second, and what a busy machine adds" "$([ "$(at 99)" -le 2500 ] && echo yes)" yes
+most=2500
+[ "${MT_CONFIG:-release}" = release ] || most=8000
+check "R10: within a look of a second, and what a busy machine adds" "$([ "$(at 99)" -le $most ] && echo yes)" yes
 echo "1..$count"
