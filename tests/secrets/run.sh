@@ -133,6 +133,10 @@ done
 await
 for cloud in e r; do run "verify-$cloud" verify "seen/archive-$cloud"; done
 await
+for cloud in e r; do run "retention-$cloud" retention -a good-$cloud --older-than 3d -o "seen/archive-$cloud" --apply --max 20; done
+await
+check "what deletes left plans and an audit" \
+  "$(find seen/state/moontide/plans -name '*.jsonl' | wc -l) $([ -s seen/state/moontide/audit/000001.jsonl ] && echo yes)" "2 yes"
 for name in export-r doctor-e doctor-r app-e app-r command-e command-r file taken token verify-e verify-r send-e send-r unread-e unread-r; do
   case $name in export-* | verify-*) good=3 ;; *) good=0 ;; esac # made-up attachments do not exist
   cat "seen/$name.out" "seen/$name.err" | tail -5 >out
