@@ -148,8 +148,11 @@ static void interrupted(void *ud, int signum)
         _exit(MT_EXIT_INTERRUPTED);
     }
     mt_progress_clear(&run->progress);
-    fprintf(stderr, "%s: ending what is in hand; once more ends at once\n",
-            signum == SIGTERM ? "stopped" : "interrupted");
+    const char *how = signum == SIGTERM ? "stopped" : "interrupted";
+    if (mt_log_format_get())
+        mt_log(MT_LOG_INFO, "run", "%s: ending what is in hand; once more ends at once", how);
+    else
+        fprintf(stderr, "%s: ending what is in hand; once more ends at once\n", how);
     mt_script_cancel(run->script);
 }
 
@@ -169,9 +172,25 @@ static int exit_status(const struct run *run)
     return MT_EXIT_FAILED;
 }
 
+/* The same for programs: with the log, and as it. */
+static void tell_programs(const struct run *run, const struct mt_run_options *options)
+{
+    const struct mt_log_field fields[] = {
+        {"command", options->command},
+        {"code", run->signals_n ? "interrupted" : run->fault.code},
+    };
+
+    if (run->signals_n || run->failed)
+        mt_log_with(MT_LOG_ERROR, "run", fields, 2, "%s: %s", options->command,
+                    run->signals_n ? "interrupted; run the same command again to go on"
+                                   : run->fault.message);
+}
+
 static void tell(const struct run *run, const struct mt_run_options *options)
 {
-    if (run->signals_n)
+    if (mt_log_format_get())
+        tell_programs(run, options);
+    else if (run->signals_n)
         fprintf(stderr, "%s: interrupted; run the same command again to go on\n", options->command);
     else if (run->failed && !strcmp(run->fault.code, "usage"))
         fprintf(stderr, "%s\n", run->fault.message);

@@ -354,13 +354,22 @@ static enum mt_rc tell_status(struct mt_serve *serve, const struct mt_config *co
     return mt_service_new(serve, where, &serve->service, fault);
 }
 
+static void tell_fault(const struct mt_fault *fault)
+{
+    if (mt_log_format_get())
+        mt_log_with(MT_LOG_ERROR, "serve", &(const struct mt_log_field){"code", fault->code}, 1,
+                    "%s", fault->message);
+    else
+        fprintf(stderr, "moontide serve: %s [%s]\n", fault->message, fault->code);
+}
+
 static int serve_jobs(struct mt_serve *serve)
 {
     const struct mt_config *config = NULL;
     struct mt_fault fault;
 
     if (mt_accounts_config(serve->accounts, &config, &fault)) {
-        fprintf(stderr, "moontide serve: %s [%s]\n", fault.message, fault.code);
+        tell_fault(&fault);
         return MT_EXIT_USAGE;
     }
     if (!mt_config_jobs_n(config)) {
@@ -371,7 +380,7 @@ static int serve_jobs(struct mt_serve *serve)
         return MT_EXIT_USAGE;
     }
     if (tell_status(serve, config, &fault)) {
-        fprintf(stderr, "moontide serve: %s [%s]\n", fault.message, fault.code);
+        tell_fault(&fault);
         return fault.kind == MT_ERR_INVALID ? MT_EXIT_USAGE : MT_EXIT_FAILED;
     }
     look(serve, config);

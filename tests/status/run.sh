@@ -203,6 +203,10 @@ echo 'require "moontide".log.warn "a \"line\""' >log.lua
 "$MOONTIDE" run log.lua --log-format=json -a it >out 2>run.err
 try node "$work/lines.js" "$work/run.err"
 check "so it is for other commands" $status 0
+"$MOONTIDE" export --log-format json -a none -o x >out 2>run.err
+try node "$work/lines.js" "$work/run.err"
+check "and for the fault that a command ends with" $status 0
+is "with its code" grep -q '"code":"config.no_account"' run.err
 stop
 check "SIGTERM ends it" $stopped 0
 
