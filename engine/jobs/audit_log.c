@@ -160,7 +160,7 @@ static enum mt_rc append_all(struct mt_audit_log *log, size_t n, struct mt_fault
     else
         rc = mt_audit_append(log->audit, records, n, numbers, fault);
     at = 0;
-    for (struct item *item = log->flight; item && !rc; item = item->next) {
+    for (struct item *item = log->flight; item && numbers && !rc; item = item->next) {
         memcpy(item->numbers, numbers + at, item->n * sizeof *numbers);
         at += item->n;
     }

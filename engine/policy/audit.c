@@ -209,9 +209,11 @@ static enum mt_rc append_locked(struct mt_audit *audit, const struct mt_audit_re
     struct mt_buf text;
     int fd = -1;
 
+    if (!places)
+        return mt_au_nomem(fault);
     mt_buf_init(&text, MT_AU_APPEND_MAX);
-    enum mt_rc rc = places ? open_segment(audit, &at, &fd, fault) : mt_au_nomem(fault);
-    if (rc && places)
+    enum mt_rc rc = open_segment(audit, &at, &fd, fault);
+    if (rc)
         audit->failed = rc != MT_ERR_NOMEM;
     if (!rc)
         rc = print_all(&at, records, n, places, &text, fault);
@@ -355,11 +357,11 @@ static enum mt_rc check_heads(struct mt_audit *audit, struct mt_au_head *own,
 {
     struct mt_au_head *anchored = mt_mem_calloc(1, sizeof *anchored);
     char path[MT_AU_PATH_MAX];
-    enum mt_rc rc = anchored ? MT_OK : mt_au_nomem(fault);
 
+    if (!anchored)
+        return mt_au_nomem(fault);
     mt_au_path(audit->dir, "HEAD", path);
-    if (!rc)
-        rc = mt_au_head_read(path, audit->public_key, own, fault);
+    enum mt_rc rc = mt_au_head_read(path, audit->public_key, own, fault);
     if (!rc && audit->anchor)
         rc = mt_au_head_read(audit->anchor, audit->public_key, anchored, fault);
     audit->is_anchored = !audit->anchor || (!rc && anchored->place.seq);

@@ -130,7 +130,7 @@ static enum mt_rc prove_all(const char *dir, const char *anchor, struct prove *p
 {
     struct mt_audit_proof *proof = prove->proof;
     struct mt_au_place at;
-    struct mt_au_end end;
+    struct mt_au_end end = {.segments_n = 0};
     enum mt_rc rc = look(dir, anchor, prove, own, anchored, &end);
 
     if (rc)

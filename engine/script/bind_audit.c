@@ -10,6 +10,7 @@
 #include "policy/audit_read.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TYPE_READER "moontide.audit"
@@ -55,8 +56,10 @@ static struct audit_wait *wait_new(lua_State *L, const char *function)
     struct mt_fault fault;
 
     mt_grant_check(L, "audit", function);
-    if (!audit)
+    if (!audit) {
         mt_fault_raisef(L, MT_ERR_NOT_FOUND, "audit.none", "there is no audit here");
+        return NULL; /* not reached */
+    }
     if (audit->place(audit->ud, &place, &fault))
         mt_fault_raise(L, &fault);
     mt_task_may_wait(L);
@@ -201,10 +204,8 @@ static void put_key(lua_State *L, const char *hex)
     struct mt_buf text;
 
     for (size_t i = 0; i < sizeof key; i++) {
-        unsigned byte = 0;
-        if (sscanf(hex + 2 * i, "%2x", &byte) != 1)
-            return;
-        key[i] = (uint8_t)byte;
+        const char digits[] = {hex[2 * i], hex[2 * i + 1], '\0'};
+        key[i] = (uint8_t)strtoul(digits, NULL, 16);
     }
     mt_buf_init(&text, 1024);
     if (!mt_sign_write_public(&text, key)) {

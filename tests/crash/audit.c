@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #define RECORDS_MAX 2000
-#define PROCESSES_N 4
-#define EACH_N      60
+#define PROCESSES_N ((size_t)4)
+#define EACH_N      60U
 
 enum mutant { RIGHT, NO_DATA_SYNC, NO_DIRECTORY_SYNC, NO_HEAD_SYNC, MUTANTS_N };
 static const char *const mutant_names[] = {"the right order", "records are not synced",
@@ -316,9 +316,9 @@ static void at_once(const char *scratch)
     unsigned failed = 0;
 
     snprintf(dir, sizeof dir, "%s/several", scratch);
-    for (int i = 0; i < PROCESSES_N; i++)
+    for (size_t i = 0; i < PROCESSES_N; i++)
         pids[i] = start(dir, fds[i], EACH_N);
-    for (int i = 0; i < PROCESSES_N; i++) {
+    for (size_t i = 0; i < PROCESSES_N; i++) {
         uint64_t number = 0;
         int status = 0;
         while (read(fds[i][0], &number, sizeof number) == sizeof number) {

@@ -210,7 +210,7 @@ static bool change(char *line)
 {
     char *at = strstr(line, "single:bob");
     if (at)
-        memcpy(at, "single:eve", 10);
+        at[strlen("single:")] = 'r'; /* single:rob */
     return at != NULL;
 }
 

@@ -2,16 +2,14 @@
 #include "codec/sign.h"
 #include "tests.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void bytes_of(const char *hex, uint8_t *out)
 {
-    unsigned byte = 0;
-
     for (; *hex; hex += 2) {
-        assert_int_equal(sscanf(hex, "%2x", &byte), 1);
-        *out++ = (uint8_t)byte;
+        const char digits[] = {hex[0], hex[1], '\0'};
+        *out++ = (uint8_t)strtoul(digits, NULL, 16);
     }
 }
 

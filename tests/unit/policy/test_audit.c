@@ -201,7 +201,8 @@ static void an_append_that_is_not_whole_is_cut_off(void **state)
     char *whole = tests_read(path, &len);
     char *torn = mt_mem_alloc(len + 100);
     memcpy(torn, whole, len);
-    memcpy(torn + len, "{\"seq\":3,\"prev\":\"ab", 19);
+    const char begun[19] = "{\"seq\":3,\"prev\":\"ab"; /* of a line */
+    memcpy(torn + len, begun, sizeof begun);
     tests_write(path, torn, len + 19);
     audit = open_at(*state, NULL, 0);
     proof_of(*state, NULL, 3, 1); /* the third says it */
