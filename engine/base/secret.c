@@ -288,8 +288,8 @@ static void read_json(const unsigned char *t, size_t left, struct unit *unit)
  * the outer one stands for may begin an escape of the inner one. */
 static void read_json_twice(const unsigned char *t, size_t left, struct unit *unit)
 {
-    unsigned char inner[12]; /* the longest escape */
-    size_t ends[sizeof inner];
+    unsigned char inner[12] = {0}; /* the longest escape */
+    size_t ends[sizeof inner] = {0};
     size_t n = 0;
     size_t at = 0;
     read_json(t, left, unit);

@@ -10,8 +10,8 @@
 
 #include <string.h>
 
-#define CONTENT_MAX (16u * 1024)
-#define PAIR_MAX    (8u * 1024)
+#define CONTENT_MAX ((size_t)16 * 1024)
+#define PAIR_MAX    ((size_t)8 * 1024)
 #define TIME_MIN_MS 1000
 
 /* KeyValue.ValueType */
@@ -148,17 +148,17 @@ static struct mt_sb_user *user_of(struct mt_sb_store *store, const struct mt_jso
 }
 
 /* A view that did not show its conversation does not show it afterwards. */
-static void append(struct mt_sb_call *call, struct mt_sb_past *past, struct mt_sb_view *views[2])
+static void append(struct mt_sb_call *call, struct mt_sb_past past, struct mt_sb_view *views[2])
 {
     char id[MT_SB_PAST_ID_MAX];
     bool shown[2] = {mt_sb_view_listed(views[0]), views[1] != NULL && mt_sb_view_listed(views[1])};
     struct mt_sb_fill fill = {.store = &call->sandbox->store};
-    past->id = id;
-    if (mt_sb_fill_append(&fill, past) != MT_OK) {
+    past.id = id;
+    if (mt_sb_fill_append(&fill, &past) != MT_OK) {
         mt_sb_reply_nomem(call);
         return;
     }
-    past->thread->imported_ms = past->ts_ms;
+    past.thread->imported_ms = past.ts_ms;
     for (int i = 0; i < 2; i++) {
         if (views[i] != NULL && !shown[i])
             mt_sb_view_hide(views[i]);
@@ -172,7 +172,7 @@ static void append(struct mt_sb_call *call, struct mt_sb_past *past, struct mt_s
     mt_sb_reply_end(call);
 }
 
-static void take(struct mt_sb_call *call, const struct mt_json *root, struct mt_sb_past *past,
+static void take(struct mt_sb_call *call, const struct mt_json *root, struct mt_sb_past past,
                  const struct mt_json *ext, bool group)
 {
     struct mt_sb_store *store = &call->sandbox->store;
@@ -182,20 +182,20 @@ static void take(struct mt_sb_call *call, const struct mt_json *root, struct mt_
     const struct mt_json *target = mt_json_get(root, "target");
     struct mt_sb_user *peer = group ? NULL : user_of(store, target);
 
-    past->from = user_of(store, mt_json_get(root, "from"));
-    if (past->from != NULL && group && mt_json_str(target) != NULL) {
-        past->thread = mt_sb_thread_group(store, mt_json_str(target));
-        if (past->thread == NULL)
-            past->thread =
-                mt_sb_thread_group_make(store, mt_json_str(target), MT_SB_GROUP, past->from);
-    } else if (past->from != NULL && peer != NULL) {
-        past->thread = mt_sb_thread_single(store, past->from, peer, true);
+    past.from = user_of(store, mt_json_get(root, "from"));
+    if (past.from != NULL && group && mt_json_str(target) != NULL) {
+        past.thread = mt_sb_thread_group(store, mt_json_str(target));
+        if (past.thread == NULL)
+            past.thread =
+                mt_sb_thread_group_make(store, mt_json_str(target), MT_SB_GROUP, past.from);
+    } else if (past.from != NULL && peer != NULL) {
+        past.thread = mt_sb_thread_single(store, past.from, peer, true);
     }
-    if (past->thread == NULL) {
+    if (past.thread == NULL) {
         mt_sb_reply_error(call, 400, "illegal_argument", "from or target not allow empty");
         return;
     }
-    if (past->ts_ms < TIME_MIN_MS || past->ts_ms <= past->thread->imported_ms) {
+    if (past.ts_ms < TIME_MIN_MS || past.ts_ms <= past.thread->imported_ms) {
         mt_sb_reply_error(call, 400, "illegal_argument",
                           "msg_timestamp must be greater than that of the last import");
         return;
@@ -204,11 +204,11 @@ static void take(struct mt_sb_call *call, const struct mt_json *root, struct mt_
         mt_sb_reply_error(call, 400, "illegal_argument", "message is too large");
         return;
     }
-    past->ext = fields.p;
-    past->ext_len = fields.len;
-    views[0] = mt_sb_view_make(store, past->from, past->thread);
+    past.ext = fields.p;
+    past.ext_len = fields.len;
+    views[0] = mt_sb_view_make(store, past.from, past.thread);
     if (peer != NULL)
-        views[1] = mt_sb_view_make(store, peer, past->thread);
+        views[1] = mt_sb_view_make(store, peer, past.thread);
     if (views[0] == NULL || (peer != NULL && views[1] == NULL))
         mt_sb_reply_nomem(call);
     else
@@ -240,7 +240,7 @@ static void import(struct mt_sb_call *call, bool group)
     } else {
         past.content = content.p;
         past.content_len = content.len;
-        take(call, root, &past, ext, group);
+        take(call, root, past, ext, group);
     }
     mt_json_free(root);
 }
