@@ -129,8 +129,12 @@ static enum mt_rc digest(void *ud, const void *raw, size_t len, uint8_t out[MT_P
     mt_arena_reset(p->arena);
     enum mt_rc rc = o->provider->decode(o->account, raw, len, p->arena, &m);
     if (rc && rc != MT_ERR_NOMEM) { /* as history gives it, too: its bytes are its content */
-        m = (struct mt_message){
-            .kind = MT_MESSAGE_OTHER, .kind_name = "undecodable", .raw = raw, .raw_len = len};
+        m = (struct mt_message){.kind = MT_MESSAGE_OTHER,
+                                .kind_name = "undecodable",
+                                .body.type = MT_VALUE_MAP,
+                                .ext.type = MT_VALUE_MAP,
+                                .raw = raw,
+                                .raw_len = len};
         rc = MT_OK;
     }
     return rc ? rc : mt_message_digest(&m, &p->scratch, out);
