@@ -119,8 +119,8 @@ static int ask(int folder, char *path)
 
 int mt_fs_beneath(const char *folder, const char *path)
 {
-    char top[PATH_MOST];
-    char full[PATH_MOST];
+    char top[PATH_MOST] = "";
+    char full[PATH_MOST] = "";
     int fd = -1;
     int seam = mt_fs_seam_path("beneath", path, NULL);
     int err = seam > 0 ? seam : whole(folder, top);
