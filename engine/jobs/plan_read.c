@@ -472,8 +472,11 @@ static void ask_less(const struct mt_plan_make *make, struct mt_history_query *q
         return;
     query->until_ms = make->bounds.until_ms;
     query->from = make->bounds.from;
-    for (size_t i = 0; i < make->bounds.kinds_n; i++)
+    for (size_t i = 0; i < make->bounds.kinds_n; i++) {
+        if (!mt_message_kind_is_usual(make->bounds.kinds[i]))
+            return; /* a cloud cannot be asked for what another calls so */
         kinds[i] = make->bounds.kinds[i];
+    }
     query->kinds = make->bounds.kinds_n ? kinds : NULL;
 }
 

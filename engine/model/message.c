@@ -60,6 +60,14 @@ const char *mt_message_kind_name(enum mt_message_kind kind)
     return (size_t)kind < sizeof names / sizeof names[0] ? names[kind] : "other";
 }
 
+bool mt_message_kind_is_usual(const char *name)
+{
+    for (int i = MT_MESSAGE_TEXT; i < MT_MESSAGE_OTHER; i++)
+        if (!strcmp(name, mt_message_kind_name((enum mt_message_kind)i)))
+            return true;
+    return false;
+}
+
 static const char *type_name(enum mt_message_type type)
 {
     switch (type) {

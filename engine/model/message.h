@@ -84,6 +84,8 @@ enum mt_rc mt_message_digest(const struct mt_message *m, struct mt_buf *scratch,
                              uint8_t out[MT_MESSAGE_DIGEST_LEN]) MT_CHECKED;
 
 const char *mt_message_kind_name(enum mt_message_kind kind);
+/* Whether it is the name of a kind that all clouds have, and not a cloud's or an app's own. */
+bool mt_message_kind_is_usual(const char *name);
 /* One JSON object in the archive's form, without newline:
  * {"v":1,["type":"edit"|"recall","target":"…",]"id":"…","conversation":"group:1","from":…,"to":…,
  *  "direction":"sent"|"received","time":ms,"at":"RFC

@@ -47,21 +47,13 @@ static int selection_gc(lua_State *L)
 
 /* ---------------------------------------------------------------- what is read */
 
-static bool is_usual(const char *kind)
-{
-    for (int i = MT_MESSAGE_TEXT; i < MT_MESSAGE_OTHER; i++)
-        if (!strcmp(kind, mt_message_kind_name((enum mt_message_kind)i)))
-            return true;
-    return false;
-}
-
 /* A cloud can be asked for the kinds that all clouds have. */
 static const char *const *kinds_to_ask(struct selection *s)
 {
     if (!s->by_kinds || !s->bounds.kinds_n)
         return NULL;
     for (size_t i = 0; i < s->bounds.kinds_n; i++) {
-        if (!is_usual(s->bounds.kinds[i]))
+        if (!mt_message_kind_is_usual(s->bounds.kinds[i]))
             return NULL;
         s->kinds[i] = s->bounds.kinds[i];
     }

@@ -1,5 +1,6 @@
 -- Plans: what a policy means at an account, written down before anything is deleted.
 local core = ...
+local selecting = require "moontide.select"
 local plans = {}
 local Plan = {}
 Plan.__index = Plan
@@ -38,13 +39,15 @@ function plans.plan(account, policy, options)
   core.check_options("account:plan", options)
   local planner = core.plan_begin(account, policy, options.holds)
   local list, unseen = choose(account, options)
+  local _, asks = core.policy_about(policy)
+  local pinned = asks and selecting.pinned_of(account) or {}
   local at, done, failure = 1, 0, nil
   local function worker()
     while not failure do
       local conversation = list[at]
       if not conversation then return end
       at = at + 1
-      local ok, fault = pcall(planner.add, planner, conversation, conversation.pinned or false)
+      local ok, fault = pcall(planner.add, planner, conversation, pinned[conversation.id] or false)
       if not ok then
         failure = failure or fault
         return

@@ -3,7 +3,7 @@ local core = ...
 local select = {}
 
 --- The ids of all pinned conversations. A list that does not say it is a fault: nobody may take it for "not pinned".
-local function pinned_of(account)
+function select.pinned_of(account)
   local pinned = {}
   for conversation in account:conversations { pinned = true } do pinned[conversation.id] = true end
   return pinned
@@ -12,7 +12,7 @@ end
 --- conversation:select(policy, { order, limit, now, page }).
 function select.of_conversation(conversation, policy, options)
   local concerns, asks = core.policy_about(policy, conversation)
-  local pinned = concerns and asks and pinned_of(core.live_account(conversation))[conversation.id]
+  local pinned = concerns and asks and select.pinned_of(core.live_account(conversation))[conversation.id]
   return core.select(conversation, policy, options, pinned)
 end
 
@@ -45,7 +45,7 @@ function select.of_account(account, policy, options)
   local left = options.limit or math.huge
   local inner = { order = options.order, page = options.page, now = options.now or core.now() }
   local list, stop = listed(account, options.conversations)
-  local pinned = asks and pinned_of(account) or {}
+  local pinned = asks and select.pinned_of(account) or {}
   local at, following, closing = 0, nil, nil
   local function close()
     if closing then core.close_history(closing) end

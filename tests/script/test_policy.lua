@@ -195,6 +195,22 @@ local next_message, _, _, left = account:select(policy.all)
 local first = next_message()
 for message in next_message, nil, nil, left do if message.id ~= first.id then break end end
 check("one may leave it", first ~= nil and next_message() == nil)
+-- A plan asks the same way: whether a conversation is pinned is not known of one that is only named.
+local only = { places[2].id }
+check("a plan leaves out what is pinned", account:plan(policy.all - policy.pinned, { conversations = only }).planned == 0)
+local vote = account:plan(policy.kind "vote" + policy.kind "text", { conversations = only })
+local texts_n = 0
+for _ in account:conversation(only[1]):select(policy.kind "text") do texts_n = texts_n + 1 end
+check("and goes with kinds that no cloud knows", texts_n > 0 and vote.planned == texts_n)
+good = true
+for i = 3, #conditions do -- the first two count from the moment of the call
+  local one, planned = conditions[i][1] - policy.newest(5), 0
+  for _ in some.conversation:select(one) do planned = planned + 1 end
+  local plan = account:plan(one, { conversations = { some.conversation.id } })
+  if plan.planned ~= planned then check(("%s is planned as it is selected"):format(one), false) end
+  good = good and plan.planned == planned
+end
+check("what is planned is what is selected", good)
 account:conversation(places[2].id):pin(false)
 
 -- How much is asked of the cloud: pages there, frames here.
