@@ -479,7 +479,7 @@ return {
     example = 'print(moontide.time "2026-01-01")' },
   { name = "moontide.log", call = 'moontide.log.error|warn|info|debug|trace(text)', doc = "One line in the log. Secrets are removed by the writer.", source = "DESIGN §5",
     example = 'moontide.log.info "half way"' },
-  { name = "moontide.progress", call = 'moontide.progress { … }', doc = "Shows how far the script is, on a terminal.",
+  { name = "moontide.progress", call = 'moontide.progress { … }', doc = "Shows how far the script is: on a terminal, and on the status page of moontide serve.",
     params = {
       { name = "label", type = "string", doc = "what is being done" }, { name = "done", type = "integer", doc = "how much" },
       { name = "total", type = "integer", doc = "of how much, if known" }, { name = "unit", type = "string", doc = "of what" },
