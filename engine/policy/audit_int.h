@@ -70,7 +70,7 @@ struct mt_audit {
     int64_t head_mono_ms;
     struct mt_map *open; /* number → struct mt_au_open; NULL: not known, to be read from the log */
     int lock_fd;         /* -1: not held */
-    bool is_anchored; /* the anchor, if there is to be one, was found */
+    bool is_anchored;    /* the anchor, if there is to be one, was found */
     bool failed;
 };
 
