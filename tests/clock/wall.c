@@ -5,7 +5,6 @@
  * stands), and is ahead by OFFSET_MS. */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -21,12 +20,11 @@ __attribute__((constructor)) static void begin(void)
         file = open(path, O_RDONLY | O_CLOEXEC);
 }
 
-int clock_gettime(clockid_t id, struct timespec *out)
+int wall_gettime(clockid_t id, struct timespec *out) __asm__("clock_gettime");
+
+int wall_gettime(clockid_t id, struct timespec *out)
 {
     char text[128];
-    long long since_ms = 0;
-    long long times = 1;
-    long long offset_ms = 0;
     long failed = syscall(SYS_clock_gettime, id, out);
 
     if (failed || (id != CLOCK_REALTIME && id != CLOCK_REALTIME_COARSE) || file < 0)
@@ -35,8 +33,10 @@ int clock_gettime(clockid_t id, struct timespec *out)
     if (len <= 0)
         return 0;
     text[len] = '\0';
-    if (sscanf(text, "%lld %lld %lld", &since_ms, &times, &offset_ms) != 3)
-        return 0;
+    char *at = text;
+    long long since_ms = strtoll(at, &at, 10);
+    long long times = strtoll(at, &at, 10);
+    long long offset_ms = strtoll(at, &at, 10);
     long long now_us = (long long)out->tv_sec * 1000000 + out->tv_nsec / 1000;
     long long wall_us = since_ms * 1000 + (now_us - since_ms * 1000) * times + offset_ms * 1000;
     out->tv_sec = (time_t)(wall_us / 1000000);

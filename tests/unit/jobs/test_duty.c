@@ -13,10 +13,11 @@
 
 int test_duty(void);
 
-#define HOUR INT64_C(3600000)
-#define DAY  (24 * HOUR)
-#define YEAR (365 * DAY)
-#define T0   INT64_C(1767225600000) /* 2026-01-01 00:00 UTC */
+#define MINUTE INT64_C(60000)
+#define HOUR   INT64_C(3600000)
+#define DAY    (24 * HOUR)
+#define YEAR   (365 * DAY)
+#define T0     INT64_C(1767225600000) /* 2026-01-01 00:00 UTC */
 
 /* ---------------------------------------------------------------- what was approved */
 
@@ -273,7 +274,7 @@ static void in_hand(void **state)
     struct mt_schedule *s = NULL;
     struct mt_schedule_options options = {.name = "j", .every = "1m", .missed = "all"};
     struct mt_fault fault;
-    int64_t now = T0 + 5 * 60000 + 10;
+    int64_t now = T0 + 5 * MINUTE + 10;
     int64_t due = 0;
     bool missed = false;
 
@@ -281,19 +282,19 @@ static void in_hand(void **state)
     memset(&l, 0, sizeof l);
     l.handled_ms = T0;
     for (int i = 1; i <= 5; i++) { /* five were missed: one after the other, none left out */
-        assert_true(mt_duty_due(&l, s, now, &due, &missed) && due == T0 + i * 60000);
+        assert_true(mt_duty_due(&l, s, now, &due, &missed) && due == T0 + i * MINUTE);
         mt_ledger_begin(&l, due, "missed", 1, now);
         for (int look = 0; look < 3 && i < 5; look++) {
             assert_false(mt_duty_due(&l, s, now + 10, &due, &missed));
-            assert_true(mt_duty_next(&l, s) == INT64_MAX && l.handled_ms == T0 + i * 60000);
+            assert_true(mt_duty_next(&l, s) == INT64_MAX && l.handled_ms == T0 + i * MINUTE);
         }
         if (i < 5)
             mt_ledger_end(&l, "done", NULL, now + 20);
     }
     /* the last of them takes long: the next times are an overlap */
-    assert_true(mt_duty_next(&l, s) == T0 + 6 * 60000);
+    assert_true(mt_duty_next(&l, s) == T0 + 6 * MINUTE);
     assert_false(mt_duty_due(&l, s, now, &due, &missed));
-    assert_true(mt_duty_due(&l, s, now + 60000, &due, &missed) && due == T0 + 6 * 60000);
+    assert_true(mt_duty_due(&l, s, now + 60000, &due, &missed) && due == T0 + 6 * MINUTE);
     assert_true(l.handled_ms == due);
     mt_schedule_free(s);
 }
@@ -301,7 +302,8 @@ static void in_hand(void **state)
 /* A node as moontide serve is one, killed between any two steps: what it knew is gone, what it kept
  * is there. Each time is begun for the first time once, in order and without a gap, and is done
  * once, unless it was cut off MT_LEDGER_ATTEMPTS times. */
-#define TICKS 16000
+#define TICKS  16000
+#define END_MS (T0 + (int64_t)TICKS * 1000)
 struct effects {
     uint8_t begun[TICKS + 2], again[TICKS + 2], done[TICKS + 2];
 };
@@ -356,11 +358,11 @@ static void killed_anywhere(void **state)
     memset(&kept, 0, sizeof kept);
     kept.handled_ms = T0;
     mine = kept;
-    while (kept.handled_ms < T0 + TICKS * 1000 || kept.running.number || kept.queued) {
-        if (kept.handled_ms < T0 + TICKS * 1000)
+    while (kept.handled_ms < END_MS || kept.running.number || kept.queued) {
+        if (kept.handled_ms < END_MS)
             now += (int64_t)mt_rand_below(700);
-        if (now > T0 + TICKS * 1000)
-            now = T0 + TICKS * 1000;
+        if (now > END_MS)
+            now = END_MS;
         bool killed = !mt_rand_below(9);
         if (!mine.running.number) {
             step(&mine, s, now);
