@@ -230,7 +230,8 @@ static void power_cuts(uint64_t cuts, const char *scratch)
                 tally.first);
     snprintf(name, sizeof name, "%llu of them left an append that was not whole: it is said",
              (unsigned long long)tally.repaired);
-    world_check(tally.repaired > 0, name, "none of them did");
+    /* a handful of cuts may miss every append */
+    world_check(tally.repaired > 0 || tally.trials < 100, name, "none of them did");
     for (enum mutant mutant = RIGHT + 1; mutant < MUTANTS_N; mutant++) {
         try_order(mutant, cuts / 6, scratch, &tally);
         snprintf(name, sizeof name, "caught when %s (%llu of %llu cuts)", mutant_names[mutant],
