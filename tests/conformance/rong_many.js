@@ -16,7 +16,9 @@ child.serve({
     const sdk = require(page);
     sdk.init({ appkey, navigators: [navigator], logOutputLevel: sdk.LogL.NONE });
     let { code, msg } = await sdk.connect(`sandbox-${user}`);
-    for (let tries = 1; code === SERVER_UNAVAILABLE && tries < TRIES; tries++) ({ code, msg } = await sdk.connect(`sandbox-${user}`));
+    for (let tries = 1; code === SERVER_UNAVAILABLE && tries < TRIES; tries++) {
+      ({ code, msg } = await sdk.connect(`sandbox-${user}`));
+    }
     if (code) throw new Error(`connect ended with ${code} ${msg}`);
     users.set(user, sdk);
   },
