@@ -270,14 +270,14 @@ static int refer(lua_State *L, struct send_wait *w)
                                         [MT_REFER_DELIVERED] = "delivered",
                                         [MT_REFER_CONVERSATION] = "mark_read",
                                         [MT_REFER_RECALL] = "recall",
-                                        [MT_REFER_EDIT] = "edit",
-                                        [MT_REFER_JOIN] = "join",
-                                        [MT_REFER_LEAVE] = "leave"};
+                                        [MT_REFER_EDIT] = "edit"};
     const struct mt_reference *reference = &w->reference;
     bool destroys = reference->type == MT_REFER_RECALL || reference->type == MT_REFER_EDIT;
+    bool room = reference->type == MT_REFER_JOIN || reference->type == MT_REFER_LEAVE;
 
-    mt_audited_init(L, &w->audited, w->provider, w->account, &reference->conversation,
-                    verbs[reference->type], !destroys);
+    if (!room) /* who enters a room sends nothing, and is to be in it when the session begins */
+        mt_audited_init(L, &w->audited, w->provider, w->account, &reference->conversation,
+                        verbs[reference->type], !destroys);
     enum mt_rc rc = mt_audited_go(&w->audited, &reference->message, reference->message.id ? 1 : 0,
                                   NULL, NULL, refer_now, w);
 

@@ -1,5 +1,5 @@
--- A bot that says what it hears, for an absence that the cloud's queue could not hold. It listens before it does anything
--- that takes time: what nobody listens to is not kept.
+-- A bot that says what it hears, for an absence that the cloud's queue could not hold. It listens before it does
+-- anything that takes time: what nobody listens to is not kept.
 local moontide = require "moontide"
 local account = moontide.account "it"
 account:on("gap", function(event)
