@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "../folder.h"
 #include "archive/archive.h"
 #include "archive/verify.h"
 #include "base/buf.h"
@@ -27,7 +28,6 @@ int test_reader(void);
 /* cmocka fixtures: *state is the path of a fresh folder, removed at the end. */
 int tests_begin(void **state);
 int tests_end(void **state);
-void tests_remove(const char *dir);
 
 #define TESTS_USER "model/org%23app/me"
 extern const struct mt_archive_identity tests_identity;

@@ -1,6 +1,7 @@
 /* The shared ground of the tests of engine/jobs: see ground.h. */
 #include "ground.h"
 
+#include "../folder.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/fs.h"
@@ -229,26 +230,6 @@ void ground_fill(struct ground_conv *conv, size_t n)
 
 /* ---------------------------------------------------------------- archive and folder */
 
-static void remove_all(const char *dir)
-{
-    char **names = NULL;
-    size_t n = 0;
-
-    if (mt_fs_list(dir, &names, &n))
-        return;
-    for (size_t i = 0; i < n; i++) {
-        char path[4096];
-        struct mt_fs_stat st;
-        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
-        if (!mt_fs_stat(path, &st) && st.is_dir)
-            remove_all(path);
-        else
-            mt_fs_unlink(path);
-    }
-    mt_mem_free(names);
-    mt_fs_rmdir(dir);
-}
-
 static int64_t now(void *ud)
 {
     (void)ud;
@@ -286,7 +267,7 @@ int ground_end(void **state)
         return -1;
     for (unsigned i = 0; i < GROUND_CONVS; i++)
         free(g->convs[i].messages);
-    remove_all(g->dir);
+    tests_remove(g->dir);
     free(g);
     mt_clock_seam_set(NULL);
     mt_log_level_set(MT_LOG_INFO);

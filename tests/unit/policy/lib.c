@@ -36,26 +36,6 @@ int tests_end(void **state)
     return 0;
 }
 
-void tests_remove(const char *dir)
-{
-    char **names = NULL;
-    size_t n = 0;
-
-    if (mt_fs_list(dir, &names, &n))
-        return;
-    for (size_t i = 0; i < n; i++) {
-        char path[4096];
-        struct mt_fs_stat st;
-        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
-        if (!mt_fs_stat(path, &st) && st.is_dir)
-            tests_remove(path);
-        else
-            mt_fs_unlink(path);
-    }
-    mt_mem_free(names);
-    mt_fs_rmdir(dir);
-}
-
 const char *tests_path(const char *dir, const char *name)
 {
     static char paths[4][600];

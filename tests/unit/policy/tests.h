@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "../folder.h"
 #include "base/rc.h"
 
 int test_audit(void);
@@ -21,7 +22,6 @@ int test_policy_property(void);
 /* cmocka fixtures: *state is the path of a fresh folder, removed at the end. */
 int tests_begin(void **state);
 int tests_end(void **state);
-void tests_remove(const char *dir);
 /* dir/name, in one of a few buffers. */
 const char *tests_path(const char *dir, const char *name);
 void tests_write(const char *path, const void *data, size_t len);
