@@ -79,7 +79,7 @@ int64_t mt_due_next(const struct mt_job *job, int64_t now_ms)
     if (ledger->paused[0] || !schedule)
         return INT64_MAX;
     if (ledger->queued && !ledger->running.number)
-        return now_ms;
+        return mt_duty_ready(ledger, now_ms);
     int64_t next_ms = mt_schedule_next(schedule, ledger->handled_ms);
     return next_ms == INT64_MAX ? next_ms : mt_schedule_start(schedule, next_ms);
 }
@@ -193,6 +193,22 @@ static bool approved(struct mt_due *due)
     return strcmp(due->ledger.paused, "changed") != 0;
 }
 
+/* What is given up shows as the last fault, too. */
+static void tell_lost(const struct mt_due *due, const struct mt_run *lost, enum mt_log_level level)
+{
+    struct mt_fault fault;
+    char number[24];
+    const struct mt_log_field fields[] = {
+        {"job", due->job->name}, {"run", number}, {"status", lost->status}, {"code", lost->code}};
+
+    snprintf(number, sizeof number, "%llu", (unsigned long long)lost->number);
+    mt_fault_set(&fault, MT_ERR_STATE, lost->code, "run %s: %s", number, lost->message);
+    if (level == MT_LOG_ERROR)
+        mt_serve_note(due->serve, due->job->name, &fault);
+    mt_log_with(level, "serve", fields, 4, "job '%s': its run %s was cut off: %s", due->job->name,
+                number, lost->message);
+}
+
 /* A run that the process before did not end. */
 static void make_up(struct mt_due *due, int64_t now_ms)
 {
@@ -202,8 +218,7 @@ static void make_up(struct mt_due *due, int64_t now_ms)
 
     if (what == MT_LOST_NONE)
         return;
-    mt_log(MT_LOG_WARN, "serve", "job '%s': its run %llu was cut off (attempt %u)", due->job->name,
-           (unsigned long long)lost.number, lost.attempt);
+    tell_lost(due, &lost, what == MT_LOST_OFTEN ? MT_LOG_ERROR : MT_LOG_WARN);
     if (what == MT_LOST_OFTEN)
         tell_paused(due, "its run was cut off again and again");
 }
@@ -271,7 +286,7 @@ static void begin_now(void *ud, enum mt_rc rc, const struct mt_fault *fault)
     } else if (due->serve->stopping || due->job->removed || due->job->coming ||
                mt_duty_held(&due->ledger) || due->job->state != MT_JOB_READY) {
         mt_ledger_end(&due->ledger, "stopped", NULL, mt_clock_wall_ms());
-        due->ledger.queued = true;
+        mt_duty_put_back(&due->ledger);
         (void)keep(due, kept, due);
     } else {
         mt_job_start(due->job);
@@ -284,9 +299,15 @@ static void begin(struct mt_due *due, int64_t due_ms, const char *how, unsigned 
     due->beginning = keep(due, begin_now, due);
 }
 
-/* The one that was put off, or cut off. */
+/* The one that was put off, or cut off, when it has rested and is still what was approved. */
 static void begin_queued(struct mt_due *due, int64_t now_ms)
 {
+    if (mt_duty_ready(&due->ledger, now_ms) > now_ms)
+        return;
+    if (!approved(due)) {
+        (void)keep(due, kept, due);
+        return;
+    }
     mt_duty_begin_queued(&due->ledger, now_ms);
     due->beginning = keep(due, begin_now, due);
 }
@@ -339,7 +360,7 @@ void mt_due_ended(struct mt_job *job, bool stopped, int status, const struct mt_
     if (!stopped)
         count_failure(due, bad);
     else if (mt_schedule_makes_up(job->def->schedule))
-        ledger->queued = true;
+        mt_duty_put_back(ledger);
     if (keep(due, kept, due))
         mt_timer_start(due->timer, 0, 0);
 }
@@ -367,7 +388,7 @@ static void overlap(struct mt_due *due, int64_t due_ms, int64_t now_ms)
 
 static void wait_on(struct mt_due *due, int64_t now_ms)
 {
-    int64_t next_ms = mt_duty_next(&due->ledger, due->job->def->schedule);
+    int64_t next_ms = mt_duty_next(&due->ledger, due->job->def->schedule, now_ms);
     int64_t ms = next_ms == INT64_MAX ? LOOK_MS : next_ms - now_ms;
 
     if (due->lease == OPEN)
@@ -390,10 +411,7 @@ static void look(void *ud)
     if (due->ledger.paused[0] || due->lease != OPEN) {
         /* what is due meanwhile is not made up for */
     } else if (!busy && due->ledger.queued) {
-        if (approved(due))
-            begin_queued(due, now_ms);
-        else
-            (void)keep(due, kept, due);
+        begin_queued(due, now_ms);
     } else if (mt_duty_due(&due->ledger, due->job->def->schedule, now_ms, &due_ms, &missed)) {
         if (busy)
             overlap(due, due_ms, now_ms);

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define REST_FIRST_MS INT64_C(1000)
+
 static void pause_it(struct mt_ledger *ledger, const char *why)
 {
     snprintf(ledger->paused, sizeof ledger->paused, "%s", why);
@@ -34,30 +36,60 @@ bool mt_duty_approve(struct mt_ledger *ledger, const struct mt_approval *now)
 enum mt_duty_lost mt_duty_lost(struct mt_ledger *ledger, bool makes_up, int64_t now_ms,
                                struct mt_run *lost)
 {
-    *lost = ledger->running;
-    if (!lost->number)
+    unsigned attempt = ledger->running.attempt;
+    enum mt_duty_lost what = !makes_up                       ? MT_LOST_LEFT
+                             : attempt >= MT_LEDGER_ATTEMPTS ? MT_LOST_OFTEN
+                                                             : MT_LOST_AGAIN;
+    struct mt_fault fault;
+
+    memset(lost, 0, sizeof *lost);
+    if (!ledger->running.number)
         return MT_LOST_NONE;
-    mt_ledger_end(ledger, "lost", NULL, now_ms);
-    if (!makes_up)
-        return MT_LOST_LEFT;
-    if (lost->attempt >= MT_LEDGER_ATTEMPTS) {
-        if (!mt_duty_guarded(ledger))
-            pause_it(ledger, "failed");
-        return MT_LOST_OFTEN;
-    }
+    mt_fault_set(&fault, MT_ERR_STATE, "run.cut_off",
+                 "the process ended while it ran (attempt %u of %d)%s", attempt, MT_LEDGER_ATTEMPTS,
+                 what == MT_LOST_LEFT    ? "; missed = \"skip\": it is not made again"
+                 : what == MT_LOST_OFTEN ? ": it is given up, and the job is paused"
+                                         : "");
+    mt_ledger_end(ledger, "lost", &fault, now_ms);
+    *lost = ledger->runs[0];
+    if (what == MT_LOST_OFTEN && !mt_duty_guarded(ledger))
+        pause_it(ledger, "failed");
+    if (what == MT_LOST_AGAIN)
+        mt_duty_put_back(ledger);
+    return what;
+}
+
+void mt_duty_put_back(struct mt_ledger *ledger)
+{
     ledger->queued = true;
-    return MT_LOST_AGAIN;
+    ledger->again = ledger->runs[0];
+}
+
+static bool was_cut_off(const struct mt_run *run)
+{
+    return run->number && !strcmp(run->status, "lost");
+}
+
+int64_t mt_duty_ready(const struct mt_ledger *ledger, int64_t now_ms)
+{
+    const struct mt_run *again = &ledger->again;
+
+    if (!was_cut_off(again) || again->attempt < 2 || again->attempt > MT_LEDGER_ATTEMPTS ||
+        now_ms < again->ended_ms)
+        return now_ms;
+    int64_t rest_ms = REST_FIRST_MS << (again->attempt - 2);
+    return now_ms - again->ended_ms < rest_ms ? again->ended_ms + rest_ms : now_ms;
 }
 
 void mt_duty_begin_queued(struct mt_ledger *ledger, int64_t now_ms)
 {
-    const struct mt_run *last = &ledger->runs[0];
-    bool cut_off = last->number && !strcmp(last->status, "lost");
-    bool again = cut_off || (last->number && !strcmp(last->status, "stopped"));
+    const struct mt_run *last = &ledger->again;
+    bool again = last->number != 0;
     int64_t due_ms = again ? last->due_ms : now_ms;
-    unsigned attempt = cut_off ? last->attempt + 1 : 1;
+    unsigned attempt = was_cut_off(last) ? last->attempt + 1 : 1;
 
     ledger->queued = false;
+    ledger->again.number = 0;
     mt_ledger_begin(ledger, due_ms, again ? "again" : "queued", attempt, now_ms);
 }
 
@@ -81,8 +113,11 @@ bool mt_duty_due(struct mt_ledger *ledger, const struct mt_schedule *schedule, i
     return is_due;
 }
 
-int64_t mt_duty_next(const struct mt_ledger *ledger, const struct mt_schedule *schedule)
+int64_t mt_duty_next(const struct mt_ledger *ledger, const struct mt_schedule *schedule,
+                     int64_t now_ms)
 {
+    if (ledger->queued && !ledger->running.number)
+        return mt_duty_ready(ledger, now_ms);
     int64_t next_ms = mt_schedule_next(schedule, ledger->handled_ms);
 
     if (next_ms == INT64_MAX || came_before(ledger, schedule, next_ms))

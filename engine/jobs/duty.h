@@ -14,13 +14,22 @@ bool mt_duty_approve(struct mt_ledger *ledger, const struct mt_approval *now);
 /* A run in hand that the process before did not end. */
 enum mt_duty_lost {
     MT_LOST_NONE,
-    MT_LOST_AGAIN, /* it is made again, once */
+    MT_LOST_AGAIN, /* it is made again */
     MT_LOST_LEFT,  /* missed = "skip": it is not */
-    MT_LOST_OFTEN, /* MT_LEDGER_ATTEMPTS times in a row: the job is paused */
+    MT_LOST_OFTEN, /* MT_LEDGER_ATTEMPTS times in a row: the job is paused, and a person is asked */
 };
-/* makes_up: mt_schedule_makes_up. *lost: the run. */
+/* makes_up: mt_schedule_makes_up. *lost: the run, with a fault "run.cut_off" that says what becomes
+ * of it. */
 enum mt_duty_lost mt_duty_lost(struct mt_ledger *ledger, bool makes_up, int64_t now_ms,
                                struct mt_run *lost);
+/* The run that has just ended is to be made again: it was stopped. */
+void mt_duty_put_back(struct mt_ledger *ledger);
+/* When what is queued may begin; not later than now_ms: at once. What was cut off is made again at
+ * once, the next times after 1 s, 2 s, 4 s, …: processes that are killed one after the other for
+ * reasons of their own shall not use its attempts up, and one that kills its process comes back
+ * less and less often. Kept in the ledger by the wall clock, so that it passes whoever lives; a
+ * clock that was set back since ends it. */
+int64_t mt_duty_ready(const struct mt_ledger *ledger, int64_t now_ms);
 /* Begins what is queued: the run that was cut off or stopped, again, or one that was put off. */
 void mt_duty_begin_queued(struct mt_ledger *ledger, int64_t now_ms);
 
@@ -28,9 +37,10 @@ void mt_duty_begin_queued(struct mt_ledger *ledger, int64_t now_ms);
  * waits for its end, and is no overlap. With missed = "all" there may be many of them. */
 bool mt_duty_due(struct mt_ledger *ledger, const struct mt_schedule *schedule, int64_t now_ms,
                  int64_t *due_ms, bool *missed);
-/* When the job is to be looked at again because of its times; INT64_MAX: not before its run has
- * ended, or never. */
-int64_t mt_duty_next(const struct mt_ledger *ledger, const struct mt_schedule *schedule);
+/* When the job is to be looked at again because of its times, or of what is queued; INT64_MAX: not
+ * before its run has ended, or never. */
+int64_t mt_duty_next(const struct mt_ledger *ledger, const struct mt_schedule *schedule,
+                     int64_t now_ms);
 
 /* Paused: only what a person asked for runs, and nothing that wants to be confirmed. */
 bool mt_duty_held(const struct mt_ledger *ledger);

@@ -100,6 +100,8 @@ static enum mt_rc take_state(struct mt_ledger *ledger, const struct mt_json *sta
     ledger->failures_n = (unsigned)failures;
     if (mt_json_get(state, "running"))
         take_run(mt_json_get(state, "running"), &ledger->running);
+    if (mt_json_get(state, "again"))
+        take_run(mt_json_get(state, "again"), &ledger->again);
     ledger->fresh = false;
     return MT_OK;
 }
@@ -164,6 +166,10 @@ static void put_state(struct mt_jsonw *w, const struct mt_ledger *ledger)
     if (ledger->running.number) {
         mt_jsonw_key(w, "running");
         put_run(w, &ledger->running, false);
+    }
+    if (ledger->again.number) {
+        mt_jsonw_key(w, "again");
+        put_run(w, &ledger->again, false);
     }
     mt_jsonw_object_end(w);
 }
@@ -346,6 +352,7 @@ static void go_on(struct mt_ledger *ledger, int64_t now_ms)
     ledger->changed[0] = '\0';
     ledger->failures_n = 0;
     ledger->queued = false;
+    ledger->again.number = 0;
     ledger->handled_ms = now_ms;
 }
 

@@ -19,7 +19,7 @@ struct mt_store_entry;
 
 #define MT_LEDGER_RUNS     20   /* the newest, at hand */
 #define MT_LEDGER_KEEPS    1000 /* in the store */
-#define MT_LEDGER_ATTEMPTS 3    /* of a run that the process did not survive */
+#define MT_LEDGER_ATTEMPTS 6    /* of a run that the process did not survive */
 
 /* How a run came to be, and how it ended. */
 struct mt_run {
@@ -40,14 +40,16 @@ struct mt_ledger {
     uint64_t *ended_n; /* MT_RUN_STATUSES of them, counted by mt_ledger_end; NULL: nobody counts */
     bool fresh;        /* nothing was kept yet */
     int64_t handled_ms;
-    unsigned failures_n;                /* in a row */
-    char paused[12];                    /* why: asked, failed, changed, clock; "": it is not */
-    bool asked;                         /* with changed: a person had paused it before */
-    char changed[400];                  /* with changed: what is another one, for people */
-    struct mt_approval approved;        /* of a destructive job: what it was then */
-    bool queued;                        /* one run waits for the end of the one in hand */
-    uint64_t runs_n;                    /* so far */
-    struct mt_run running;              /* number 0: none */
+    unsigned failures_n;         /* in a row */
+    char paused[12];             /* why: asked, failed, changed, clock; "": it is not */
+    bool asked;                  /* with changed: a person had paused it before */
+    char changed[400];           /* with changed: what is another one, for people */
+    struct mt_approval approved; /* of a destructive job: what it was then */
+    bool queued;                 /* one run waits for the end of the one in hand */
+    struct mt_run again;   /* with queued: the run that was cut off or stopped, to be made again;
+                              number 0: it is one that was put off */
+    uint64_t runs_n;       /* so far */
+    struct mt_run running; /* number 0: none */
     struct mt_run runs[MT_LEDGER_RUNS]; /* newest first */
 };
 

@@ -164,6 +164,9 @@ start
 part "moontide itself"
 : >serve.err
 echo 'return newest(0)' >p.lua # while it runs, and nobody tells the process
+is "file p.lua, seen when its time comes" wait_for serve.err "warn serve: job 'clean' is paused: " 1
+show clean >out
+check "no run was begun and taken back" "$(sed 's/.*"runs":\[{\([^}]*\)}.*/\1/' out | grep -c '"status":"done"')" 1
 part "file p.lua"
 : >serve.err
 rm p.lua
@@ -194,6 +197,9 @@ sed -i 's/"delete" }/"delete" }, apply = true/' moontide.lua
 kill -HUP $serve
 is "until it is told to apply" wait_for serve.err "warn serve: job 'try' is paused: it deletes" 1
 stop
+
+# ---- what kills its process
+. "$root/tests/jobs/cut_off.sh"
 
 # ---- the nightly retention
 . "$root/tests/jobs/retention.sh"

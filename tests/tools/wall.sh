@@ -1,5 +1,5 @@
 # Sourced by test scripts, after sandbox.sh: a wall clock that the test sets. with_wall COMMAND… runs it under that
-# clock; wall OFFSET_MS [TIMES] sets it, for those that run, too. The monotonic clock stays the kernel's.
+# clock; wall OFFSET_MS [TIMES [SINCE_MS]] sets it, for those that run, too. The monotonic clock stays the kernel's.
 wall_file=$work/wall
 : >"$wall_file"
 wall_preload=$work/wall.so
@@ -9,8 +9,8 @@ ${CC:-cc} -O1 -shared -fPIC -o "$wall_preload" "$root/tests/clock/wall.c" || exi
 wall_asan=$(ldd "$MOONTIDE" | sed -n 's/.*=> \(.*libasan[^ ]*\).*/\1/p')
 [ -z "$wall_asan" ] || wall_preload="$wall_asan $wall_preload"
 real_ms() { date +%s%3N; }
-wall() { # a clock that is started anew goes on from where the kernel's is
-  printf '%016d %06d %020d\n' "$(real_ms)" "${2:-1}" "$1" | dd of="$wall_file" conv=notrunc status=none
+wall() { # a clock that is started anew goes on from where the kernel's is, or was at SINCE_MS
+  printf '%016d %06d %020d\n' "${3:-$(real_ms)}" "${2:-1}" "$1" | dd of="$wall_file" conv=notrunc status=none
 }
 wall 0
 with_wall() { MT_WALL=$wall_file LD_PRELOAD=$wall_preload "$@"; }

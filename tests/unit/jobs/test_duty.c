@@ -238,22 +238,35 @@ static void cut_off(void **state)
     (void)state;
     static struct mt_ledger l;
     struct mt_run lost;
+    int64_t now = T0 + 1;
 
     memset(&l, 0, sizeof l);
-    assert_int_equal(mt_duty_lost(&l, true, T0, &lost), MT_LOST_NONE);
+    assert_int_equal(mt_duty_lost(&l, true, now, &lost), MT_LOST_NONE);
     assert_false(l.queued);
     mt_ledger_begin(&l, T0, "schedule", 1, T0);
     for (unsigned attempt = 1; attempt < MT_LEDGER_ATTEMPTS; attempt++) {
-        assert_int_equal(mt_duty_lost(&l, true, T0 + 1, &lost), MT_LOST_AGAIN);
+        int64_t rest = attempt > 1 ? INT64_C(500) << (attempt - 1) : 0;
+        assert_int_equal(mt_duty_lost(&l, true, now, &lost), MT_LOST_AGAIN);
         assert_true(lost.attempt == attempt && l.queued && !l.running.number);
-        assert_int_equal(mt_duty_lost(&l, true, T0 + 1, &lost), MT_LOST_NONE);
-        mt_duty_begin_queued(&l, T0 + 2);
+        assert_string_equal(l.runs[0].code, "run.cut_off");
+        assert_int_equal(mt_duty_lost(&l, true, now, &lost), MT_LOST_NONE);
+        /* each time it rests longer, by the clock that the next process has, too */
+        assert_true(mt_duty_ready(&l, now) == now + rest &&
+                    mt_duty_next(&l, NULL, now) == now + rest);
+        assert_true(mt_duty_ready(&l, now + rest) == now + rest);
+        assert_true(mt_duty_ready(&l, now - HOUR) == now - HOUR); /* the clock was set back */
+        assert_true(mt_duty_ready(&l, now + 10 * YEAR) == now + 10 * YEAR);
+        now += rest + 2;
+        mt_ledger_skip(&l, T0 + MINUTE, now); /* another entry of the history is not it */
+        mt_duty_begin_queued(&l, now);
         assert_true(!l.queued && l.running.due_ms == T0 && l.running.attempt == attempt + 1);
         assert_string_equal(l.running.how, "again");
     }
-    assert_int_equal(mt_duty_lost(&l, true, T0 + 3, &lost), MT_LOST_OFTEN);
+    assert_int_equal(mt_duty_lost(&l, true, now, &lost), MT_LOST_OFTEN);
     assert_string_equal(l.paused, "failed");
     assert_false(l.queued);
+    assert_non_null(strstr(lost.message, "(attempt 6 of 6): it is given up"));
+    assert_string_equal(l.runs[0].message, lost.message);
     /* what wants to be confirmed still does */
     snprintf(l.paused, sizeof l.paused, "changed");
     mt_ledger_begin(&l, T0, "again", MT_LEDGER_ATTEMPTS, T0);
@@ -263,6 +276,14 @@ static void cut_off(void **state)
     mt_ledger_begin(&l, T0, "schedule", 1, T0);
     assert_int_equal(mt_duty_lost(&l, false, T0, &lost), MT_LOST_LEFT);
     assert_true(!l.queued && !strcmp(l.runs[0].status, "lost"));
+    assert_non_null(strstr(l.runs[0].message, "it is not made again"));
+    /* what was stopped in good order has not rested, and its attempts begin anew */
+    mt_ledger_begin(&l, T0, "again", 4, T0);
+    mt_ledger_end(&l, "stopped", NULL, T0 + 1);
+    mt_duty_put_back(&l);
+    assert_true(mt_duty_ready(&l, T0 + 1) == T0 + 1);
+    mt_duty_begin_queued(&l, T0 + 1);
+    assert_true(l.running.attempt == 1 && l.running.due_ms == T0);
 }
 
 /* Times that had come before a run began are made up for after it; those that come meanwhile
@@ -286,13 +307,13 @@ static void in_hand(void **state)
         mt_ledger_begin(&l, due, "missed", 1, now);
         for (int look = 0; look < 3 && i < 5; look++) {
             assert_false(mt_duty_due(&l, s, now + 10, &due, &missed));
-            assert_true(mt_duty_next(&l, s) == INT64_MAX && l.handled_ms == T0 + i * MINUTE);
+            assert_true(mt_duty_next(&l, s, now) == INT64_MAX && l.handled_ms == T0 + i * MINUTE);
         }
         if (i < 5)
             mt_ledger_end(&l, "done", NULL, now + 20);
     }
     /* the last of them takes long: the next times are an overlap */
-    assert_true(mt_duty_next(&l, s) == T0 + 6 * MINUTE);
+    assert_true(mt_duty_next(&l, s, now) == T0 + 6 * MINUTE);
     assert_false(mt_duty_due(&l, s, now, &due, &missed));
     assert_true(mt_duty_due(&l, s, now + 60000, &due, &missed) && due == T0 + 6 * MINUTE);
     assert_true(l.handled_ms == due);
@@ -313,10 +334,10 @@ static void step(struct mt_ledger *l, const struct mt_schedule *s, int64_t now_m
     int64_t due_ms = 0;
     bool missed = false;
 
-    if (l->queued)
-        mt_duty_begin_queued(l, now_ms);
-    else if (mt_duty_due(l, s, now_ms, &due_ms, &missed))
+    if (!l->queued && mt_duty_due(l, s, now_ms < END_MS ? now_ms : END_MS, &due_ms, &missed))
         mt_ledger_begin(l, due_ms, missed ? "missed" : "schedule", 1, now_ms);
+    else if (l->queued && mt_duty_ready(l, now_ms) <= now_ms)
+        mt_duty_begin_queued(l, now_ms);
 }
 
 /* Of the times, those that were cut off so often that nobody tried again; every other one is done
@@ -359,10 +380,7 @@ static void killed_anywhere(void **state)
     kept.handled_ms = T0;
     mine = kept;
     while (kept.handled_ms < END_MS || kept.running.number || kept.queued) {
-        if (kept.handled_ms < END_MS)
-            now += (int64_t)mt_rand_below(700);
-        if (now > END_MS)
-            now = END_MS;
+        now += (int64_t)mt_rand_below(700);
         bool killed = !mt_rand_below(9);
         if (!mine.running.number) {
             step(&mine, s, now);

@@ -291,6 +291,7 @@ static void skip_one(struct mt_ledger *ledger)
     mt_ledger_begin(ledger, T0 + DAY, "asked", 1, T0 + DAY);
     mt_ledger_skip(ledger, T0 + DAY + HOUR, T0 + DAY + HOUR);
     ledger->queued = true;
+    ledger->again = ledger->runs[1]; /* the one that failed, as if it had been cut off */
 }
 
 static void is_kept(void **state)
@@ -306,6 +307,7 @@ static void is_kept(void **state)
     again(dir, &ledger, skip_one);
     again(dir, &ledger, NULL);
     assert_true(ledger.queued && ledger.runs_n == 3 && ledger.running.number == 2);
+    assert_true(ledger.again.number == 1 && ledger.again.due_ms == T0);
     assert_string_equal(ledger.running.how, "asked");
     assert_string_equal(ledger.runs[0].status, "skipped");
     assert_true(ledger.runs[0].number == 3 && ledger.runs[1].number == 1 && !ledger.runs[2].number);
