@@ -2,6 +2,7 @@
  * the log, touched by one piece of work at a time, opened by the first. */
 #include "jobs/audit_log.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "loop/loop.h"
@@ -10,6 +11,11 @@
 
 #define FLIGHT_MAX_BYTES ((size_t)4 << 20)
 #define HEAD_MS          60000
+/* An append costs a lock and an fsync, whatever it holds. So two of them begin this far apart at
+ * least, and what comes meanwhile goes together; who comes alone waits for nothing. */
+#define PACE_US 2000
+/* What nobody waits for goes with the next append that somebody waits for, or after this. */
+#define IDLE_MS 25
 
 struct item {
     struct item *next;
@@ -36,6 +42,9 @@ struct mt_audit_log {
     struct mt_audit_options options;
     struct mt_audit *audit; /* of the pool's thread while busy */
     struct item *gather, *gather_last;
+    size_t gather_bytes, waiting_n; /* of gather; how many of them somebody waits for */
+    int64_t gather_us, append_us;   /* when gather's first came, when the last append began */
+    struct mt_timer *pace;          /* when gather's turn comes */
     struct item *flight;
     struct visit *visits, *visits_last;
     struct mt_timer *timer;                             /* signs the head when nothing more comes */
@@ -220,6 +229,7 @@ static void work(void *ud)
 static void log_free(struct mt_audit_log *log)
 {
     mt_timer_free(log->timer);
+    mt_timer_free(log->pace);
     mt_mem_free(log->dir);
     mt_mem_free(log->anchor);
     mt_mem_free(log);
@@ -238,6 +248,60 @@ static void tell_items(const struct mt_audit_log *log, struct item *list)
     }
 }
 
+/* What gathers, from the first on as much as one append takes. */
+static struct item *take_flight(struct mt_audit_log *log)
+{
+    struct item *list = log->gather, *last = NULL;
+    size_t bytes = 0;
+
+    for (struct item *item = list; item && bytes < FLIGHT_MAX_BYTES; item = item->next) {
+        bytes += item->bytes;
+        log->waiting_n -= item->done != NULL;
+        last = item;
+    }
+    if (!last)
+        return NULL;
+    log->gather_bytes -= bytes;
+    log->gather = last->next;
+    if (!log->gather)
+        log->gather_last = NULL;
+    last->next = NULL;
+    return list;
+}
+
+static void put(struct mt_audit_log *log, struct item *item)
+{
+    if (log->gather_last)
+        log->gather_last->next = item;
+    else
+        log->gather = item;
+    if (!log->gather_last)
+        log->gather_us = mt_clock_mono_us();
+    log->gather_last = item;
+    log->gather_bytes += item->bytes;
+    log->waiting_n += item->done != NULL;
+}
+
+/* The flight that could not begin stands before what came after it. */
+static void put_back(struct mt_audit_log *log)
+{
+    struct item *list = log->flight, *last = NULL;
+
+    for (struct item *item = list; item; item = item->next) {
+        log->gather_bytes += item->bytes;
+        log->waiting_n += item->done != NULL;
+        last = item;
+    }
+    if (!last)
+        return;
+    last->next = log->gather;
+    if (!log->gather)
+        log->gather_last = last;
+    log->gather = list;
+    log->flight = NULL;
+    mt_timer_start(log->pace, IDLE_MS, 0); /* memory is short: perhaps not for long */
+}
+
 /* No work can be begun. */
 static void fail_all(struct mt_audit_log *log)
 {
@@ -245,6 +309,8 @@ static void fail_all(struct mt_audit_log *log)
 
     log->gather = NULL;
     log->gather_last = NULL;
+    log->gather_bytes = 0;
+    log->waiting_n = 0;
     for (struct item *item = list; item; item = item->next)
         item->rc = mt_fault_set(&item->fault, MT_ERR_NOMEM, "memory", "out of memory");
     tell_items(log, list);
@@ -306,39 +372,48 @@ static void head_due(void *ud)
     (void)start(log);
 }
 
+/* For how long gather's turn does not come yet. */
+static int64_t early_us(const struct mt_audit_log *log)
+{
+    if (log->freeing || log->visits || log->gather_bytes >= FLIGHT_MAX_BYTES)
+        return 0;
+    int64_t at = log->waiting_n ? log->append_us + PACE_US : log->gather_us + IDLE_MS * 1000;
+    return at - mt_clock_mono_us();
+}
+
 /* False: there is something to do, and it cannot be begun. */
 static bool start(struct mt_audit_log *log)
 {
-    size_t bytes = 0;
-
     if (log->busy || (!log->gather && !log->visits && !log->freeing && !log->head_due))
         return true;
-    struct item *last = NULL;
-    for (struct item *item = log->gather; item && bytes < FLIGHT_MAX_BYTES; item = item->next) {
-        bytes += item->bytes;
-        last = item;
+    if (log->gather) {
+        int64_t early = early_us(log);
+        if (early > 0) {
+            mt_timer_start(log->pace, (early + 999) / 1000, 0);
+            return true;
+        }
+        log->append_us = mt_clock_mono_us();
     }
     log->busy = true;
     log->head_due = false;
     log->rc = MT_OK;
-    log->flight = last ? log->gather : NULL;
-    log->visit = last ? NULL : log->visits;
-    log->doing = last ? APPEND : log->visit ? VISIT : log->freeing ? CLOSE : HEAD;
-    struct item *rest = last ? last->next : NULL;
-    if (last)
-        last->next = NULL;
-    if (!mt_work_start(log->loop, work, worked, log, NULL)) {
-        log->gather = rest;
-        if (!rest)
-            log->gather_last = NULL;
+    log->flight = take_flight(log);
+    log->visit = log->flight ? NULL : log->visits;
+    log->doing = log->flight ? APPEND : log->visit ? VISIT : log->freeing ? CLOSE : HEAD;
+    if (!mt_work_start(log->loop, work, worked, log, NULL))
         return true;
-    }
-    if (last)
-        last->next = rest;
-    log->flight = NULL;
+    put_back(log);
     log->visit = NULL;
     log->busy = false;
     return false;
+}
+
+static void pace_due(void *ud)
+{
+    struct mt_audit_log *log = ud;
+
+    if (!start(log))
+        fail_all(log);
 }
 
 struct mt_audit_log *mt_audit_log_new(struct mt_loop *loop, const struct mt_audit_options *options)
@@ -356,7 +431,8 @@ struct mt_audit_log *mt_audit_log_new(struct mt_loop *loop, const struct mt_audi
     if (log->options.head_every_ms <= 0)
         log->options.head_every_ms = HEAD_MS;
     if (!log->dir || (options->anchor && !log->anchor) ||
-        mt_timer_new(loop, head_due, log, &log->timer)) {
+        mt_timer_new(loop, head_due, log, &log->timer) ||
+        mt_timer_new(loop, pace_due, log, &log->pace)) {
         log_free(log);
         return NULL;
     }
@@ -392,21 +468,9 @@ enum mt_rc mt_audit_log_append(struct mt_audit_log *log, const struct mt_audit_r
         return log->freeing ? MT_ERR_STATE : MT_ERR_NOMEM;
     item->done = done;
     item->ud = ud;
-    struct item *before = log->gather_last;
-    if (before)
-        before->next = item;
-    else
-        log->gather = item;
-    log->gather_last = item;
-    if (start(log))
-        return MT_OK;
-    if (before)
-        before->next = NULL;
-    else
-        log->gather = NULL;
-    log->gather_last = before;
-    item_free(item);
-    return MT_ERR_NOMEM;
+    put(log, item);
+    (void)start(log); /* where it cannot, pace has it */
+    return MT_OK;
 }
 
 enum mt_rc

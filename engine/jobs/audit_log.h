@@ -1,6 +1,6 @@
 /* The audit (policy/audit.h) for the loop: records of many calls are gathered while one append is
- * on the work pool, and go into the next. What is acknowledged is durable. One of them a process.
- */
+ * on the work pool, and for 2 ms after it began, and go into the next. What is acknowledged is
+ * durable. One of them a process. */
 #ifndef MT_JOBS_AUDIT_LOG_H
 #define MT_JOBS_AUDIT_LOG_H
 
@@ -18,7 +18,7 @@ void mt_audit_log_free(struct mt_audit_log *log);
 typedef void mt_audit_done_fn(void *ud, enum mt_rc rc, const uint64_t *numbers, size_t n,
                               const struct mt_fault *fault);
 /* Copies the records; done once, later, on the loop thread, when they are durable or never will
- * be; NULL: nobody asks, and a failure is logged. */
+ * be; NULL: nobody asks, they may wait 25 ms for others, and a failure is logged. */
 enum mt_rc mt_audit_log_append(struct mt_audit_log *log, const struct mt_audit_record *records,
                                size_t n, mt_audit_done_fn *done, void *ud) MT_CHECKED;
 /* As mt_audit_unsettled, on the work pool between two appends: each is called there; done on the

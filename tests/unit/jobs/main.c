@@ -8,6 +8,7 @@ int test_cron(void);
 int test_schedule(void);
 int test_words(void);
 int test_duty(void);
+int test_audit_log(void);
 
 int main(void)
 {
@@ -22,5 +23,6 @@ int main(void)
     failed += test_schedule();
     failed += test_words();
     failed += test_duty();
+    failed += test_audit_log();
     return failed;
 }
