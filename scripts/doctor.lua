@@ -23,6 +23,17 @@ local function tell_capabilities(name, json)
   end
 end
 
+--- The lists of holds that are in force: one that cannot be read keeps everything from being deleted.
+local function tell_holds(name)
+  local list = {}
+  for _, one in ipairs(moontide.account(name):holds()) do
+    list[#list + 1] = { name = "holds", result = one.fault and "failed" or "ok",
+      detail = one.fault and one.fault.message or ("%s: %d in force"):format(one.path, one.holds) }
+  end
+  list[1] = list[1] or { name = "holds", result = "ok", detail = "no list of holds is in force" }
+  return list
+end
+
 return moontide.script {
   name = "doctor",
   summary = "Check configuration, name lookup, TLS, token, which paid features are open; what the cloud can do.",
@@ -39,6 +50,7 @@ return moontide.script {
     local status = 0
     for _, name in ipairs(names) do
       local ok, checks = moontide.try(function() return moontide.account(name):doctor() end)
+      if ok then table.move(tell_holds(name), 1, 100, #checks + 1, checks) end
       if not ok then checks = { { name = "configuration", result = "failed", detail = checks.message } } end
       for _, check in ipairs(checks) do
         if check.result == "failed" then status = 1 end

@@ -171,7 +171,7 @@ return moontide.script {
     },
     conversation = moontide.arg.list { doc = "only this conversation, such as single:bob or group:1; repeatable" },
     hold = moontide.arg.string {
-      doc = "the list of legal holds (docs/holds.md): what it names is never deleted",
+      doc = "a list of legal holds besides those of the configuration (docs/holds.md): what it names stays",
     },
     archive = moontide.arg.string {
       short = "o", doc = "the archive's folder; needed with --apply, filled before anything is deleted",

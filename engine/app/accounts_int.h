@@ -7,6 +7,7 @@
 
 struct mt_accounts;
 struct mt_config;
+struct mt_hold_source;
 struct mt_http;
 struct mt_script_audit;
 
@@ -26,7 +27,7 @@ struct mt_accounts *mt_accounts_new(struct mt_loop *loop, const char *path,
  * no session of a bot that is online for the same user. Before an account is opened. */
 void mt_accounts_passing(struct mt_accounts *accounts);
 /* Whether a path leads to what no script may touch: the configuration, the files of its secrets,
- * the state of scripts, /proc, /sys and /dev. */
+ * its lists of holds, the state of scripts, /proc, /sys and /dev. */
 bool mt_accounts_keep(struct mt_accounts *accounts, const char *path);
 /* Closes every account and both clients; calls in progress end as cancelled at the loop's next
  * turns. */
@@ -67,6 +68,8 @@ void mt_accounts_state(struct mt_accounts *accounts, char *out, size_t cap);
 /* The audit below that folder, with the anchor of the configuration as it was when it was first
  * asked for. Lives as long as the accounts. */
 const struct mt_script_audit *mt_accounts_audit(const struct mt_accounts *accounts);
+/* The lists of holds of the configuration, as it is whenever they are asked for. As long. */
+const struct mt_hold_source *mt_accounts_holds(const struct mt_accounts *accounts);
 /* What is counted of the accounts: of each that was ever opened here, until the end, also when it
  * is opened anew. */
 const struct mt_account_counting *mt_accounts_counting(const struct mt_accounts *accounts);

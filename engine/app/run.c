@@ -279,6 +279,7 @@ int mt_app_run(const struct mt_run_options *options)
     host.store = store;
     host.keeps = keeps;
     host.audit = run.accounts ? mt_accounts_audit(run.accounts) : NULL;
+    host.holds = run.accounts ? mt_accounts_holds(run.accounts) : NULL;
     host.state = state_dir;
     host.http = http;
     run.stores = mt_stores_new(run.loop);

@@ -368,6 +368,7 @@ static void host_init(struct mt_job *job)
     job->host.store = store;
     job->host.keeps = keeps;
     job->host.audit = mt_accounts_audit(serve->accounts);
+    job->host.holds = mt_accounts_holds(serve->accounts);
     job->host.state = state_dir;
     job->host.http = http;
     job->host.use = job->use;

@@ -21,6 +21,7 @@ void mt_plan_make_release(struct mt_plan_make *make)
     if (make->writer)
         mt_plan_abandon(make->writer);
     mt_holds_free(make->holds);
+    mt_hold_lists_clear(&make->lists);
     mt_policy_release(make->policy);
     mt_buf_deinit(&make->policy_text);
     if (make->options.budget)
@@ -64,7 +65,7 @@ static void begin(void *ud)
         .made_ms = make->options.now_ms,
     };
 
-    make->rc = mt_holds_read(make->holds_path, &make->holds, &make->fault);
+    make->rc = mt_holds_read_all(&make->lists, &make->holds, &make->fault);
     if (!make->rc)
         make->rc = mt_plan_create(make->dir, &head, &make->writer, &make->fault);
 }
@@ -80,6 +81,18 @@ static void begun(void *ud, bool cancelled)
     if (!make->freed)
         make->started(make->ud, make->rc, make->rc ? &make->fault : NULL);
     mt_plan_make_release(make);
+}
+
+static enum mt_rc gather_lists(struct mt_plan_make *make, struct mt_fault *fault)
+{
+    const struct mt_hold_source *source = make->options.in_force;
+    const char *name = NULL;
+    enum mt_rc rc = mt_hold_lists_add(&make->lists, make->holds_path);
+
+    if (rc)
+        return mt_fault_set(fault, rc, "memory", "out of memory");
+    return source ? source->lists(source->ud, make->options.account, &make->lists, &name, fault)
+                  : MT_OK;
 }
 
 static enum mt_rc copy_options(struct mt_plan_make *make,
@@ -114,11 +127,15 @@ enum mt_rc mt_plan_make_start(struct mt_loop *loop, const struct mt_plan_make_op
     make->started = done;
     make->ud = ud;
     rc = copy_options(make, options);
-    if (!rc)
-        rc = mt_work_start(loop, begin, begun, make, NULL);
+    if (rc)
+        (void)mt_fault_set(fault, rc, "memory", "out of memory");
+    else
+        rc = gather_lists(make, fault);
+    if (!rc && mt_work_start(loop, begin, begun, make, NULL))
+        rc = mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
     if (rc) {
         mt_plan_make_release(make);
-        return mt_fault_set(fault, rc, "memory", "out of memory");
+        return rc;
     }
     make->busy = true;
     mt_plan_make_retain(make);

@@ -15,9 +15,10 @@ struct mt_reader_budget;
 struct mt_plan_make_options {
     const struct mt_provider *provider;
     struct mt_provider_account *account;
-    const char *name;  /* of the account, in the configuration */
-    const char *dir;   /* where the plan's file goes; made when needed */
-    const char *holds; /* path of the list of holds; NULL: there is none */
+    const char *name;                      /* of the account, in the configuration */
+    const char *dir;                       /* where the plan's file goes; made when needed */
+    const char *holds;                     /* path of a list of holds; NULL: none */
+    const struct mt_hold_source *in_force; /* what is in force besides; NULL: nothing */
     const struct mt_policy *policy;
     int64_t now_ms; /* what ages count from */
     struct mt_reader_budget *budget;

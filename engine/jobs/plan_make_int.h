@@ -21,6 +21,7 @@ struct mt_plan_make {
     size_t ranks_n;
     struct mt_policy_bounds bounds;
 
+    struct mt_hold_lists lists;
     struct mt_holds *holds;
     struct mt_plan_writer *writer; /* the pool's while busy */
     struct mt_plan_read *first;    /* conversations that are being read */

@@ -47,6 +47,20 @@ void mt_purge_free(struct mt_purge *purge)
     mt_mem_free(purge);
 }
 
+enum mt_rc mt_purge_lists(const struct mt_purge *purge, struct mt_hold_lists *out,
+                          struct mt_fault *fault)
+{
+    const struct mt_hold_source *source = purge->options.in_force;
+    const char *name = NULL;
+    enum mt_rc rc = mt_hold_lists_add(out, mt_plan_head(purge->plan)->holds);
+
+    if (!rc)
+        rc = mt_hold_lists_add(out, purge->holds_path);
+    if (rc)
+        return mt_fault_set(fault, rc, "memory", "out of memory");
+    return source ? source->lists(source->ud, purge->options.account, out, &name, fault) : MT_OK;
+}
+
 /* ---------------------------------------------------------------- the end */
 
 void mt_purge_ended(struct mt_purge *purge)
@@ -115,6 +129,7 @@ struct portion {
     struct mt_purge *purge;
     struct mt_arena *arena; /* of one message that is decoded */
     struct mt_buf scratch;
+    struct mt_hold_lists lists; /* only_looks */
     enum mt_rc rc;
     struct mt_fault fault;
 };
@@ -159,7 +174,7 @@ static enum mt_rc judge(struct portion *p, struct mt_archive *archive)
                          purge->verdicts, &p->fault);
     if (!rc && purge->options.only_looks) { /* otherwise before each batch */
         struct mt_holds *holds = NULL;
-        rc = mt_holds_read(purge->holds_path, &holds, &p->fault);
+        rc = mt_holds_read_all(&p->lists, &holds, &p->fault);
         if (!rc)
             mt_gate_hold(holds, mt_plan_head(purge->plan), purge->conversation, purge->items,
                          purge->n, purge->verdicts);
@@ -237,6 +252,7 @@ static void loaded(void *ud)
     purge->whole = !purge->n;
     if (purge->options.only_looks)
         tally(purge);
+    mt_hold_lists_clear(&p->lists);
     mt_mem_free(p);
     mt_purge_advance(purge);
 }
@@ -244,16 +260,24 @@ static void loaded(void *ud)
 static void start_load(struct mt_purge *purge)
 {
     struct portion *p = mt_mem_calloc(1, sizeof *p);
+    enum mt_rc rc = p ? MT_OK : MT_ERR_NOMEM;
 
     if (p) {
         p->purge = purge;
-        if (!mt_writer_run(purge->options.archive, load, loaded, p)) {
+        if (purge->options.only_looks)
+            rc = mt_purge_lists(purge, &p->lists, &p->fault);
+        if (rc)
+            mt_purge_fail(purge, rc, &p->fault);
+        else if (mt_writer_run(purge->options.archive, load, loaded, p))
+            rc = MT_ERR_NOMEM;
+        if (!rc) {
             purge->loading = true;
             return;
         }
+        mt_hold_lists_clear(&p->lists);
     }
     mt_mem_free(p);
-    mt_purge_fail(purge, MT_ERR_NOMEM, NULL);
+    mt_purge_fail(purge, MT_ERR_NOMEM, NULL); /* the first failure is the one to tell */
 }
 
 /* ---------------------------------------------------------------- handing out */

@@ -18,10 +18,10 @@ struct mt_writer;
 struct mt_purge_options {
     const struct mt_provider *provider;
     struct mt_provider_account *account;
-    const char *name; /* of the account, in the configuration */
-    const char *plan; /* path of a finished plan */
-    const char
-        *holds; /* path of the list of holds, read anew before each batch; NULL: the plan's */
+    const char *name;  /* of the account, in the configuration */
+    const char *plan;  /* path of a finished plan */
+    const char *holds; /* a list of holds besides the plan's; all are read before each batch */
+    const struct mt_hold_source *in_force; /* what is in force besides; NULL: nothing */
     struct mt_writer *archive;
     struct mt_audit_log *audit;
     const char *actor; /* who, for the audit: "moontide retention" */

@@ -26,6 +26,7 @@ void mt_purge_batch_free(struct mt_purge_batch *b)
 {
     if (!b)
         return;
+    mt_hold_lists_clear(&b->lists);
     mt_reader_free(b->reader);
     mt_timer_free(b->timer);
     mt_arena_free(b->strings);
@@ -353,7 +354,7 @@ static void read_holds(void *ud)
     struct mt_purge_batch *b = ud;
     struct mt_holds *holds = NULL;
 
-    b->work_rc = mt_holds_read(b->purge->holds_path, &holds, &b->work_fault);
+    b->work_rc = mt_holds_read_all(&b->lists, &holds, &b->work_fault);
     if (b->work_rc)
         return;
     mt_gate_hold(holds, mt_plan_head(b->purge->plan), b->conversation, b->items, b->n, b->verdicts);
@@ -434,7 +435,9 @@ static void on_seen(struct mt_purge_batch *b)
             b->verdicts[i] = ABSENT;
     }
     narrow(b);
-    if (!b->n)
+    if (b->n && mt_purge_lists(b->purge, &b->lists, &b->fault))
+        give_up(b, b->fault.kind, &b->fault);
+    else if (!b->n)
         end(b);
     else if (mt_work_start(b->purge->loop, read_holds, on_holds, b, NULL))
         give_up(b, MT_ERR_NOMEM, NULL);

@@ -33,7 +33,8 @@ struct mt_purge_batch {
     struct mt_fault fault;
 
     struct mt_reader *reader;
-    struct mt_timer *timer; /* the cloud may be a moment behind its own answer */
+    struct mt_hold_lists lists; /* that are in force now */
+    struct mt_timer *timer;     /* the cloud may be a moment behind its own answer */
     unsigned looks_n;
     bool *left;
     size_t left_n;
@@ -81,6 +82,9 @@ void mt_purge_ended(struct mt_purge *purge);
 void mt_purge_free(struct mt_purge *purge);
 /* In the audit: that it begins, or how it ended. */
 enum mt_rc mt_purge_note(struct mt_purge *purge, const char *verb, mt_audit_done_fn *done);
+/* The lists of holds: the plan's, the run's, and those that are in force at this moment. */
+enum mt_rc mt_purge_lists(const struct mt_purge *purge, struct mt_hold_lists *out,
+                          struct mt_fault *fault) MT_CHECKED;
 /* A batch has ended, and is gone. */
 void mt_purge_advance(struct mt_purge *purge);
 

@@ -132,11 +132,6 @@ static void open_plan(void *ud)
         o->rc = mt_fault_set(&o->fault, MT_ERR_STATE, "plan.other_account",
                              "the plan is of the account '%.60s' (%.60s), not of this one",
                              head->account, head->user);
-    else if (!purge->holds_path && head->holds) {
-        purge->holds_path = mt_mem_strdup(head->holds);
-        if (!purge->holds_path)
-            o->rc = mt_fault_set(&o->fault, MT_ERR_NOMEM, "memory", "out of memory");
-    }
 }
 
 static bool add_archived(void *ud, const struct mt_archive_state *state)

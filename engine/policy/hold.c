@@ -325,12 +325,12 @@ static enum mt_rc parse(const char *name, const char *text, size_t len, struct m
     return rc;
 }
 
-static struct mt_holds *make(void)
+static struct mt_holds *make(size_t lists_n)
 {
     struct mt_holds *holds = mt_mem_calloc(1, sizeof *holds);
 
     if (holds)
-        holds->arena = mt_arena_new(ARENA_MAX);
+        holds->arena = mt_arena_new(ARENA_MAX * (lists_n ? lists_n : 1));
     if (holds && !holds->arena) {
         mt_mem_free(holds);
         return NULL;
@@ -338,16 +338,10 @@ static struct mt_holds *make(void)
     return holds;
 }
 
-/* text NULL: there is no list. */
-enum mt_rc mt_holds_parse(const char *name, const char *text, size_t len, struct mt_holds **out,
-                          struct mt_fault *fault)
+/* Whether all of it could be read: what it means is looked up from then on. */
+static enum mt_rc finish(struct mt_holds *holds, enum mt_rc rc, struct mt_holds **out,
+                         struct mt_fault *fault)
 {
-    struct mt_holds *holds = make();
-    enum mt_rc rc = holds ? MT_OK : nomem(fault);
-
-    *out = NULL;
-    if (!rc && text)
-        rc = parse(name, text, len, holds, fault);
     if (!rc && mt_holds_index(holds))
         rc = nomem(fault);
     if (rc) {
@@ -358,18 +352,27 @@ enum mt_rc mt_holds_parse(const char *name, const char *text, size_t len, struct
     return MT_OK;
 }
 
-enum mt_rc mt_holds_read(const char *path, struct mt_holds **out, struct mt_fault *fault)
+/* text NULL: there is no list. */
+enum mt_rc mt_holds_parse(const char *name, const char *text, size_t len, struct mt_holds **out,
+                          struct mt_fault *fault)
 {
-    const char *name = path ? strrchr(path, '/') : NULL;
-    char *text = NULL;
-    size_t len = 0;
-    int err = 0;
+    struct mt_holds *holds = make(1);
+    enum mt_rc rc = holds ? MT_OK : nomem(fault);
 
     *out = NULL;
-    if (!path)
-        return mt_holds_parse("", NULL, 0, out, fault);
+    if (!rc && text)
+        rc = parse(name, text, len, holds, fault);
+    return finish(holds, rc, out, fault);
+}
+
+static enum mt_rc read_file(struct mt_holds *holds, const char *path, struct mt_fault *fault)
+{
+    const char *name = strrchr(path, '/');
+    char *text = NULL;
+    size_t len = 0;
+    int err = mt_fs_read_all(path, MT_HOLD_FILE_MAX, &text, &len);
+
     name = name && name[1] ? name + 1 : path;
-    err = mt_fs_read_all(path, MT_HOLD_FILE_MAX, &text, &len);
     if (err == ENOENT || err == ENOTDIR)
         return mt_fault_set(fault, MT_ERR_NOT_FOUND, "hold.missing",
                             "the list of holds %.120s is not there: nothing is deleted without it",
@@ -379,9 +382,57 @@ enum mt_rc mt_holds_read(const char *path, struct mt_holds **out, struct mt_faul
                             MT_HOLD_FILE_MAX >> 20);
     if (err)
         return mt_fs_fault(fault, err, "read", path);
-    enum mt_rc rc = mt_holds_parse(name, text, len, out, fault);
+    enum mt_rc rc = parse(name, text, len, holds, fault);
     mt_mem_free(text);
     return rc;
+}
+
+enum mt_rc mt_holds_read(const char *path, struct mt_holds **out, struct mt_fault *fault)
+{
+    struct mt_holds *holds = make(1);
+    enum mt_rc rc = holds ? MT_OK : nomem(fault);
+
+    *out = NULL;
+    if (!rc && path)
+        rc = read_file(holds, path, fault);
+    return finish(holds, rc, out, fault);
+}
+
+/* ---------------------------------------------------------------- several lists */
+
+enum mt_rc mt_hold_lists_add(struct mt_hold_lists *lists, const char *path)
+{
+    for (size_t i = 0; path && i < lists->n; i++)
+        if (!strcmp(lists->paths[i], path))
+            return MT_OK;
+    if (!path)
+        return MT_OK;
+    if (lists->n == MT_HOLD_LISTS_MAX)
+        return MT_ERR_LIMIT;
+    lists->paths[lists->n] = mt_mem_strdup(path);
+    if (!lists->paths[lists->n])
+        return MT_ERR_NOMEM;
+    lists->n++;
+    return MT_OK;
+}
+
+void mt_hold_lists_clear(struct mt_hold_lists *lists)
+{
+    for (size_t i = 0; i < lists->n; i++)
+        mt_mem_free(lists->paths[i]);
+    lists->n = 0;
+}
+
+enum mt_rc mt_holds_read_all(const struct mt_hold_lists *lists, struct mt_holds **out,
+                             struct mt_fault *fault)
+{
+    struct mt_holds *holds = make(lists->n);
+    enum mt_rc rc = holds ? MT_OK : nomem(fault);
+
+    *out = NULL;
+    for (size_t i = 0; i < lists->n && !rc; i++)
+        rc = read_file(holds, lists->paths[i], fault);
+    return finish(holds, rc, out, fault);
 }
 
 void mt_holds_free(struct mt_holds *holds)

@@ -30,6 +30,29 @@ struct mt_hold {
  * misspelt hold must not hold nothing. {"id":"all","everything":true} holds everything. */
 enum mt_rc mt_holds_read(const char *path, struct mt_holds **out,
                          struct mt_fault *fault) MT_CHECKED;
+/* The lists that are in force together; paths are owned. What any of them holds is held. */
+#define MT_HOLD_LISTS_MAX 8
+struct mt_hold_lists {
+    char *paths[MT_HOLD_LISTS_MAX];
+    size_t n;
+};
+/* NULL, and one that is there already, add nothing. NOMEM, LIMIT. */
+enum mt_rc mt_hold_lists_add(struct mt_hold_lists *lists, const char *path) MT_CHECKED;
+void mt_hold_lists_clear(struct mt_hold_lists *lists);
+/* All of them, as mt_holds_read; an id may be in several. One that cannot be read is the fault of
+ * all. */
+enum mt_rc mt_holds_read_all(const struct mt_hold_lists *lists, struct mt_holds **out,
+                             struct mt_fault *fault) MT_CHECKED;
+/* Which lists are in force for an account whatever anybody else names: what the configuration says
+ * at that moment. Asked on the loop thread, before each batch. */
+struct mt_provider_account;
+struct mt_hold_source {
+    /* *name: of the account in the configuration; lives until the next turn of the loop. */
+    enum mt_rc (*lists)(void *ud, const struct mt_provider_account *account,
+                        struct mt_hold_lists *to, const char **name, struct mt_fault *fault);
+    void *ud;
+};
+
 void mt_holds_free(struct mt_holds *holds);
 size_t mt_holds_n(const struct mt_holds *holds);
 
@@ -39,5 +62,9 @@ size_t mt_holds_n(const struct mt_holds *holds);
 const struct mt_hold *mt_holds_find(const struct mt_holds *holds, const char *account,
                                     const char *user, const char *conversation, const char *from,
                                     int64_t time_ms);
+/* The first that could hold a message that nobody has looked at: of that account, in that
+ * conversation (NULL: in any), from before before_ms (0: from whenever). NULL: none can. */
+const struct mt_hold *mt_holds_reach(const struct mt_holds *holds, const char *account,
+                                     const char *user, const char *conversation, int64_t before_ms);
 
 #endif

@@ -18,6 +18,8 @@ struct about {
     int64_t time_ms;
 };
 
+static const struct mt_hold unread = {.id = "unread", .reason = "the holds were not read"};
+
 static unsigned char lower(char c)
 {
     return (unsigned char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
@@ -190,7 +192,6 @@ const struct mt_hold *mt_holds_find(const struct mt_holds *holds, const char *ac
                                     const char *user, const char *conversation, const char *from,
                                     int64_t time_ms)
 {
-    static const struct mt_hold unread = {.id = "unread", .reason = "the holds were not read"};
     char lower_case[MT_CONVERSATION_ID_MAX];
     struct about m = {.account = account, .user = user, .from = from, .time_ms = time_ms};
     uint32_t best = NONE;
@@ -220,4 +221,50 @@ const struct mt_hold *mt_holds_find(const struct mt_holds *holds, const char *ac
     best = look_for(holds, MT_HOLD_BY_PERSON, m.peer, &m, best);
     best = look_for_prefixes(holds, &m, best);
     return best == NONE ? NULL : &holds->list[best].hold;
+}
+
+/* ---------------------------------------------------------------- what nobody has looked at */
+
+/* In a conversation of two these are all who can have written; elsewhere it may be anybody. */
+static bool may_be_person(const struct mt_hold_entry *e, const struct about *m)
+{
+    return !m->peer || !m->user || same(e->person, m->user) || same(e->person, m->peer);
+}
+
+static bool may_hold(const struct mt_hold_entry *e, const struct about *m, int64_t before_ms)
+{
+    if (e->account && !is_account(e, m))
+        return false;
+    if (e->person && !may_be_person(e, m))
+        return false;
+    if (e->conversation && m->conversation &&
+        !mt_str_glob(e->conversation, m->conversation, m->conversation_len, false))
+        return false;
+    return before_ms <= 0 || e->hold.since_ms < before_ms;
+}
+
+const struct mt_hold *mt_holds_reach(const struct mt_holds *holds, const char *account,
+                                     const char *user, const char *conversation, int64_t before_ms)
+{
+    char lower_case[MT_CONVERSATION_ID_MAX];
+    struct about m = {.account = account, .user = user};
+
+    if (!holds)
+        return &unread;
+    if (!holds->n)
+        return NULL;
+    m.conversation_len = conversation ? strlen(conversation) : 0;
+    if (m.conversation_len >= sizeof lower_case)
+        return &holds->list[0].hold;
+    if (conversation) {
+        memcpy(lower_case, conversation, m.conversation_len + 1);
+        mt_str_fold(lower_case);
+        m.conversation = lower_case;
+        if (mt_str_starts(lower_case, "single:"))
+            m.peer = lower_case + strlen("single:");
+    }
+    for (size_t i = 0; i < holds->n; i++)
+        if (may_hold(&holds->list[i], &m, before_ms))
+            return &holds->list[i].hold;
+    return NULL;
 }

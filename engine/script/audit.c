@@ -1,6 +1,6 @@
-/* What deletes or sends is written down before the cloud is asked, and its outcome after (R24). The
- * call goes on when the intent is durable; its result is only handed over, and is durable with the
- * next append. */
+/* What deletes or sends is written down before the cloud is asked, and its outcome after (R24);
+ * what deletes is looked at by the holds before that (R13). The call goes on when the intent is
+ * durable; its result is only handed over, and is durable with the next append. */
 #include "script/audit_int.h"
 
 #include "base/log.h"
@@ -44,27 +44,43 @@ static void intended(void *ud, enum mt_rc rc, const uint64_t *numbers, size_t n,
     a->go(a->ud, rc, fault);
 }
 
-static enum mt_rc intend(struct mt_audited *a, const struct mt_message_key *keys, size_t n,
-                         const char *why, const char *detail)
+static enum mt_rc intend(struct mt_audited *a)
 {
     struct mt_audit_record record = record_of(a, MT_AUDIT_INTENT);
-    const char **ids = n ? mt_mem_calloc(n, sizeof *ids) : NULL;
+    const char **ids = a->n ? mt_mem_calloc(a->n, sizeof *ids) : NULL;
     char actor[300];
 
-    if (n && !ids)
+    if (a->n && !ids)
         return MT_ERR_NOMEM;
-    for (size_t i = 0; i < n; i++)
-        if (keys[i].id)
-            ids[record.ids_n++] = keys[i].id;
+    for (size_t i = 0; i < a->n; i++)
+        if (a->keys[i].id)
+            ids[record.ids_n++] = a->keys[i].id;
     actor_of(a->script, actor, sizeof actor);
     record.ids = ids;
     record.actor = actor;
-    record.why = why;
-    record.detail = detail;
+    record.why = a->why[0] ? a->why : NULL;
+    record.detail = a->detail[0] ? a->detail : NULL;
     enum mt_rc rc = mt_audit_log_append(a->log, &record, 1, intended, a);
     mt_mem_free(ids);
     a->intending = !rc;
     return rc;
+}
+
+/* No hold keeps it, or one does, or nobody can say. */
+static void on_looked(void *ud, enum mt_rc rc, const struct mt_fault *fault)
+{
+    struct mt_audited *a = ud;
+
+    a->intending = false;
+    if (!rc && !a->stopped && a->log) {
+        struct mt_fault nomem;
+        if (!intend(a))
+            return;
+        rc = mt_fault_set(&nomem, MT_ERR_NOMEM, "memory", "out of memory");
+        a->go(a->ud, rc, &nomem);
+        return;
+    }
+    a->go(a->ud, rc, fault);
 }
 
 void mt_audited_init(lua_State *L, struct mt_audited *a, const struct mt_provider *provider,
@@ -80,6 +96,7 @@ void mt_audited_init(lua_State *L, struct mt_audited *a, const struct mt_provide
     a->provider = provider;
     a->account = account;
     a->verb = verb;
+    a->removes = !sending;
     if (ref)
         mt_conversation_ref_format(ref, a->conversation);
     if (audit && audit->log(audit->ud, sending, &a->log, &fault))
@@ -94,8 +111,19 @@ enum mt_rc mt_audited_go(struct mt_audited *a, const struct mt_message_key *keys
     a->go = go;
     a->ud = ud;
     a->intent = 0;
+    a->keys = keys;
+    a->n = n;
+    snprintf(a->why, sizeof a->why, "%s", why ? why : "");
+    snprintf(a->detail, sizeof a->detail, "%s", detail ? detail : "");
+    if (a->removes) {
+        a->intending = true;
+        mt_held_look(&a->held, a->script, a->provider, a->account,
+                     a->conversation[0] ? a->conversation : NULL, keys, n, a->before_ms, on_looked,
+                     a);
+        return MT_OK;
+    }
     if (a->log)
-        return intend(a, keys, n, why, detail);
+        return intend(a);
     go(ud, MT_OK, NULL);
     return MT_OK;
 }

@@ -440,6 +440,7 @@ void mt_bind_account(lua_State *L)
                                        {"clock", account_clock},
                                        {"doctor", mt_lua_doctor},
                                        {"delete_everything", mt_lua_delete_everything},
+                                       {"holds", mt_lua_account_holds},
                                        {NULL, NULL}};
     mt_script_type(L, MT_TYPE_ACCOUNT, methods, account_index, NULL);
 }

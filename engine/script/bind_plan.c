@@ -124,6 +124,7 @@ static int plan_begin(lua_State *L)
         .name = account->name,
         .dir = dir,
         .holds = luaL_optstring(L, 3, NULL),
+        .in_force = mt_script_of(L)->host->holds,
         .policy = mt_lua_check_policy(L, 2),
         .now_ms = mt_clock_wall_ms(),
         .budget = mt_script_of(L)->host->budget,

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/str.h"
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -118,6 +119,40 @@ static void too_long(lua_State *L, lua_Debug *ar)
     luaL_error(L, "%s does not come to an end", config->path);
 }
 
+/* What the file has set besides its words; its environment is on top of the stack. */
+static char *take_path(lua_State *L, struct mt_config *config, const char *name, const char *what)
+{
+    char *path = NULL;
+
+    lua_pushstring(L, name);
+    if (lua_rawget(L, -2) != LUA_TNIL) {
+        size_t len = 0;
+        const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &len) : "";
+        if (!len || strlen(text) != len)
+            luaL_error(L, "%s", what);
+        path = mt_config_path_beside(config->path, text);
+        if (!path)
+            luaL_error(L, "out of memory");
+    }
+    lua_pop(L, 1);
+    return path;
+}
+
+/* Other names are the file's own business; but a slip in this one would hold nothing. */
+static void no_other_holds(lua_State *L)
+{
+    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+        char name[64];
+        if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
+            continue;
+        snprintf(name, sizeof name, "%s", lua_tostring(L, -2));
+        mt_str_fold(name);
+        if (strstr(name, "hold") && strcmp(lua_tostring(L, -2), "holds") != 0)
+            luaL_error(L, "unknown_option: '%s' means nothing: did you mean 'holds'?",
+                       lua_tostring(L, -2));
+    }
+}
+
 struct job {
     struct mt_config *config;
     const char *text;
@@ -152,14 +187,10 @@ static int run_protected(lua_State *L)
     job->config->deadline_us = mt_clock_cpu_us() + CPU_MAX_US;
     lua_sethook(L, too_long, LUA_MASKCOUNT, LOOK_EVERY);
     lua_call(L, 0, 0);
-    lua_pushliteral(L, "state"); /* what the file has set besides its words */
-    lua_rawget(L, -2);
-    if (lua_isnil(L, -1))
-        return 0;
-    if (lua_type(L, -1) != LUA_TSTRING || !*lua_tostring(L, -1))
-        return luaL_error(L, "state is the path of a folder");
-    job->config->state = mt_config_path_beside(job->config->path, lua_tostring(L, -1));
-    return job->config->state ? 0 : luaL_error(L, "out of memory");
+    job->config->state = take_path(L, job->config, "state", "state is the path of a folder");
+    job->config->holds = take_path(L, job->config, "holds", "holds is the path of a list of holds");
+    no_other_holds(L);
+    return 0;
 }
 
 static enum mt_rc error_fault(lua_State *L, struct mt_fault *fault)
@@ -262,6 +293,7 @@ void mt_config_free(struct mt_config *config)
     mt_mem_free(config->reading);
     mt_config_jobs_free(config->jobs);
     mt_mem_free(config->state);
+    mt_mem_free(config->holds);
     mt_mem_free(config->listen);
     mt_mem_free(config->anchor);
     for (size_t i = 0; i < config->secret_files_n; i++)

@@ -86,6 +86,15 @@ enum mt_rc mt_config_listen_parse(const char *text, char host[MT_LISTEN_HOST_MAX
                                   struct mt_fault *fault) MT_CHECKED;
 /* Where scripts keep what is durable: state = "dir" of the configuration, or NULL. */
 const char *mt_config_state(const struct mt_config *config);
+/* The lists of holds that are in force for an account: holds = "file" of the configuration, and of
+ * the account or its app; NULL behind the last. NOT_FOUND "config.no_account". */
+#define MT_CONFIG_HOLDS_MAX 2
+enum mt_rc mt_config_holds(const struct mt_config *config, const char *name,
+                           const char *out[MT_CONFIG_HOLDS_MAX + 1],
+                           struct mt_fault *fault) MT_CHECKED;
+/* Every list that is named, some perhaps twice; until each returns false, and whether none did. */
+bool mt_config_each_holds(const struct mt_config *config, bool (*each)(void *ud, const char *path),
+                          void *ud);
 /* audit { … }. */
 struct mt_config_audit {
     const char *anchor; /* a second place for the signed head; NULL: none */

@@ -17,7 +17,7 @@
 static const char *const account_keys[] = {
     "provider",    "appkey", "user",      "token",   "password", "rest",     "websocket",
     "navigators",  "rate",   "discovery", "timeout", "device",   "platform", "delivery_receipts",
-    "media_hosts", NULL};
+    "media_hosts", "holds",  NULL};
 
 /* ---------------------------------------------------------------- options */
 
@@ -134,6 +134,18 @@ static void take_platform(lua_State *L, struct mt_config_account *a)
     lua_pop(L, 1);
 }
 
+/* Relative to the configuration's folder, as the list of all accounts is. */
+static void take_holds(lua_State *L, struct mt_config_account *a)
+{
+    const char *path = option_text(L, a, "holds");
+
+    if (path)
+        a->holds = mt_config_path_beside(mt_config_builder(L)->path, path);
+    if (path && !a->holds)
+        luaL_error(L, "out of memory");
+    lua_pop(L, 1);
+}
+
 void mt_config_take_common(lua_State *L, struct mt_config_account *a)
 {
     a->provider = mt_config_take_text(L, a, "provider");
@@ -148,6 +160,7 @@ void mt_config_take_common(lua_State *L, struct mt_config_account *a)
     take_rate(L, a);
     take_platform(L, a);
     a->delivery_receipts = mt_config_take_flag(L, a, "delivery_receipts");
+    take_holds(L, a);
     if (!a->provider)
         luaL_error(L, "%s '%s': provider is missing; this version has: %s", a->noun, a->name,
                    mt_provider_names());
@@ -157,8 +170,8 @@ void mt_config_take_common(lua_State *L, struct mt_config_account *a)
 
 void mt_config_account_deinit(struct mt_config_account *a)
 {
-    char *const texts[] = {a->name, a->provider,  a->appkey, a->user,
-                           a->rest, a->websocket, a->device, a->missing};
+    char *const texts[] = {a->name,      a->provider, a->appkey, a->user,   a->rest,
+                           a->websocket, a->device,   a->holds,  a->missing};
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         mt_mem_free(texts[i]);

@@ -20,12 +20,11 @@
 #define USER_MAX       128
 
 static const char *const app_keys[] = {
-    "provider",    "appkey",    "client_id",    "client_secret",
-    "app_secret",  "tokens",    "create_users", "any_user",
-    "users",       "api",       "area",         "rest",
-    "websocket",   "discovery", "navigators",   "rate",
-    "timeout",     "device",    "platform",     "delivery_receipts",
-    "media_hosts", NULL};
+    "provider",    "appkey",       "client_id", "client_secret", "app_secret",
+    "tokens",      "create_users", "any_user",  "users",         "api",
+    "area",        "rest",         "websocket", "discovery",     "navigators",
+    "rate",        "timeout",      "device",    "platform",      "delivery_receipts",
+    "media_hosts", "holds",        NULL};
 static const char *const accounts_keys[] = {"app", "users", NULL};
 
 /* ---------------------------------------------------------------- users */

@@ -295,6 +295,41 @@ bool mt_config_account_same(const struct mt_config *a, const struct mt_config *b
            x.account.timeout_ms == y.account.timeout_ms && mt_config_app_same(x.app, y.app);
 }
 
+/* ---------------------------------------------------------------- holds */
+
+enum mt_rc mt_config_holds(const struct mt_config *config, const char *name,
+                           const char *out[MT_CONFIG_HOLDS_MAX + 1], struct mt_fault *fault)
+{
+    const struct mt_config_account *a = mt_config_find(config, name);
+    const struct mt_config_app *app = a ? NULL : app_of(config, name);
+    size_t n = 0;
+
+    if (!a && !app)
+        return no_account(config, name, fault);
+    if (!a)
+        a = &app->base;
+    if (config->holds)
+        out[n++] = config->holds;
+    if (a->holds)
+        out[n++] = a->holds;
+    out[n] = NULL;
+    return MT_OK;
+}
+
+bool mt_config_each_holds(const struct mt_config *config, bool (*each)(void *ud, const char *path),
+                          void *ud)
+{
+    if (config->holds && !each(ud, config->holds))
+        return false;
+    for (size_t i = 0; i < config->n; i++)
+        if (config->accounts[i].holds && !each(ud, config->accounts[i].holds))
+            return false;
+    for (size_t i = 0; i < config->apps_n; i++)
+        if (config->apps[i]->base.holds && !each(ud, config->apps[i]->base.holds))
+            return false;
+    return true;
+}
+
 /* ---------------------------------------------------------------- the rest */
 
 const struct mt_app_config *mt_config_app(const struct mt_config *config, const char *name)

@@ -37,6 +37,7 @@ struct mt_config_account {
     int64_t timeout_ms;
     int platform;
     bool delivery_receipts;
+    char *holds;   /* path of a list of holds */
     char *missing; /* the environment variable that is not set */
 };
 
@@ -68,6 +69,7 @@ struct mt_config {
     struct mt_config_jobs *jobs;
     char *reading; /* a file that is being read, whatever is raised meanwhile */
     char *state;
+    char *holds;
     char *listen;
     char *anchor;
     struct mt_config_audit audit;

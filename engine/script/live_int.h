@@ -31,10 +31,15 @@ int mt_lua_room(lua_State *L);
 int mt_lua_message_refer(lua_State *L, const struct mt_page *page, const struct mt_message *m,
                          enum mt_reference_type type);
 
-/* bind_manage.c: deleting, pins, marks, readers. */
+/* bind_delete.c */
 int mt_lua_delete_messages(lua_State *L);
 int mt_lua_delete_conversation(lua_State *L);
 int mt_lua_delete_everything(lua_State *L);
+
+/* bind_holds.c */
+int mt_lua_account_holds(lua_State *L);
+
+/* bind_manage.c: pins, marks, readers. */
 int mt_lua_pin(lua_State *L);
 int mt_lua_mark(lua_State *L);
 int mt_lua_set_notification(lua_State *L);

@@ -10,6 +10,7 @@ struct mt_audit_log;
 struct mt_audit_options;
 struct mt_grant;
 struct mt_grant_use;
+struct mt_hold_source;
 struct mt_http;
 struct mt_hub;
 struct mt_loop;
@@ -48,6 +49,8 @@ struct mt_script_host {
     /* The HTTP client of the process; NULL: none. */
     enum mt_rc (*http)(void *ud, struct mt_http **out, struct mt_fault *fault);
     const struct mt_script_audit *audit; /* NULL: nothing is written down (tests) */
+    /* The lists of holds that no script can set aside; NULL: there are none (tests). */
+    const struct mt_hold_source *holds;
     /* Where the script keeps what is durable; made when first asked for; NULL: nowhere. */
     enum mt_rc (*store)(void *ud, struct mt_store **out, struct mt_fault *fault);
     /* The folder of what the program keeps; NULL: nowhere. */

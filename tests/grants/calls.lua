@@ -105,6 +105,7 @@ return {
     ["account:conversation"] = "an address",
     ["account:can"] = "what the cloud offers",
     ["account:capabilities"] = "the same",
+    ["account:holds"] = "which lists of holds the operator has put in force",
     ["account:clock"] = "how far the clock of the cloud is from this one, as was heard",
     ["conversation:draft"] = "the script's own store",
     ["conversation:set_draft"] = "the script's own store",

@@ -430,6 +430,136 @@ static void every_allocation_may_fail(void **state)
     assert_true(failed > 100);
 }
 
+static const char *reach(const struct mt_holds *holds, const char *conversation, int64_t before_ms)
+{
+    const struct mt_hold *hold = mt_holds_reach(holds, "support", "Agent", conversation, before_ms);
+    return hold ? hold->id : "";
+}
+
+#define assert_reach(holds, conversation, before_ms, want)                                         \
+    assert_string_equal(reach(holds, conversation, before_ms), want)
+
+static void what_nobody_looked_at_may_be_held(void **state)
+{
+    struct mt_holds *holds = read_text(*state, "{\"id\":\"p\",\"person\":\"bob\"}\n");
+    assert_reach(holds, "single:BOB", 0, "p");
+    assert_reach(holds, "single:ann", 0, ""); /* he can have written there no more than she here */
+    assert_reach(holds, "group:1", 0, "p");   /* he may be in it */
+    assert_reach(holds, NULL, JAN, "p");
+    mt_holds_free(holds);
+
+    holds = read_text(*state, "{\"id\":\"own\",\"person\":\"agent\"}\n");
+    assert_reach(holds, "single:ann", 0, "own");
+    assert_non_null(mt_holds_reach(holds, "support", NULL, "single:ann", 0));
+    mt_holds_free(holds);
+
+    holds =
+        read_text(*state, "{\"id\":\"c\",\"conversation\":\"group:1*\",\"since\":\"2026-01-01\","
+                          "\"until\":\"2026-01-02\"}\n");
+    assert_reach(holds, "group:12", 0, "c");
+    assert_reach(holds, "group:2", 0, "");
+    assert_reach(holds, "group:12", JAN, ""); /* since is inclusive, before is not */
+    assert_reach(holds, "group:12", JAN + 1, "c");
+    assert_reach(holds, "group:12", JAN + 90 * DAY, "c"); /* what is older goes, too */
+    assert_reach(holds, NULL, JAN, "");
+    assert_reach(holds, NULL, JAN + 1, "c");
+    mt_holds_free(holds);
+
+    holds = read_text(*state,
+                      "{\"id\":\"a\",\"account\":\"other\"}\n{\"id\":\"b\",\"account\":\"AGENT\","
+                      "\"conversation\":\"single:*\"}\n");
+    assert_reach(holds, "single:x", 0, "b");
+    assert_reach(holds, "group:x", 0, "");
+    assert_reach(holds, NULL, 0, "b");
+    mt_holds_free(holds);
+
+    holds = read_text(*state, "# none\n");
+    assert_reach(holds, NULL, 0, "");
+    mt_holds_free(holds);
+    assert_reach(NULL, "single:ann", 0, "unread");
+}
+
+/* Whatever a single message of it is held by, the whole is. */
+static void what_is_held_is_reached(void **state)
+{
+    static const char *const people[] = {"ann", "bob", "agent"};
+    static const char *const places[] = {"single:ann", "single:bob", "group:1", "room:1"};
+    static const char *const patterns[] = {"single:ann", "single:*", "group:*", "*:1"};
+    size_t held_n = 0;
+
+    for (int round = 0; round < 300; round++) {
+        char text[300];
+        size_t n = (size_t)snprintf(text, sizeof text, "{\"id\":\"x\"");
+        unsigned kind = (unsigned)round % 7 + 1;
+        if (kind & 1)
+            n += (size_t)snprintf(text + n, sizeof text - n, ",\"person\":\"%s\"",
+                                  people[mt_rand_below(3)]);
+        if (kind & 2)
+            n += (size_t)snprintf(text + n, sizeof text - n, ",\"conversation\":\"%s\"",
+                                  patterns[mt_rand_below(3)]);
+        if (kind & 4)
+            n += (size_t)snprintf(text + n, sizeof text - n, ",\"since\":\"2026-01-%02u\"",
+                                  1 + (unsigned)mt_rand_below(9));
+        (void)snprintf(text + n, sizeof text - n, "}\n");
+        struct mt_holds *holds = read_text(*state, text);
+        for (int i = 0; i < 20; i++) {
+            const char *where = places[mt_rand_below(4)];
+            const char *from = !strcmp(where, "single:ann")   ? people[mt_rand_below(2) * 2]
+                               : !strcmp(where, "single:bob") ? people[1 + mt_rand_below(2)]
+                                                              : people[mt_rand_below(3)];
+            int64_t ms = JAN + (int64_t)mt_rand_below(10) * DAY;
+            if (!mt_holds_find(holds, "support", "agent", where, from, ms))
+                continue;
+            held_n++;
+            assert_reach(holds, where, 0, "x");
+            assert_reach(holds, where, ms + 1, "x");
+            assert_reach(holds, NULL, ms + 1, "x");
+        }
+        mt_holds_free(holds);
+    }
+    assert_true(held_n > 500);
+}
+
+static void several_lists_hold_together(void **state)
+{
+    struct mt_hold_lists lists = {.n = 0};
+    struct mt_holds *holds = NULL;
+    struct mt_fault fault;
+    char first[300];
+
+    (void)snprintf(first, sizeof first, "%s", tests_path(*state, "first"));
+    tests_write(first, "{\"id\":\"x\",\"person\":\"bob\"}\n", 26);
+    assert_int_equal(mt_hold_lists_add(&lists, NULL), MT_OK);
+    assert_int_equal(mt_hold_lists_add(&lists, first), MT_OK);
+    assert_int_equal(mt_hold_lists_add(&lists, first), MT_OK);
+    assert_int_equal(lists.n, 1);
+    assert_int_equal(mt_holds_read_all(&lists, &holds, &fault), MT_OK);
+    assert_held(holds, "group:1", "bob", JAN, "x");
+    assert_held(holds, "group:1", "ann", JAN, "");
+    mt_holds_free(holds);
+
+    const char *second = tests_path(*state, "second"); /* the same id: another list may have it */
+    tests_write(second, "{\"id\":\"x\",\"person\":\"ann\"}\n", 26);
+    assert_int_equal(mt_hold_lists_add(&lists, second), MT_OK);
+    assert_int_equal(mt_holds_read_all(&lists, &holds, &fault), MT_OK);
+    assert_int_equal(mt_holds_n(holds), 2);
+    assert_held(holds, "group:1", "bob", JAN, "x");
+    assert_held(holds, "group:1", "ann", JAN, "x");
+    mt_holds_free(holds);
+
+    assert_int_equal(mt_hold_lists_add(&lists, tests_path(*state, "none")), MT_OK);
+    assert_int_equal(mt_holds_read_all(&lists, &holds, &fault), MT_ERR_NOT_FOUND);
+    assert_null(holds);
+    assert_string_equal(fault.code, "hold.missing");
+    for (char name[] = "a"; lists.n < MT_HOLD_LISTS_MAX; name[0]++)
+        assert_int_equal(mt_hold_lists_add(&lists, name), MT_OK);
+    assert_int_equal(mt_hold_lists_add(&lists, "one more"), MT_ERR_LIMIT);
+    mt_hold_lists_clear(&lists);
+    assert_int_equal(mt_holds_read_all(&lists, &holds, &fault), MT_OK);
+    assert_int_equal(mt_holds_n(holds), 0);
+    mt_holds_free(holds);
+}
+
 int test_hold(void)
 {
     const struct CMUnitTest tests[] = {
@@ -444,6 +574,9 @@ int test_hold(void)
         cmocka_unit_test_setup_teardown(random_lists_hold_alike, tests_begin, tests_end),
         cmocka_unit_test_setup_teardown(many_holds_are_found_quickly, tests_begin, tests_end),
         cmocka_unit_test_setup_teardown(every_allocation_may_fail, tests_begin, tests_end),
+        cmocka_unit_test_setup_teardown(what_nobody_looked_at_may_be_held, tests_begin, tests_end),
+        cmocka_unit_test_setup_teardown(what_is_held_is_reached, tests_begin, tests_end),
+        cmocka_unit_test_setup_teardown(several_lists_hold_together, tests_begin, tests_end),
     };
     return cmocka_run_group_tests_name("hold", tests, NULL, NULL);
 }
