@@ -9,18 +9,20 @@ local texts             -- JSON by key; nil: not read yet
 local bytes = 0
 local taken = {}        -- tables handed out since the last commit, by key
 local held = setmetatable({}, { __mode = "v" }) -- those before, as long as the script has them
-local reading           -- the signal of the task that reads
+local waiting           -- the signals of tasks that wait for the one that reads; nil: none does
 
 local function read()
   while not texts do
-    if reading then
-      reading:wait()
+    if waiting then
+      local turn = core.signal() -- a signal has one task that waits
+      waiting[#waiting + 1] = turn
+      turn:wait()
     else
-      reading = core.signal()
+      waiting = {}
       local ok, result = pcall(core.store_load)
-      local signal = reading
-      reading = nil
-      signal:set()
+      local turns = waiting
+      waiting = nil
+      for _, turn in ipairs(turns) do turn:set() end
       if not ok then error(result, 0) end
       texts = result
       for key, text in pairs(texts) do bytes = bytes + #key + #text end

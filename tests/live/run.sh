@@ -11,8 +11,6 @@ kills=${MT_LIVE_N:-20}
 seed=${MT_LIVE_SEED:-$(date +%j)}
 start_sandbox --generate 100 --faults seed=9
 
-# A number from 0 to N-1, the same for the same seed.
-random() { seed=$(((seed * 1103515245 + 12345) % 2147483648)); echo $((seed / 65536 % $1)); }
 # A place of its own for each cloud: configuration, state, logs.
 begin() { # CLOUD
   cloud=$1
@@ -42,7 +40,8 @@ for one in rongcloud easemob; do
   killed=0
   while [ $killed -lt "$kills" ]; do
     online=$(lines connected bot.log)
-    sleep "0.0$(($(random 9) + 1))"
+    random 90
+    sleep "0.0$((drawn + 10))"
     kill -9 "$bot" 2>/dev/null
     wait "$bot" 2>/dev/null
     killed=$((killed + 1))

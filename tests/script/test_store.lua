@@ -3,6 +3,11 @@ local moontide = require "moontide"
 local function check(name, ok) print((ok and "pass " or "fail ") .. name) end
 local store = moontide.store
 
+local readers = {}
+for i = 1, 4 do readers[i] = moontide.spawn(function() return store.runs end) end
+local read_n = 0
+for _, reader in ipairs(readers) do read_n = read_n + (pcall(reader.join, reader) and 1 or 0) end
+check("several tasks may be the first to read it, at once", read_n == 4)
 store.runs = (store.runs or 0) + 1
 check("a count goes up", store.runs >= 1)
 if store.runs > 1 then

@@ -206,7 +206,7 @@ local function runner_suites()
     suite("conformance-asan", 2700, slice, "exec tests/conformance/run.sh")
   end
   for _, name in ipairs {
-    "cases", "script", "live", "serve", "jobs", "clock", "fleet", "status",
+    "cases", "script", "live", "effects", "serve", "jobs", "clock", "fleet", "status",
     "grants", "retention", "secrets", "restore",
   } do
     local runner = ("tests/%s/run.sh"):format(name)
@@ -268,6 +268,9 @@ elseif mode == "crash" then
   local fleet = { MT_FLEET_TICKS = "16000", MT_FLEET_JOBS = "40", MT_FLEET_FAULTS = "320", MT_FLEET_TAKEOVERS = "100" }
   for k, v in pairs(RELEASE) do fleet[k] = v end
   suite("fleet", 7200, fleet, "exec tests/fleet/run.sh")
+  local effects = { MT_EFFECTS_N = "1000" }
+  for k, v in pairs(RELEASE) do effects[k] = v end
+  suite("effects", 7200, effects, "exec tests/effects/run.sh")
   run { table.unpack(suites, builds + 1) }
 elseif mode == "retention-proof" then
   build("release", "moontide test-policy crash-powercut")

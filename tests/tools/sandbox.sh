@@ -65,6 +65,13 @@ try() { # COMMAND…: in $place, output to $work/out, status in $status
   (cd "$place" && "$@") >"$work/out" 2>&1 || status=$?
 }
 
+# Sets drawn to a number from 0 to N-1; the same ones for the same $seed. Not to be called in a subshell: it would draw
+# the same number again and again.
+random() { # N
+  seed=$(((seed * 1103515245 + 12345) % 2147483648))
+  drawn=$((seed / 65536 % $1))
+}
+
 lines() { grep -c "^$1" "$2" 2>/dev/null || true; }
 wait_for() { # FILE PATTERN COUNT: until the file has so many such lines, at most half a minute
   tries=0
