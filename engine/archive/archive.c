@@ -122,7 +122,9 @@ static enum mt_rc end_run(struct mt_archive *archive, struct mt_fault *fault)
 {
     enum mt_rc rc = MT_OK;
 
-    if (!archive->begun && strcmp(archive->unseen, archive->journal.unseen) != 0)
+    /* A new archive that nothing came into: it must not look like one whose first run broke off. */
+    if (!archive->begun &&
+        (!archive->journal.records_n || strcmp(archive->unseen, archive->journal.unseen) != 0))
         rc = mt_ar_journal_begin(archive, fault);
     if (rc || !archive->begun) /* nothing was written, and nothing was left open by another run */
         return rc;

@@ -1,5 +1,5 @@
 /* What a test looks at and changes, at either cloud: everybody's own view, messages that come at a
- * time of their own, edits and recalls; at once, or when a certain request comes. */
+ * time of their own, edits, recalls and pins; at once, or when a certain request comes. */
 #include "sandbox/fill_int.h"
 #include "sandbox/msync_int.h"
 #include "sandbox/rest_int.h"
@@ -242,6 +242,30 @@ static bool recall(struct mt_sandbox *sandbox, const char *id)
     return true;
 }
 
+/* {"op":"pin","chat","conversation","owner","on"} */
+static bool pin(struct mt_sandbox *sandbox, bool rongcloud, const struct mt_json *order)
+{
+    bool group = strcmp(text_of(order, "chat", "single"), "group") == 0;
+    bool on = mt_json_bool(mt_json_get(order, "on"), true);
+    const char *name = text_of(order, "owner", sandbox->owner->name);
+    const char *conversation = text_of(order, "conversation", "");
+    int64_t newest = mt_clock_wall_ms();
+    if (rongcloud)
+        return mt_sr_cloud_pin(sandbox->rongcloud, name, group, conversation, on);
+    struct mt_sb_user *owner = mt_sb_user_make(&sandbox->store, name);
+    struct mt_sb_view *view =
+        owner == NULL ? NULL : mt_sb_view_find(&sandbox->store, owner, conversation, group);
+    if (view == NULL)
+        return false;
+    /* each pin has its own time, as when it is asked for by the wire */
+    for (size_t i = 0; i < owner->view_n; i++) {
+        if (owner->views[i]->pinned_ms >= newest)
+            newest = owner->views[i]->pinned_ms + 1;
+    }
+    view->pinned_ms = on ? newest : 0;
+    return true;
+}
+
 /* No message anywhere, no orders, no faults' counts: another small world may begin. */
 static void empty(struct mt_sandbox *sandbox)
 {
@@ -264,6 +288,8 @@ static bool carry_out(struct mt_sandbox *sandbox, bool rongcloud, const struct m
                          : edit(sandbox, named, text_of(order, "text", ""));
     if (strcmp(op, "recall") == 0)
         return rongcloud ? mt_sr_cloud_recall(sandbox->rongcloud, named) : recall(sandbox, named);
+    if (strcmp(op, "pin") == 0)
+        return pin(sandbox, rongcloud, order);
     return false;
 }
 

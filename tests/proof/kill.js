@@ -4,7 +4,7 @@
 // deletion once. Over real chats (or made-up ones, where they are not there). Usage: node kill.js CLOUD
 //
 // MT_RETENTION_KILLS: how many (6); MT_RETENTION_SEED; MT_RETENTION_LINES: messages in one account (2000), of another part
-// of the chats each time.
+// of the chats each time; MT_RETENTION_AT_ONCE: accounts.
 const fs = require('node:fs');
 const path = require('node:path');
 const { World, scratch } = require('./world.js');
@@ -14,7 +14,7 @@ const cloud = process.argv[2];
 const wanted = Number(process.env.MT_RETENTION_KILLS || 6);
 const seed = Number(process.env.MT_RETENTION_SEED || 20261121);
 const most = Number(process.env.MT_RETENTION_LINES || 2000);
-const random = generator(seed + cloud.length);
+const at_once = Number(process.env.MT_RETENTION_AT_ONCE || (wanted < 100 ? 1 : 3));
 
 function chats() {
   const shared = process.env.MT_SHARED || path.join(__dirname, '../../../shared');
@@ -31,10 +31,9 @@ function chats() {
 }
 
 /** A part of each kind of chat, beginning anywhere. */
-function part(lines, file) {
+function part(random, kinds, file) {
   const result = [];
-  for (const chat of ['"chat": "group"', '"chat": "single"', '"chat":"group"', '"chat":"single"']) {
-    const list = lines.filter(line => line.includes(chat));
+  for (const list of kinds) {
     const n = Math.min(list.length, Math.ceil(most / 2));
     const from = random.below(list.length - n + 1);
     result.push(...list.slice(from, from + n));
@@ -71,9 +70,10 @@ function problems(world, before, after, planned, records) {
 
 let span = 1200; // milliseconds that a whole run takes: learned
 
-async function one(lines, number) {
+async function one(kinds, number) {
+  const random = generator(seed * 1000003 + cloud.length + number * 7919);
   const file = path.join(scratch, `part-${number}.jsonl`);
-  part(lines, file);
+  part(random, kinds, file);
   const world = await World.start(cloud, '--load', file, '--clouds', cloud, '--faults', `seed=${number + 1}`);
   const wrong = [];
   let kills = 0;
@@ -100,25 +100,33 @@ async function one(lines, number) {
   if (!last || last.status !== 0) wrong.push(`the last run: ${last && last.status} ${last && last.err}`);
   const after = (await world.view('agent')).get('agent') || new Map();
   const found = problems(world, before, after, planned, world.audit());
-  const verified = await world.run(['verify', 'archive']);
-  if (verified.status !== 0) wrong.push(`verify: ${verified.status} ${verified.out}${verified.err}`);
+  for (const words of [['verify', 'archive'], ['audit', '--verify']]) {
+    const verified = await world.run(words);
+    if (verified.status !== 0) wrong.push(`${words[0]}: ${verified.status} ${verified.out}${verified.err}`);
+  }
   await world.stop();
   fs.rmSync(file);
+  fs.rmSync(world.dir, { recursive: true, force: true });
   return { kills, deleted: found.deleted, wrong: [...wrong, ...found.wrong].map(text => `account ${number}: ${text}`) };
 }
 
 async function main() {
   const { name, lines } = chats();
+  const kinds = ['group', 'single'].map(chat => lines.filter(line => new RegExp(`"chat": ?"${chat}"`).test(line)));
   const wrong = [];
   let kills = 0;
   let deleted = 0;
   let number = 0;
-  while (kills < wanted && wrong.length < 20 && number < 4 * wanted + 4) {
-    const result = await one(lines, number++);
-    kills += result.kills;
-    deleted += result.deleted;
-    wrong.push(...result.wrong);
-  }
+  const worker = async () => {
+    while (kills < wanted && wrong.length < 20 && number < 4 * wanted + 4) {
+      const result = await one(kinds, number++);
+      if (Math.floor((kills + result.kills) / 100) > Math.floor(kills / 100)) console.log(`# ${kills + result.kills} kills`);
+      kills += result.kills;
+      deleted += result.deleted;
+      wrong.push(...result.wrong);
+    }
+  };
+  await Promise.all([...Array(at_once)].map(worker));
   console.log(`# ${cloud}: seed ${seed}, ${name}: ${kills} kills in ${number} accounts, ${deleted} messages deleted`);
   console.log(`${wrong.length ? 'not ok' : 'ok'} 1 - ${cloud}: killed at random moments, nothing is lost and each deletion is explained once`);
   for (const text of wrong) console.log(`  # ${text.replace(/\n/g, ' | ').slice(0, 600)}`);

@@ -6,7 +6,7 @@ const DAY = 86400000;
 const glob = (pattern, value) => new RegExp(`^${pattern.split('*').map(part => part.split('?')
   .map(piece => piece.replace(/[.+^${}()|[\]\\]/g, '\\$&')).join('.')).join('[^]*')}$`).test(value);
 
-/** message: {conversation, from, time, kind, text, size, newer}; now: when the run began. */
+/** message: {conversation, from, time, kind, text, size, newer, pinned}; now: when the run began. */
 function means(policy, message, now) {
   switch (policy.is) {
     case 'all': return true;
@@ -15,10 +15,11 @@ function means(policy, message, now) {
     case 'since': return message.time >= policy.n;
     case 'from': return message.from === policy.text;
     case 'kind': return message.kind === policy.text;
-    case 'in_conversation': return glob(policy.text, message.conversation);
+    case 'in_conversation': return glob(policy.text.includes(':') ? policy.text : `single:${policy.text}`, message.conversation);
     case 'larger_than': return message.size !== undefined && message.size > policy.n;
     case 'matches': return message.kind === 'text' && glob(policy.text, message.text);
     case 'newest': return message.newer < policy.n;
+    case 'pinned': return message.pinned;
     case 'or': return means(policy.a, message, now) || means(policy.b, message, now);
     case 'and': return means(policy.a, message, now) && means(policy.b, message, now);
     case 'not': return means(policy.a, message, now) && !means(policy.b, message, now);
@@ -28,7 +29,7 @@ function means(policy, message, now) {
 
 function write(policy) {
   switch (policy.is) {
-    case 'all': return 'all';
+    case 'all': case 'pinned': return policy.is;
     case 'older_than': return `older_than "${policy.n}d"`;
     case 'before': case 'since': return `${policy.is} "${new Date(policy.n).toISOString()}"`;
     case 'larger_than': case 'newest': return `${policy.is}(${policy.n})`;
@@ -41,7 +42,7 @@ function write(policy) {
 
 function condition(random, world) {
   const day = world.now - world.now % DAY;
-  switch (random.below(9)) {
+  switch (random.below(10)) {
     case 0: return { is: 'before', n: day - random.below(200) * DAY };
     case 1: return { is: 'since', n: day - random.below(200) * DAY };
     case 2: return { is: 'from', text: random.pick(world.users) };
@@ -49,7 +50,8 @@ function condition(random, world) {
     case 4: return { is: 'in_conversation', text: random.pick(['single:*', 'group:*', '*1', ...world.conversations]) };
     case 5: return { is: 'larger_than', n: random.below(4000) };
     case 6: return { is: 'and', a: { is: 'kind', text: 'text' }, b: { is: 'matches', text: random.pick(['*one*', 'two*', '*three']) } };
-    case 7: return { is: 'newest', n: 1 + random.below(6) };
+    case 7: return { is: 'pinned' };
+    case 8: return { is: 'newest', n: 1 + random.below(6) };
     default: return { is: 'older_than', n: random.pick([3, 30, 90, 200]) };
   }
 }
@@ -84,4 +86,21 @@ function random_hold(random, world, id) {
   return hold;
 }
 
-module.exports = { means, write, random_policy, holds, random_hold, DAY };
+/** What an archive says it has left out: Map conversation → [[since, until], …]. A later line takes back exactly its range. */
+function gaps(lines) {
+  const result = new Map();
+  for (const line of lines) {
+    if (line.type !== 'gap') continue;
+    const list = (result.get(line.conversation) || [])
+      .filter(([since, until]) => !line.closed || since !== line.since || until !== line.until);
+    if (!line.closed) list.push([line.since, line.until]);
+    result.set(line.conversation, list);
+  }
+  return result;
+}
+
+/** An end of 0 is an open one. */
+const lies_in = (left_out, message) => (left_out.get(message.conversation) || [])
+  .some(([since, until]) => message.time >= since && (!until || message.time < until));
+
+module.exports = { means, write, random_policy, holds, random_hold, gaps, lies_in, DAY };

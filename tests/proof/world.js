@@ -1,7 +1,7 @@
 'use strict';
 // A cloud in memory and what moontide keeps beside it: the sandbox as a process, its control requests, runs of moontide
 // in a folder of their own, and what those leave behind: archive, plans, audit.
-const { spawn, execFileSync } = require('node:child_process');
+const { spawn, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
@@ -12,7 +12,7 @@ const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'moontide-retention-'));
 const children = new Set();
 const clear = () => {
   for (const child of children) child.kill('SIGKILL');
-  fs.rmSync(scratch, { recursive: true, force: true });
+  if (!process.env.MT_RETENTION_WORLD) fs.rmSync(scratch, { recursive: true, force: true });
 };
 process.on('exit', clear);
 for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => process.exit(1));
@@ -23,9 +23,16 @@ function files(dir) {
     .filter(entry => entry.isFile()).map(entry => path.join(entry.parentPath || entry.path, entry.name)).sort();
 }
 
-function text(file) {
-  return file.endsWith('.zst') ? execFileSync('zstd', ['-dcq', file], { maxBuffer: 1 << 30 }).toString('utf8')
-    : fs.readFileSync(file, 'utf8');
+/** What stands in all of them, compressed or not. */
+function text(list) {
+  const sealed = list.filter(file => file.endsWith('.zst'));
+  const open = list.filter(file => !file.endsWith('.zst')).map(file => fs.readFileSync(file, 'utf8'));
+  if (sealed.length) {
+    const done = spawnSync('zstd', ['-dcq', ...sealed], { maxBuffer: 1 << 30, encoding: 'utf8' });
+    if (done.status !== 0) throw new Error(`zstd: ${done.error || done.stderr}`);
+    open.unshift(done.stdout); // of each conversation they are the earlier ones
+  }
+  return open.join('');
 }
 
 const objects = lines => lines.split('\n').filter(Boolean).map(line => JSON.parse(line));
@@ -131,16 +138,26 @@ class World {
     return { ...result, json: line && line.startsWith('{') ? JSON.parse(line) : null };
   }
 
+  /** moontide run of a script of the tests, as somebody's own: {status, json, err}. */
+  async script(file, max, words) {
+    const result = await this.run(['run', path.join(__dirname, file), '-a', 'it', '--grant', `read,delete:archived,delete:${max}`,
+      '--apply', '--', '--account', 'it', '--archive', 'archive', ...words], 300);
+    const line = result.out.trim().split('\n').pop();
+    return { ...result, json: line && line.startsWith('{') ? JSON.parse(line) : null };
+  }
+
+  /** The lines of the archive, in order. */
+  lines() {
+    return objects(text(files(path.join(this.dir, 'archive')).filter(file => /\/conv\/.*\.jsonl(\.zst)?$/.test(file))));
+  }
+
   /** Lines of the archive by the message they are about: Map id → [line, …]. */
-  archived() {
+  archived(lines = this.lines()) {
     const result = new Map();
-    for (const file of files(path.join(this.dir, 'archive'))) {
-      if (!/\/conv\/.*\.jsonl(\.zst)?$/.test(file)) continue;
-      for (const line of objects(text(file))) {
-        for (const id of new Set([line.id, line.target, line.message].filter(value => typeof value === 'string'))) {
-          if (!result.has(id)) result.set(id, []);
-          result.get(id).push(line);
-        }
+    for (const line of lines) {
+      for (const id of new Set([line.id, line.target, line.message].filter(value => typeof value === 'string'))) {
+        if (!result.has(id)) result.set(id, []);
+        result.get(id).push(line);
       }
     }
     return result;
@@ -151,18 +168,14 @@ class World {
     const file = files(this.dir).find(name => path.basename(name) === `${hash}.jsonl`);
     if (!file) return null;
     const ids = new Set();
-    for (const line of objects(text(file))) if (typeof line.id === 'string') ids.add(line.id);
+    for (const line of objects(text([file]))) if (typeof line.id === 'string') ids.add(line.id);
     return ids;
   }
 
   /** All records of the audit, in order. */
   audit() {
-    const records = [];
-    for (const file of files(this.dir)) {
-      if (!/\/\d{6}\.jsonl$/.test(file) || file.includes('/conv/')) continue;
-      for (const line of objects(text(file))) if (typeof line.seq === 'number') records.push(line);
-    }
-    return records;
+    const segments = files(this.dir).filter(file => /\/\d{6}\.jsonl$/.test(file) && !file.includes('/conv/'));
+    return objects(text(segments)).filter(line => typeof line.seq === 'number');
   }
 }
 

@@ -119,6 +119,9 @@ bool mt_sr_cloud_view(struct mt_sr_cloud *cloud, const char *user, struct mt_sr_
 bool mt_sr_cloud_edit(struct mt_sr_cloud *cloud, const char *id, const char *text);
 /* Takes the message from everybody. */
 bool mt_sr_cloud_recall(struct mt_sr_cloud *cloud, const char *id);
+/* Puts the user's conversation at the top of the list, or takes it from there. */
+bool mt_sr_cloud_pin(struct mt_sr_cloud *cloud, const char *user, bool group, const char *target,
+                     bool on);
 
 /* --- control --- */
 struct mt_sr_stats {

@@ -66,6 +66,7 @@ static void view_empty(struct mt_sr_view *view)
     view->read_ms = 0;
     view->changed_ms = 0;
     view->asked_ms = 0;
+    view->top = (struct mt_sr_setting){.set = false};
 }
 
 static void lists_free(struct mt_sr_store *store)

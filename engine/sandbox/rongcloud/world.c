@@ -152,6 +152,19 @@ bool mt_sr_cloud_recall(struct mt_sr_cloud *cloud, const char *id)
     return message != NULL;
 }
 
+bool mt_sr_cloud_pin(struct mt_sr_cloud *cloud, const char *user, bool group, const char *target,
+                     bool on)
+{
+    struct mt_sr_user *owner = mt_sr_user_make(&cloud->store, user);
+    struct mt_sr_view *view =
+        owner == NULL ? NULL
+                      : mt_sr_view_for_setting(&cloud->store, owner,
+                                               group ? MT_SR_GROUP : MT_SR_PRIVATE, target, "");
+    if (view != NULL)
+        mt_sr_setting_put(owner, &view->top, on ? "1" : "0");
+    return view != NULL;
+}
+
 bool mt_sr_cloud_edit(struct mt_sr_cloud *cloud, const char *id, const char *text)
 {
     struct mt_sr_message *message = mt_sr_message_find(&cloud->store, id);

@@ -40,6 +40,22 @@ static void makes_the_layout(void **state)
     free(text);
 }
 
+/* An account without conversations, or a run that found nothing to do, ends like any other. */
+static void may_stay_empty(void **state)
+{
+    size_t once = 0;
+    size_t twice = 0;
+
+    tests_close(tests_open(*state, NULL), false);
+    assert_int_equal(tests_verdict(*state, MT_VERIFY_READ_ALL), MT_VERIFY_UNFINISHED);
+    tests_close(tests_open(*state, NULL), true);
+    assert_int_equal(tests_verdict(*state, MT_VERIFY_READ_ALL), MT_VERIFY_COMPLETE);
+    free(tests_read(tests_path(*state, "CHECKPOINT"), &once));
+    tests_close(tests_open(*state, NULL), true);
+    free(tests_read(tests_path(*state, "CHECKPOINT"), &twice));
+    assert_int_equal(once, twice); /* who looks only writes nothing */
+}
+
 static bool count_one(void *ud, const struct mt_archive_state *s)
 {
     static const char *const want[] = {"group:2", "single:a", "group:1"};
@@ -181,6 +197,7 @@ int test_open(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(makes_the_layout, tests_begin, tests_end),
+        cmocka_unit_test_setup_teardown(may_stay_empty, tests_begin, tests_end),
         cmocka_unit_test_setup_teardown(remembers_what_is_committed, tests_begin, tests_end),
         cmocka_unit_test_setup_teardown(tells_who_holds_it, tests_begin, tests_end),
         cmocka_unit_test_setup_teardown(refuses_another_account, tests_begin, tests_end),

@@ -268,6 +268,40 @@ static void test_changes(void **state)
     }
 }
 
+/* --- pins --- */
+static bool pinned(const char *cloud, const char *conversation)
+{
+    char body[256];
+    (void)snprintf(body, sizeof body,
+                   "{\"cloud\":\"%s\",\"do\":[{\"op\":\"pin\",\"chat\":\"single\","
+                   "\"conversation\":\"%s\"}]}",
+                   cloud, conversation);
+    struct answer answer = change(body);
+    bool done = mt_json_str(at(&answer, "ids.0")) != NULL;
+    answer_free(&answer);
+    return done;
+}
+
+static void test_pins(void **state)
+{
+    char id[32];
+    (void)state;
+    empty_world();
+    put("easemob", "single", "bob", "bob", T0, "hello", id);
+    put("easemob", "single", "eve", "eve", T0 + 1, "hello", id);
+    put("rongcloud", "single", "bob", "bob", T0, "hello", id);
+    assert_true(pinned("easemob", "bob"));
+    assert_true(pinned("rongcloud", "bob"));
+    assert_false(pinned("easemob", "nobody"));
+    struct answer list = ask(
+        &SERVER, "GET", B "/sdk/user/agent/user_channels/list?limit=10&need_mark=true&is_top=true",
+        "sandbox-agent", NULL);
+    assert_int_equal(list.status, 200);
+    assert_non_null(strstr(list.body, "bob"));
+    assert_null(strstr(list.body, "eve"));
+    answer_free(&list);
+}
+
 /* --- when a request comes --- */
 static void test_when(void **state)
 {
@@ -357,9 +391,13 @@ static void test_channel_limit(void **state)
 int test_world(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_easemob_deletions), cmocka_unit_test(test_rong_deletions),
-        cmocka_unit_test(test_changes),           cmocka_unit_test(test_when),
-        cmocka_unit_test(test_easemob_untrue),    cmocka_unit_test(test_rong_untrue),
+        cmocka_unit_test(test_easemob_deletions),
+        cmocka_unit_test(test_rong_deletions),
+        cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_when),
+        cmocka_unit_test(test_pins),
+        cmocka_unit_test(test_easemob_untrue),
+        cmocka_unit_test(test_rong_untrue),
         cmocka_unit_test(test_channel_limit),
     };
     return cmocka_run_group_tests(tests, start, stop);
