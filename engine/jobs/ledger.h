@@ -19,7 +19,7 @@ struct mt_store_entry;
 
 #define MT_LEDGER_RUNS     20   /* the newest, at hand */
 #define MT_LEDGER_KEEPS    1000 /* in the store */
-#define MT_LEDGER_ATTEMPTS 6    /* of a run that the process did not survive */
+#define MT_LEDGER_ATTEMPTS 8    /* of a run that the process did not survive */
 
 /* How a run came to be, and how it ended. */
 struct mt_run {

@@ -13,6 +13,7 @@ start_at() { # with a clock that stands, so that no rest passes by itself
 later() { ahead=$((ahead + $1)); wall $ahead 0 $noon; }
 killed() { kill -9 $serve; wait $serve 2>/dev/null; serve=; }
 asked() { with_wall "$MOONTIDE" jobs "$@" >out 2>&1; }
+looks() { asked resume pill; } # serve looks at its jobs after that, and nothing else is changed by it
 start_at
 tries=0
 until asked run pill || [ $tries -ge 100 ]; do # when serve has it
@@ -24,23 +25,25 @@ killed
 start_at
 is "attempt 2 is made at once" wait_for serve.log "pill: begun" 1
 attempt=2 rest=1000
-while [ $attempt -lt 6 ]; do
+while [ $attempt -lt 8 ]; do
   killed
   start_at
-  is "attempt $attempt was cut off, too" wait_for serve.err "warn serve: job 'pill': its run [0-9]* was cut off: .*(attempt $attempt of 6)" 1
+  is "attempt $attempt was cut off, too" wait_for serve.err "warn serve: job 'pill': its run [0-9]* was cut off: .*(attempt $attempt of 8)" 1
   later $((rest - 100))
-  for _ in 1 2 3; do asked show pill --json; done # serve looks at its jobs in between
+  looks
+  asked show pill --json
   check "the next one rests for $rest ms" "$(lines "pill: begun" serve.log)" 0 '"state":"waiting"' '"code":"run.cut_off"'
   later 200
+  looks
   attempt=$((attempt + 1)) rest=$((2 * rest))
   is "attempt $attempt" wait_for serve.log "pill: begun" 1
 done
 killed
 start_at
-is "the last one is given up" wait_for serve.err "error serve: job 'pill': its run 6 was cut off: .*(attempt 6 of 6): it is given up" 1
+is "the last one is given up" wait_for serve.err "error serve: job 'pill': its run 8 was cut off: .*(attempt 8 of 8): it is given up" 1
 is "the job is paused, and says what to type" wait_for serve.err "warn serve: job 'pill' is paused: .*: moontide jobs resume 'pill'" 1
 asked show pill
-check "its history says so" $? 0 "paused: failed" "lost" "(attempt 6 of 6): it is given up" "moontide jobs resume 'pill'"
+check "its history says so" $? 0 "paused: failed" "lost" "(attempt 8 of 8): it is given up" "moontide jobs resume 'pill'"
 later 3600000
 asked show pill --json
 check "it is not made again" "$(lines "pill: begun" serve.log)" 0 '"paused":"failed"'

@@ -29,7 +29,7 @@ shows() { # JOB TEXT: within half a minute
   tries=0
   until show "$1" >out && grep -qF -- "$2" out; do
     tries=$((tries + 1))
-    [ $tries -le 100 ] || return 1
+    [ $tries -le 300 ] || return 1
     sleep 0.1
   done
 }
@@ -177,6 +177,23 @@ for change in 'grant|s/"delete" }/"delete", "send" }/' 'arguments|s/b = 2/b = 3/
   kill -HUP $serve
   part "${change%%|*}"
 done
+stop
+# what was changed, and nobody has looked at yet
+echo 'return all()' >p.lua
+echo "job \"rare\" { script = \"tick.lua\", every = \"366d\", args = { policy = \"p.lua\" }, $grant }" | jobs
+start
+runs_rare() { "$MOONTIDE" jobs run rare >out 2>&1; }
+tries=0
+until runs_rare || [ $tries -ge 100 ]; do # when serve has it
+  tries=$((tries + 1))
+  sleep 0.1
+done
+is "as it was declared it runs when it is asked for" wait_for serve.log "rare: another" 1
+is "to its end" shows rare '"status":"done"'
+echo 'return newest(0)' >p.lua
+runs_rare
+check "not after a change that nobody has looked at yet" $? 1 "jobs.confirm" "file p.lua"
+check "and did not" "$(lines "rare: another" serve.log)" 1
 stop
 echo "job \"clean\" { script = \"tick.lua\", every = \"1s\", args = { \"more\" }, $grant }" | jobs
 cp bad.lua tick.lua

@@ -265,7 +265,7 @@ elseif mode == "crash" then
   build("release", "all")
   local builds = #suites
   crash_suites(true)
-  local fleet = { MT_FLEET_TICKS = "16000", MT_FLEET_JOBS = "40", MT_FLEET_FAULTS = "320", MT_FLEET_TAKEOVERS = "100" }
+  local fleet = { MT_FLEET_TICKS = "16000", MT_FLEET_JOBS = "30", MT_FLEET_FAULTS = "320", MT_FLEET_TAKEOVERS = "100" }
   for k, v in pairs(RELEASE) do fleet[k] = v end
   suite("fleet", 7200, fleet, "exec tests/fleet/run.sh")
   local effects = { MT_EFFECTS_N = "1000" }

@@ -265,7 +265,7 @@ static void cut_off(void **state)
     assert_int_equal(mt_duty_lost(&l, true, now, &lost), MT_LOST_OFTEN);
     assert_string_equal(l.paused, "failed");
     assert_false(l.queued);
-    assert_non_null(strstr(lost.message, "(attempt 6 of 6): it is given up"));
+    assert_non_null(strstr(lost.message, "(attempt 8 of 8): it is given up"));
     assert_string_equal(l.runs[0].message, lost.message);
     /* what wants to be confirmed still does */
     snprintf(l.paused, sizeof l.paused, "changed");
