@@ -153,3 +153,78 @@ out:
     ZSTD_freeDCtx(d.ctx);
     return rc;
 }
+
+/* ---------------------------------------------------------------- read as it is needed */
+
+struct mt_zstd_reader {
+    int fd;
+    ZSTD_DCtx *ctx;
+    char *in;
+    size_t in_size;
+    ZSTD_inBuffer from;
+    bool in_frame; /* an empty file is no frame */
+    bool ended;
+};
+
+enum mt_rc mt_zstd_reader_new(int fd_in, struct mt_zstd_reader **out, struct mt_fault *fault)
+{
+    struct mt_zstd_reader *reader = mt_mem_calloc(1, sizeof *reader);
+
+    *out = NULL;
+    if (!reader)
+        return no_memory(fault);
+    reader->fd = fd_in;
+    reader->in_frame = true;
+    reader->in_size = ZSTD_DStreamInSize();
+    reader->in = mt_mem_alloc(reader->in_size);
+    reader->ctx = ZSTD_createDCtx();
+    if (!reader->in || !reader->ctx ||
+        ZSTD_isError(ZSTD_DCtx_setParameter(reader->ctx, ZSTD_d_windowLogMax, MAX_WINDOW_LOG))) {
+        mt_zstd_reader_free(reader);
+        return no_memory(fault);
+    }
+    *out = reader;
+    return MT_OK;
+}
+
+static enum mt_rc refill(struct mt_zstd_reader *reader, struct mt_fault *fault)
+{
+    size_t got = 0;
+    int err = mt_fs_read(reader->fd, reader->in, reader->in_size, &got);
+
+    if (err)
+        return mt_fs_fault(fault, err, "read", "the compressed file");
+    reader->from = (ZSTD_inBuffer){reader->in, got, 0};
+    reader->ended = !got;
+    return got || !reader->in_frame ? MT_OK : damaged(fault, "it ends before its frame does");
+}
+
+enum mt_rc mt_zstd_reader_read(struct mt_zstd_reader *reader, void *p, size_t len, size_t *got,
+                               struct mt_fault *fault)
+{
+    ZSTD_outBuffer to = {p, len, 0};
+    enum mt_rc rc = MT_OK;
+
+    while (!rc && to.pos < to.size && !reader->ended) {
+        size_t before = to.pos;
+        size_t at = reader->from.pos;
+        size_t hint = ZSTD_decompressStream(reader->ctx, &to, &reader->from);
+        if (ZSTD_isError(hint))
+            rc = damaged(fault, ZSTD_getErrorName(hint));
+        else if (!hint || reader->from.pos > at || to.pos > before)
+            reader->in_frame = hint != 0; /* without anything to read it asks for another frame */
+        if (!rc && to.pos < to.size && reader->from.pos == reader->from.size)
+            rc = refill(reader, fault);
+    }
+    *got = to.pos;
+    return rc;
+}
+
+void mt_zstd_reader_free(struct mt_zstd_reader *reader)
+{
+    if (!reader)
+        return;
+    ZSTD_freeDCtx(reader->ctx);
+    mt_mem_free(reader->in);
+    mt_mem_free(reader);
+}

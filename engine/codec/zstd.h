@@ -16,4 +16,14 @@ enum mt_rc mt_zstd_decompress_fd(int fd_in, int64_t max_bytes,
                                  enum mt_rc (*sink)(void *ud, const void *p, size_t len), void *ud,
                                  struct mt_fault *fault) MT_CHECKED;
 
+/* The same, read as it is needed: who reads says how much it takes, so that what was made to grow
+ * without end costs no more than that. The descriptor stays the caller's. */
+struct mt_zstd_reader;
+enum mt_rc mt_zstd_reader_new(int fd_in, struct mt_zstd_reader **out,
+                              struct mt_fault *fault) MT_CHECKED;
+/* *got less than len: the end. DAMAGED "zstd.damaged". */
+enum mt_rc mt_zstd_reader_read(struct mt_zstd_reader *reader, void *p, size_t len, size_t *got,
+                               struct mt_fault *fault) MT_CHECKED;
+void mt_zstd_reader_free(struct mt_zstd_reader *reader); /* NULL is fine */
+
 #endif

@@ -3,14 +3,17 @@
 #include "policy/audit_int.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#define EVERY_N  100
-#define EVERY_MS 60000
+#define EVERY_N         100
+#define EVERY_DELETIONS 16
+#define EVERY_MS        60000
+#define COMPRESS_N      2 /* segments that the beginning of a new one compresses at most */
 
 /* ---------------------------------------------------------------- the lock */
 
@@ -52,13 +55,46 @@ static enum mt_rc take_one(void *ud, const struct mt_au_place *place, const char
     if (rc)
         return rc;
     mt_au_open_take_line(audit, &parsed, place);
+    const char *verb = mt_json_str(mt_json_get(parsed.json, "verb"));
+    audit->saw_prune = audit->saw_prune || (verb && !strcmp(verb, "prune"));
     mt_json_free(parsed.json);
     audit->unsigned_n++;
     return MT_OK;
 }
 
-static enum mt_rc append_locked(struct mt_audit *audit, const struct mt_audit_record *records,
-                                size_t n, uint64_t *numbers, struct mt_fault *fault);
+static void adopt(struct mt_audit *audit, const struct mt_au_pruned *pruned)
+{
+    if (pruned->removed.seq <= audit->pruned.removed.seq)
+        return;
+    audit->pruned = *pruned;
+    (void)mt_au_open_until(audit, pruned->removed.seq, true);
+}
+
+/* What somebody has removed is so by the signed head, not by the record that says so alone. rebase:
+ * what we knew as the last record is among it. */
+static enum mt_rc take_pruned(struct mt_audit *audit, bool rebase, struct mt_fault *fault)
+{
+    struct mt_au_head *head = mt_mem_calloc(1, sizeof *head);
+    char path[MT_AU_PATH_MAX];
+
+    if (!head)
+        return mt_au_nomem(fault);
+    mt_au_path(audit->dir, "HEAD", path);
+    enum mt_rc rc = mt_au_head_read(path, audit->public_key, head, fault);
+    if (!rc && rebase && head->pruned.removed.seq < audit->last.seq)
+        rc = mt_fault_set(fault, MT_ERR_STATE, "audit.cut", "the audit's last segment is gone");
+    if (!rc && rebase)
+        rc = mt_au_head_check(audit->dir, head, fault);
+    if (!rc && rebase) {
+        audit->last = head->place;
+        audit->unsigned_n = 0;
+        mt_au_open_load(audit, &head->place);
+    }
+    if (!rc)
+        adopt(audit, &head->pruned);
+    mt_mem_free(head);
+    return rc;
+}
 
 /* Cuts off what a power cut left of an append, and says so. */
 static enum mt_rc repair(struct mt_audit *audit, int64_t torn, struct mt_fault *fault)
@@ -87,42 +123,36 @@ static enum mt_rc repair(struct mt_audit *audit, int64_t torn, struct mt_fault *
         .why = "an append was not whole: the power went, or its process ended",
         .detail = detail,
     };
-    return append_locked(audit, &note, 1, NULL, fault);
+    return mt_au_append(audit, &note, 1, NULL, fault);
 }
 
 enum mt_rc mt_au_catch_up(struct mt_audit *audit, struct mt_fault *fault)
 {
-    char path[MT_AU_PATH_MAX];
-    struct mt_au_end end = {.segments_n = audit->last.segment};
-    struct mt_fs_stat st;
+    struct mt_au_end end;
     int64_t torn = 0;
-    int err = 0;
+    enum mt_rc rc = mt_au_find_end_from(audit->dir, audit->last.segment, &end, fault);
 
-    for (;;) {
-        mt_au_segment_path(audit->dir, end.segments_n, path);
-        err = mt_fs_stat(path, &st);
-        if (err)
-            break;
-        end.size = st.size_bytes;
-        end.segments_n++;
-    }
-    end.segments_n--;
-    if (err != ENOENT)
-        return mt_fs_fault(fault, err, "read", path);
-    if (end.segments_n < audit->last.segment) {
+    if (!rc && end.segments_n < audit->last.segment) {
         if (!audit->last.seq)
             return MT_OK;
-        return mt_fault_set(fault, MT_ERR_STATE, "audit.cut", "the audit's last segment is gone");
+        rc = take_pruned(audit, true, fault);
+        if (!rc)
+            rc = mt_au_find_end_from(audit->dir, audit->last.segment, &end, fault);
     }
+    if (rc)
+        return rc;
     audit->segments_n = end.segments_n;
     if (end.segments_n == audit->last.segment && end.size == audit->last.end)
         return MT_OK;
     mt_fault_set(fault, MT_OK, "", "%s", "");
-    enum mt_rc rc = mt_au_walk(audit->dir, &end, &audit->last, take_one, audit, &torn, fault);
+    audit->saw_prune = false;
+    rc = mt_au_walk(audit->dir, &end, &audit->last, take_one, audit, &torn, fault);
     if (rc == MT_ERR_NOMEM)
         return mt_au_nomem(fault);
     if (rc == MT_ERR_DAMAGED && fault && !fault->code[0])
         return mt_au_damaged(fault, audit->last.seq + 1, "it is no record");
+    if (!rc && audit->saw_prune)
+        rc = take_pruned(audit, false, fault);
     if (!rc && torn)
         rc = repair(audit, torn, fault);
     return rc;
@@ -190,6 +220,13 @@ static enum mt_rc print_all(const struct mt_au_place *from, const struct mt_audi
     return MT_OK;
 }
 
+/* What is only sent or marked as read is worth less than a sync of its own. */
+static bool is_deletion(const struct mt_audit_record *record)
+{
+    return record->type != MT_AUDIT_NOTE && record->verb && strcmp(record->verb, "send") != 0 &&
+           strcmp(record->verb, "mark_read") != 0;
+}
+
 static enum mt_rc write_all(int fd, const struct mt_buf *text, const char *dir,
                             struct mt_fault *fault)
 {
@@ -200,9 +237,8 @@ static enum mt_rc write_all(int fd, const struct mt_buf *text, const char *dir,
     return err ? mt_fs_fault(fault, err, "write the audit in", dir) : MT_OK;
 }
 
-/* With the lock, after catching up. What fails before the write has changed nothing. */
-static enum mt_rc append_locked(struct mt_audit *audit, const struct mt_audit_record *records,
-                                size_t n, uint64_t *numbers, struct mt_fault *fault)
+enum mt_rc mt_au_append(struct mt_audit *audit, const struct mt_audit_record *records, size_t n,
+                        uint64_t *numbers, struct mt_fault *fault)
 {
     struct mt_au_place *places = mt_mem_calloc(n, sizeof *places);
     struct mt_au_place at = audit->last;
@@ -225,6 +261,7 @@ static enum mt_rc append_locked(struct mt_audit *audit, const struct mt_audit_re
         mt_fs_close(fd);
     for (size_t i = 0; i < n && !rc; i++) {
         mt_au_open_take(audit, &records[i], &places[i]);
+        audit->unsigned_deletions_n += is_deletion(&records[i]);
         if (numbers)
             numbers[i] = places[i].seq;
     }
@@ -237,24 +274,43 @@ static enum mt_rc append_locked(struct mt_audit *audit, const struct mt_audit_re
     return rc;
 }
 
-static bool head_is_due(const struct mt_audit *audit)
+static bool head_is_due(const struct mt_audit *audit, const struct mt_audit_record *records,
+                        size_t n)
 {
+    for (size_t i = 0; i < n; i++)
+        if (records[i].sign)
+            return true;
     return audit->unsigned_n >= (uint64_t)audit->head_every_n ||
+           audit->unsigned_deletions_n >= (uint64_t)audit->head_every_deletions ||
            mt_clock_mono_ms() - audit->head_mono_ms >= audit->head_every_ms;
 }
 
-static enum mt_rc refuse(struct mt_fault *fault)
+enum mt_rc mt_au_refuse(struct mt_fault *fault)
 {
     return mt_fault_set(fault, MT_ERR_STATE, "audit.failed",
                         "the audit failed before and takes nothing any more: nothing is deleted or "
                         "sent. Start again when its cause is gone");
 }
 
+/* The segments before the one that was begun. A failure costs space and nothing else. */
+static void compress_finished(struct mt_audit *audit)
+{
+    struct mt_fault fault;
+    bool done = false;
+
+    for (uint32_t i = 1; i <= COMPRESS_N && i < audit->last.segment; i++) {
+        if (mt_au_compress(audit->dir, audit->last.segment - i, &done, &fault))
+            mt_log(MT_LOG_WARN, "audit", "a finished segment stays as it is: %s", fault.message);
+    }
+}
+
 enum mt_rc mt_audit_append(struct mt_audit *audit, const struct mt_audit_record *records, size_t n,
                            uint64_t *numbers, struct mt_fault *fault)
 {
+    uint32_t segment = 0;
+
     if (audit->failed)
-        return refuse(fault);
+        return mt_au_refuse(fault);
     if (!n)
         return MT_OK;
     enum mt_rc rc = mt_au_lock(audit->dir, true, &audit->lock_fd, fault);
@@ -263,14 +319,17 @@ enum mt_rc mt_audit_append(struct mt_audit *audit, const struct mt_audit_record 
         return rc;
     }
     rc = mt_au_catch_up(audit, fault);
+    segment = audit->last.segment;
     if (rc)
         audit->failed = rc != MT_ERR_NOMEM;
     else
-        rc = append_locked(audit, records, n, numbers, fault);
-    if (!rc && head_is_due(audit)) {
+        rc = mt_au_append(audit, records, n, numbers, fault);
+    if (!rc && head_is_due(audit, records, n)) {
         rc = mt_au_head_write(audit, fault);
         audit->failed = rc != MT_OK;
     }
+    if (!rc && audit->last.segment > segment)
+        compress_finished(audit);
     mt_au_unlock(&audit->lock_fd);
     return rc;
 }
@@ -278,7 +337,7 @@ enum mt_rc mt_audit_append(struct mt_audit *audit, const struct mt_audit_record 
 enum mt_rc mt_audit_head(struct mt_audit *audit, struct mt_fault *fault)
 {
     if (audit->failed)
-        return refuse(fault);
+        return mt_au_refuse(fault);
     if (!audit->unsigned_n)
         return MT_OK;
     enum mt_rc rc = mt_au_lock(audit->dir, true, &audit->lock_fd, fault);
@@ -314,7 +373,7 @@ static enum mt_rc begin(struct mt_audit *audit, struct mt_fault *fault)
     snprintf(detail, sizeof detail, "{\"key\":\"%s\",\"version\":1}", key);
     struct mt_audit_record note = {
         .type = MT_AUDIT_NOTE, .actor = "moontide", .verb = "begin", .detail = detail};
-    return append_locked(audit, &note, 1, NULL, fault);
+    return mt_au_append(audit, &note, 1, NULL, fault);
 }
 
 /* The key of the log; a new one only where nothing was ever written. */
@@ -331,21 +390,23 @@ static enum mt_rc find_key(struct mt_audit *audit, bool is_new, struct mt_fault 
     return rc;
 }
 
-static enum mt_rc check_first(const struct mt_audit *audit, struct mt_fault *fault)
+/* The log begins with the record that names the key, or where a signed statement says. */
+static enum mt_rc check_first(const struct mt_audit *audit, const struct mt_au_end *end,
+                              struct mt_fault *fault)
 {
-    char path[MT_AU_PATH_MAX];
+    struct mt_au_file file;
     char line[1024];
     size_t got = 0;
-    int fd = -1;
 
-    mt_au_segment_path(audit->dir, 1, path);
-    int err = mt_fs_open(path, MT_FS_READ, &fd);
-    if (!err) {
-        err = mt_fs_pread(fd, line, sizeof line, 0, &got);
-        mt_fs_close(fd);
-    }
-    if (err)
-        return mt_fs_fault(fault, err, "read", path);
+    if (end->first > 1)
+        return mt_au_front_check(audit->dir, end, &audit->pruned, audit->public_key, fault);
+    mt_au_file_init(&file);
+    enum mt_rc rc = mt_au_file_open(&file, audit->dir, 1, fault);
+    if (!rc)
+        rc = mt_au_file_read(&file, 0, line, sizeof line, &got, fault);
+    mt_au_file_close(&file);
+    if (rc)
+        return rc == MT_ERR_DAMAGED ? mt_au_damaged(fault, 1, "its segment cannot be read") : rc;
     const char *newline = memchr(line, '\n', got);
     return mt_au_first_check(line, newline ? (size_t)(newline - line) : got, audit->public_key,
                              fault);
@@ -367,7 +428,9 @@ static enum mt_rc check_heads(struct mt_audit *audit, struct mt_au_head *own,
     audit->is_anchored = !audit->anchor || (!rc && anchored->place.seq);
     if (!rc && own->place.seq)
         rc = mt_au_head_check(audit->dir, own, fault);
-    if (!rc && anchored->place.seq)
+    audit->pruned = own->pruned;
+    adopt(audit, &anchored->pruned);
+    if (!rc && anchored->place.seq > audit->pruned.removed.seq)
         rc = mt_au_head_check(audit->dir, anchored, fault);
     if (!rc)
         rc = mt_au_anchor_check(audit->anchor, own, anchored, fault);
@@ -393,7 +456,9 @@ static enum mt_rc start(struct mt_audit *audit, struct mt_au_head *own, struct m
     if (own->place.seq) {
         audit->last = own->place;
         mt_au_open_load(audit, &own->place);
-        rc = check_first(audit, fault);
+        rc = check_first(audit, &end, fault);
+    } else if (end.first > 1) {
+        rc = mt_fault_set(fault, MT_ERR_DAMAGED, "audit.head", "the audit's head is gone");
     } else {
         mt_au_open_none(audit);
     }
@@ -403,6 +468,8 @@ static enum mt_rc start(struct mt_audit *audit, struct mt_au_head *own, struct m
         rc = mt_fault_set(fault, MT_ERR_DAMAGED, "audit.head", "the audit's head is gone");
     if (!rc && !audit->last.seq)
         rc = begin(audit, fault);
+    if (!rc && end.segments_n && end.first <= audit->pruned.removed.segment)
+        rc = mt_au_remove(audit->dir, end.first, audit->pruned.removed.segment, fault);
     if (!rc && (!own->place.seq || !audit->is_anchored))
         rc = mt_au_head_write(audit, fault); /* a new anchor holds from the first moment on */
     return rc;
@@ -428,6 +495,7 @@ enum mt_rc mt_audit_open(const struct mt_audit_options *options, struct mt_audit
     }
     audit->lock_fd = -1;
     audit->head_every_n = or_else(options->head_every_n, EVERY_N);
+    audit->head_every_deletions = or_else(options->head_every_deletions, EVERY_DELETIONS);
     audit->head_every_ms = or_else(options->head_every_ms, EVERY_MS);
     audit->segment_bytes = or_else(options->segment_bytes, MT_AU_SEGMENT_BYTES);
     audit->head_mono_ms = mt_clock_mono_ms();

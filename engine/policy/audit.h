@@ -17,9 +17,11 @@ struct mt_audit_options {
     const char *dir;    /* of the log; made when needed, 0700 */
     const char *anchor; /* a second place for the signed head: a file, best on other storage; NULL:
                            only dir has it */
-    int64_t head_every_n;  /* the head is signed and anchored after so many records; 0: 100 */
-    int64_t head_every_ms; /* … or when the last one is older; 0: 60 s */
-    int64_t segment_bytes; /* a new segment is begun at this size; 0: 64 MB */
+    int64_t head_every_n; /* the head is signed and anchored after so many records; 0: 100 */
+    int64_t head_every_deletions; /* … or so many about deletions, recalls and edits; 0: 16 */
+    int64_t head_every_ms;        /* … or when the last one is older; 0: 60 s */
+    int64_t segment_bytes; /* a new segment is begun at this size; 0: 64 MB. The one before is
+                              compressed then */
 };
 
 /* Opens the log and looks at its end, from the last signed head on: a torn append (the power went)
@@ -32,7 +34,7 @@ enum mt_rc mt_audit_open(const struct mt_audit_options *options, struct mt_audit
                          struct mt_fault *fault) MT_CHECKED;
 /* Signs and anchors the head, closes. audit is gone also when it fails. */
 enum mt_rc mt_audit_close(struct mt_audit *audit, struct mt_fault *fault);
-/* Signs and anchors the head when records came after the last one. */
+/* Signs and anchors the head when records came after the last one. Costs two to five syncs. */
 enum mt_rc mt_audit_head(struct mt_audit *audit, struct mt_fault *fault) MT_CHECKED;
 
 enum mt_audit_type {
@@ -55,6 +57,7 @@ struct mt_audit_record {
     const char *const *ids; /* messages */
     size_t ids_n;
     const char *detail; /* a JSON object with what else there is to say, or NULL */
+    bool sign;          /* the head is signed right after it: the end of a run */
 };
 
 /* All records in one write and one fsync; numbers[i] is given to record i (NULL: not wanted). After
@@ -70,5 +73,31 @@ typedef enum mt_rc mt_audit_open_fn(void *ud, uint64_t number,
                                     const struct mt_audit_record *record);
 enum mt_rc mt_audit_unsettled(struct mt_audit *audit, const char *account, mt_audit_open_fn *each,
                               void *ud, struct mt_fault *fault) MT_CHECKED;
+
+/* Compresses all finished segments, one at a time; between two of them others may append. A failure
+ * leaves the log as it was. */
+enum mt_rc mt_audit_compact(struct mt_audit *audit, uint32_t *segments_n,
+                            struct mt_fault *fault) MT_CHECKED;
+
+/* How long the audit itself is kept is its operator's decision; nothing here is removed by itself.
+ */
+struct mt_audit_prune {
+    int64_t before_ms; /* segments that have only older records */
+    const char *actor, *why;
+    bool apply; /* else it only says what would go */
+};
+struct mt_audit_pruned {
+    uint32_t segments_n; /* that went */
+    uint64_t records_n, unsettled_n;
+    uint64_t last_seq; /* of the records that went */
+    int64_t first_ms, last_ms;
+    char sha256[65];    /* of the last that went */
+    uint64_t statement; /* number of the record that says it; 0: nothing went */
+};
+/* Removes whole segments from the front, never the last one. All of the log is proved first
+ * (faults: mt_audit_prove). Then a record says what goes, with the hash of the last record that
+ * goes; the head is signed and anchored with it; and only then it goes. NOT_FOUND "audit.none". */
+enum mt_rc mt_audit_prune(const struct mt_audit_options *options, const struct mt_audit_prune *what,
+                          struct mt_audit_pruned *out, struct mt_fault *fault) MT_CHECKED;
 
 #endif

@@ -100,23 +100,35 @@ static bool take_text(const struct mt_json *json, const char *key, char *out, si
     return true;
 }
 
-static bool take_head(const struct mt_json *json, struct mt_au_head *out)
+/* A record by its number and its segment, and by its hash or its place in it or both. */
+static bool take_place(const struct mt_json *json, bool hash, bool extent, struct mt_au_place *out)
 {
     uint64_t segment = 0;
-    struct mt_au_place *place = &out->place;
 
-    if (!mt_json_u64(mt_json_get(json, "seq"), &place->seq) || !place->seq ||
+    if (!mt_json_u64(mt_json_get(json, "seq"), &out->seq) || !out->seq ||
         !mt_json_u64(mt_json_get(json, "segment"), &segment) || !segment ||
-        segment > MT_AU_SEGMENTS_MAX || !take_text(json, "key", out->key, sizeof out->key) ||
-        !take_text(json, "sha256", place->sha256, sizeof place->sha256) ||
-        strlen(place->sha256) != MT_SHA256_HEX - 1 ||
-        !take_text(json, "anchor", out->anchor, sizeof out->anchor))
+        segment > MT_AU_SEGMENTS_MAX)
         return false;
-    place->segment = (uint32_t)segment;
-    place->start = mt_json_i64(mt_json_get(json, "start"), -1);
-    place->end = mt_json_i64(mt_json_get(json, "end"), -1);
+    if (hash && (!take_text(json, "sha256", out->sha256, sizeof out->sha256) ||
+                 strlen(out->sha256) != MT_SHA256_HEX - 1))
+        return false;
+    out->segment = (uint32_t)segment;
+    out->start = mt_json_i64(mt_json_get(json, "start"), -1);
+    out->end = mt_json_i64(mt_json_get(json, "end"), -1);
+    return !extent || (out->start >= 0 && out->end > out->start);
+}
+
+static bool take_head(const struct mt_json *json, struct mt_au_head *out)
+{
+    const struct mt_json *pruned = mt_json_get(json, "pruned");
+
     out->at_ms = mt_json_i64(mt_json_get(json, "at"), 0);
-    return place->start >= 0 && place->end > place->start;
+    return take_place(json, true, true, &out->place) &&
+           take_text(json, "key", out->key, sizeof out->key) &&
+           take_text(json, "anchor", out->anchor, sizeof out->anchor) &&
+           (!pruned ||
+            (take_place(pruned, true, false, &out->pruned.removed) &&
+             take_place(mt_json_get(pruned, "by"), false, true, &out->pruned.statement)));
 }
 
 static enum mt_rc parse_head(const char *path, const char *text, size_t len,
@@ -182,6 +194,30 @@ enum mt_rc mt_au_head_read(const char *path, const uint8_t public_key[MT_SIGN_KE
 
 /* ---------------------------------------------------------------- writing */
 
+static void print_pruned(struct mt_jsonw *w, const struct mt_au_pruned *pruned)
+{
+    mt_jsonw_key(w, "pruned");
+    mt_jsonw_object(w);
+    mt_jsonw_key(w, "seq");
+    mt_jsonw_u64(w, pruned->removed.seq);
+    mt_jsonw_key(w, "sha256");
+    mt_jsonw_str(w, pruned->removed.sha256);
+    mt_jsonw_key(w, "segment");
+    mt_jsonw_u64(w, pruned->removed.segment);
+    mt_jsonw_key(w, "by");
+    mt_jsonw_object(w);
+    mt_jsonw_key(w, "seq");
+    mt_jsonw_u64(w, pruned->statement.seq);
+    mt_jsonw_key(w, "segment");
+    mt_jsonw_u64(w, pruned->statement.segment);
+    mt_jsonw_key(w, "start");
+    mt_jsonw_i64(w, pruned->statement.start);
+    mt_jsonw_key(w, "end");
+    mt_jsonw_i64(w, pruned->statement.end);
+    mt_jsonw_object_end(w);
+    mt_jsonw_object_end(w);
+}
+
 static void print_head(const struct mt_audit *audit, struct mt_buf *out)
 {
     char key[MT_AU_KEY_HEX];
@@ -208,6 +244,8 @@ static void print_head(const struct mt_audit *audit, struct mt_buf *out)
     mt_jsonw_str(&w, key);
     mt_jsonw_key(&w, "anchor");
     mt_jsonw_str(&w, audit->anchor ? audit->anchor : "");
+    if (audit->pruned.statement.seq)
+        print_pruned(&w, &audit->pruned);
     mt_jsonw_object_end(&w);
 }
 
@@ -244,6 +282,7 @@ enum mt_rc mt_au_head_write(struct mt_audit *audit, struct mt_fault *fault)
     if (rc)
         return rc;
     audit->unsigned_n = 0;
+    audit->unsigned_deletions_n = 0;
     audit->head_mono_ms = mt_clock_mono_ms();
     mt_au_open_save(audit);
     return MT_OK;
@@ -255,10 +294,13 @@ enum mt_rc mt_au_head_check(const char *dir, const struct mt_au_head *head, stru
 {
     char sha256[MT_SHA256_HEX];
     uint8_t sum[MT_SHA256_LEN];
+    struct mt_au_file file;
     char *line = NULL;
     size_t len = 0;
-    enum mt_rc rc = mt_au_line_at(dir, &head->place, &line, &len, fault);
 
+    mt_au_file_init(&file);
+    enum mt_rc rc = mt_au_line_at(&file, dir, &head->place, &line, &len, fault);
+    mt_au_file_close(&file);
     if (rc == MT_ERR_NOT_FOUND)
         return mt_fault_set(fault, MT_ERR_STATE, "audit.cut",
                             "the audit was cut: a signed head knows record %llu, and the log ends "
@@ -283,6 +325,69 @@ enum mt_rc mt_au_anchor_check(const char *anchor, const struct mt_au_head *own,
                         "the audit's anchor is gone: %.100s. Bring it back (is it mounted?), or "
                         "name another place in the configuration",
                         anchor);
+}
+
+static enum mt_rc front_fault(struct mt_fault *fault, uint64_t seq)
+{
+    return mt_fault_set(fault, MT_ERR_DAMAGED, "audit.damaged",
+                        "the audit is damaged: it begins with record %llu, and no signed statement "
+                        "says that those before it were removed. Nothing is deleted or sent until "
+                        "somebody has looked at it: moontide audit --verify",
+                        (unsigned long long)seq);
+}
+
+enum mt_rc mt_au_statement_check(const char *line, size_t len, const struct mt_au_pruned *pruned,
+                                 const uint8_t public_key[MT_SIGN_KEY_LEN], struct mt_fault *fault)
+{
+    char want[MT_AU_KEY_HEX];
+    struct mt_au_line parsed;
+    uint64_t seq = 0;
+    enum mt_rc rc = mt_au_parse(line, len, &parsed);
+
+    if (rc)
+        return rc == MT_ERR_NOMEM ? mt_au_nomem(fault)
+                                  : mt_au_damaged(fault, pruned->statement.seq, "it is no record");
+    mt_hex(public_key, MT_SIGN_KEY_LEN, want);
+    const struct mt_json *detail = mt_json_get(parsed.json, "detail");
+    const char *verb = mt_json_str(mt_json_get(parsed.json, "verb"));
+    const char *sha256 = mt_json_str(mt_json_get(detail, "sha256"));
+    const char *key = mt_json_str(mt_json_get(detail, "key"));
+    bool says = parsed.seq == pruned->statement.seq && verb && !strcmp(verb, "prune") && sha256 &&
+                !strcmp(sha256, pruned->removed.sha256) &&
+                mt_json_u64(mt_json_get(detail, "seq"), &seq) && seq == pruned->removed.seq;
+    bool same = key && !strcmp(key, want);
+    mt_json_free(parsed.json);
+    if (!says)
+        return mt_au_damaged(fault, pruned->statement.seq,
+                             "it does not say what the head says was removed");
+    return same ? MT_OK : key_fault(fault, "the record about what was removed names another one");
+}
+
+/* What remains after an interrupted removal begins before the statement's end, never behind it. */
+enum mt_rc mt_au_front_check(const char *dir, const struct mt_au_end *end,
+                             const struct mt_au_pruned *pruned,
+                             const uint8_t public_key[MT_SIGN_KEY_LEN], struct mt_fault *fault)
+{
+    struct mt_au_place front;
+    struct mt_au_file file;
+    char *line = NULL;
+    size_t len = 0;
+    enum mt_rc rc = mt_au_from(dir, end, &front, fault);
+
+    if (rc || end->first <= 1)
+        return rc;
+    if (front.seq > pruned->removed.seq ||
+        (front.seq == pruned->removed.seq && strcmp(front.sha256, pruned->removed.sha256) != 0))
+        return front_fault(fault, front.seq + 1);
+    mt_au_file_init(&file);
+    rc = mt_au_line_at(&file, dir, &pruned->statement, &line, &len, fault);
+    mt_au_file_close(&file);
+    if (rc == MT_ERR_NOT_FOUND)
+        return front_fault(fault, front.seq + 1);
+    if (!rc)
+        rc = mt_au_statement_check(line, len, pruned, public_key, fault);
+    mt_mem_free(line);
+    return rc;
 }
 
 enum mt_rc mt_au_first_check(const char *line, size_t len,

@@ -177,14 +177,19 @@ static bool read_u64(const char **at, const char *end, uint64_t *out)
 }
 
 /* {"seq":N,"prev":"HEX","at": */
-static bool read_link(const char *line, size_t len, uint64_t *seq, char prev[MT_SHA256_HEX])
+bool mt_au_link(const char *line, size_t len, uint64_t *seq, char prev[MT_SHA256_HEX])
 {
     const char *at = line;
     const char *end = line + len;
 
     return skip(&at, end, "{\"seq\":") && read_u64(&at, end, seq) && *seq &&
            skip(&at, end, ",\"prev\":\"") && read_hex(&at, end, prev) &&
-           skip(&at, end, "\",\"at\":") && len > 2 && line[len - 1] == '}';
+           skip(&at, end, "\",\"at\":");
+}
+
+static bool read_link(const char *line, size_t len, uint64_t *seq, char prev[MT_SHA256_HEX])
+{
+    return mt_au_link(line, len, seq, prev) && line[len - 1] == '}';
 }
 
 enum mt_rc mt_au_parse(const char *line, size_t len, struct mt_au_line *out)
@@ -207,89 +212,59 @@ enum mt_rc mt_au_parse(const char *line, size_t len, struct mt_au_line *out)
     return MT_OK;
 }
 
-enum mt_rc mt_au_line_at(const char *dir, const struct mt_au_place *place, char **out, size_t *len,
-                         struct mt_fault *fault)
+static bool brief_of(const char *line, size_t len, struct mt_au_brief *out)
 {
-    char path[MT_AU_PATH_MAX];
-    size_t want = (size_t)(place->end - place->start);
-    char *line = NULL;
-    size_t got = 0;
-    int fd = -1;
+    char prev[MT_SHA256_HEX];
+    uint64_t seq = 0;
+    uint64_t at_ms = 0;
+    const char *at = line;
+    const char *end = line + len;
 
-    *out = NULL;
-    *len = 0;
-    if (place->start < 0 || place->end <= place->start || want > MT_AU_LINE_MAX ||
-        !place->segment || place->segment > MT_AU_SEGMENTS_MAX)
-        return mt_au_damaged(fault, place->seq, "its place is none");
-    mt_au_segment_path(dir, place->segment, path);
-    line = mt_mem_alloc(want + 1);
-    if (!line)
-        return mt_au_nomem(fault);
-    int err = mt_fs_open(path, MT_FS_READ, &fd);
-    if (!err) {
-        size_t n = 1;
-        for (; !err && got < want && n; got += n)
-            err = mt_fs_pread(fd, line + got, want - got, place->start + (int64_t)got, &n);
-        mt_fs_close(fd);
-    }
-    enum mt_rc rc = MT_OK;
-    if (err == ENOENT || (!err && got < want))
-        rc = mt_fault_set(fault, MT_ERR_NOT_FOUND, "audit.cut", "the audit ends before record %llu",
-                          (unsigned long long)place->seq);
-    else if (err)
-        rc = mt_fs_fault(fault, err, "read", path);
-    else if (line[want - 1] != '\n' || memchr(line, '\n', want - 1))
-        rc = mt_au_damaged(fault, place->seq, "no line is where it was");
-    if (rc) {
-        mt_mem_free(line);
+    if (!read_link(line, len, &seq, prev))
+        return false;
+    at = memmem(line, len, "\"at\":", 5);
+    at += 5;
+    if (!read_u64(&at, end, &at_ms) || at_ms > INT64_MAX || !skip(&at, end, ","))
+        return false;
+    out->at_ms = (int64_t)at_ms;
+    uint64_t n = 0;
+    if (skip(&at, end, "\"batch\":[") && (!read_u64(&at, end, &n) || !skip(&at, end, ",") ||
+                                          !read_u64(&at, end, &n) || !skip(&at, end, "],")))
+        return false;
+    if (skip(&at, end, "\"type\":\"intent\","))
+        out->is_intent = true;
+    else if (skip(&at, end, "\"type\":\"result\",\"intent\":"))
+        out->is_result = read_u64(&at, end, &out->intent);
+    else
+        return skip(&at, end, "\"type\":\"note\"");
+    return out->is_intent || out->is_result;
+}
+
+enum mt_rc mt_au_brief_of(const char *line, size_t len, struct mt_au_brief *out)
+{
+    struct mt_au_line parsed;
+
+    memset(out, 0, sizeof *out);
+    if (brief_of(line, len, out))
+        return MT_OK;
+    memset(out, 0, sizeof *out);
+    enum mt_rc rc = mt_au_parse(line, len, &parsed);
+    if (rc)
         return rc;
-    }
-    line[want - 1] = '\0';
-    *out = line;
-    *len = want - 1;
+    const char *type = mt_json_str(mt_json_get(parsed.json, "type"));
+    out->at_ms = mt_json_i64(mt_json_get(parsed.json, "at"), 0);
+    out->is_intent = type && !strcmp(type, "intent");
+    out->is_result = type && !strcmp(type, "result");
+    (void)mt_json_u64(mt_json_get(parsed.json, "intent"), &out->intent);
+    mt_json_free(parsed.json);
     return MT_OK;
 }
 
 /* ---------------------------------------------------------------- walking */
 
-enum mt_rc mt_au_find_end(const char *dir, struct mt_au_end *out, struct mt_fault *fault)
-{
-    char path[MT_AU_PATH_MAX];
-    char **names = NULL;
-    size_t n = 0;
-    enum mt_rc rc = MT_OK;
-    struct mt_fs_stat st = {.size_bytes = 0};
-
-    memset(out, 0, sizeof *out);
-    int err = mt_fs_list(dir, &names, &n);
-    if (err)
-        return mt_fs_fault(fault, err, "read", dir);
-    for (size_t i = 0; i < n && !rc; i++) {
-        char want[32];
-        if (!mt_str_ends(names[i], ".jsonl"))
-            continue;
-        snprintf(want, sizeof want, "%06u.jsonl", (unsigned)out->segments_n + 1);
-        if (strcmp(names[i], want) != 0)
-            rc = mt_fault_set(fault, MT_ERR_DAMAGED, "audit.damaged",
-                              "the audit is damaged: %s was expected and %s found", want, names[i]);
-        else
-            out->segments_n++;
-    }
-    mt_mem_free(names);
-    if (rc || !out->segments_n)
-        return rc;
-    mt_au_segment_path(dir, out->segments_n, path);
-    err = mt_fs_stat(path, &st);
-    if (err)
-        return mt_fs_fault(fault, err, "read", path);
-    if (!st.is_file)
-        return mt_fault_set(fault, MT_ERR_DAMAGED, "audit.damaged", "%s is no file", path);
-    out->size = st.size_bytes;
-    return MT_OK;
-}
-
 struct walk {
     struct mt_au_place *at;
+    struct mt_au_file *file;
     mt_au_each_fn *each;
     void *ud;
     struct mt_fault *fault;
@@ -356,7 +331,7 @@ static enum mt_rc one(struct walk *walk, const char *line, size_t len, int64_t s
 }
 
 /* The lines of one segment from offset to size; what cannot be taken stays in rest. */
-static enum mt_rc walk_segment(struct walk *walk, int fd, int64_t size, struct mt_buf *rest)
+static enum mt_rc walk_segment(struct walk *walk, int64_t size, struct mt_buf *rest)
 {
     int64_t at = walk->at->end;
 
@@ -370,9 +345,13 @@ static enum mt_rc walk_segment(struct walk *walk, int fd, int64_t size, struct m
             return rc == MT_ERR_NOMEM
                        ? mt_au_nomem(walk->fault)
                        : mt_au_damaged(walk->fault, walk->at->seq + 1, "it is no record");
-        int err = mt_fs_pread(fd, rest->data + rest->len, room, at, &got);
-        if (err)
-            return mt_fs_fault(walk->fault, err, "read", "the audit");
+        rc = mt_au_file_read(walk->file, at, rest->data + rest->len, room, &got, walk->fault);
+        if (rc)
+            return rc == MT_ERR_DAMAGED ? mt_au_damaged(walk->fault, walk->at->seq + 1,
+                                                        "its compressed segment cannot be read")
+                                        : rc;
+        if (!got && size == INT64_MAX)
+            return MT_OK; /* all that is compressed */
         if (!got)
             return mt_au_damaged(walk->fault, walk->at->seq + 1, "its segment became shorter");
         at += (int64_t)got;
@@ -396,19 +375,16 @@ static enum mt_rc walk_segment(struct walk *walk, int fd, int64_t size, struct m
 }
 
 /* All that is left of the segment, to be judged. */
-static bool rest_is_torn(const struct walk *walk, int fd, int64_t size)
+static bool rest_is_torn(const struct walk *walk, int64_t size)
 {
     int64_t left = size - walk->at->end;
     char *rest = left > 0 && left <= (int64_t)MT_AU_APPEND_MAX ? mt_mem_alloc((size_t)left) : NULL;
+    struct mt_fault ignored;
     size_t got = 0;
-    size_t n = 1;
-    bool torn = false;
 
-    while (rest && got < (size_t)left && n &&
-           !mt_fs_pread(fd, rest + got, (size_t)left - got, walk->at->end + (int64_t)got, &n))
-        got += n;
-    if (rest && got == (size_t)left)
-        torn = is_torn(walk->at, rest, got);
+    bool torn = rest &&
+                !mt_au_file_read(walk->file, walk->at->end, rest, (size_t)left, &got, &ignored) &&
+                got == (size_t)left && is_torn(walk->at, rest, got);
     mt_mem_free(rest);
     return torn;
 }
@@ -416,29 +392,20 @@ static bool rest_is_torn(const struct walk *walk, int fd, int64_t size)
 static enum mt_rc walk_one(struct walk *walk, const char *dir, const struct mt_au_end *end,
                            int64_t *torn)
 {
-    char path[MT_AU_PATH_MAX];
     bool is_last = walk->at->segment == end->segments_n;
-    struct mt_fs_stat st;
     struct mt_buf rest;
-    int fd = -1;
+    enum mt_rc rc = mt_au_file_open(walk->file, dir, walk->at->segment, walk->fault);
 
-    mt_au_segment_path(dir, walk->at->segment, path);
-    int err = mt_fs_open(path, MT_FS_READ, &fd);
-    if (!err)
-        err = mt_fs_stat_fd(fd, &st);
-    if (err) {
-        if (fd >= 0)
-            mt_fs_close(fd);
-        return mt_fs_fault(walk->fault, err, "read", path);
-    }
-    int64_t size = is_last && end->size < st.size_bytes ? end->size : st.size_bytes;
+    if (rc)
+        return rc;
+    int64_t size = is_last && end->size < walk->file->size ? end->size : walk->file->size;
     mt_buf_init(&rest, MT_AU_LINE_MAX + READ_BYTES + 1);
-    enum mt_rc rc = size < walk->at->end ? mt_fault_set(walk->fault, MT_ERR_STATE, "audit.cut",
-                                                        "the audit was cut behind record %llu",
-                                                        (unsigned long long)walk->at->seq)
-                                         : walk_segment(walk, fd, size, &rest);
+    rc = size < walk->at->end ? mt_fault_set(walk->fault, MT_ERR_STATE, "audit.cut",
+                                             "the audit was cut behind record %llu",
+                                             (unsigned long long)walk->at->seq)
+                              : walk_segment(walk, size, &rest);
     if ((!rc && rest.len) || rc == MT_ERR_DAMAGED) {
-        if (is_last && rest_is_torn(walk, fd, size)) {
+        if (is_last && rest_is_torn(walk, size)) {
             *torn = size - walk->at->end;
             rc = MT_OK;
         } else if (!rc) {
@@ -446,14 +413,14 @@ static enum mt_rc walk_one(struct walk *walk, const char *dir, const struct mt_a
         }
     }
     mt_buf_deinit(&rest);
-    mt_fs_close(fd);
     return rc;
 }
 
-enum mt_rc mt_au_walk(const char *dir, const struct mt_au_end *end, struct mt_au_place *at,
-                      mt_au_each_fn *each, void *ud, int64_t *torn, struct mt_fault *fault)
+enum mt_rc mt_au_walk_on(struct mt_au_file *file, const char *dir, const struct mt_au_end *end,
+                         struct mt_au_place *at, mt_au_each_fn *each, void *ud, int64_t *torn,
+                         struct mt_fault *fault)
 {
-    struct walk walk = {.at = at, .each = each, .ud = ud, .fault = fault};
+    struct walk walk = {.at = at, .file = file, .each = each, .ud = ud, .fault = fault};
     enum mt_rc rc = MT_OK;
 
     *torn = 0;
@@ -471,5 +438,16 @@ enum mt_rc mt_au_walk(const char *dir, const struct mt_au_end *end, struct mt_au
         at->end = 0;
     }
     mt_sha256_free(walk.hash);
+    return rc;
+}
+
+enum mt_rc mt_au_walk(const char *dir, const struct mt_au_end *end, struct mt_au_place *at,
+                      mt_au_each_fn *each, void *ud, int64_t *torn, struct mt_fault *fault)
+{
+    struct mt_au_file file;
+
+    mt_au_file_init(&file);
+    enum mt_rc rc = mt_au_walk_on(&file, dir, end, at, each, ud, torn, fault);
+    mt_au_file_close(&file);
     return rc;
 }

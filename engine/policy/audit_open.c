@@ -79,6 +79,12 @@ void mt_au_open_take_line(struct mt_audit *audit, const struct mt_au_line *line,
          mt_json_str(mt_json_get(line->json, "user")), place);
 }
 
+void mt_au_open_take_brief(struct mt_audit *audit, const struct mt_au_brief *brief,
+                           const struct mt_au_place *place)
+{
+    take(audit, brief->is_intent, brief->is_result, brief->intent, NULL, place);
+}
+
 /* ---------------------------------------------------------------- OPEN */
 
 static bool write_one(void *ud, const char *key, void *value)
@@ -203,16 +209,22 @@ static enum mt_rc rebuild_one(void *ud, const struct mt_au_place *place, const c
 /* From the first record to the last one known. */
 static enum mt_rc rebuild(struct mt_audit *audit, struct mt_fault *fault)
 {
-    struct mt_au_end end = {.segments_n = audit->last.segment, .size = audit->last.end};
+    struct mt_au_end end;
     struct mt_au_place at;
     int64_t torn = 0;
+    enum mt_rc rc = mt_au_find_end(audit->dir, &end, fault);
 
-    mt_au_none(&at);
+    if (rc)
+        return rc;
+    end.segments_n = audit->last.segment;
+    end.size = audit->last.end;
+    rc = mt_au_from(audit->dir, &end, &at, fault);
+    if (rc)
+        return rc;
     mt_au_open_none(audit);
     mt_fault_set(fault, MT_OK, "", "%s", "");
-    enum mt_rc rc = audit->open
-                        ? mt_au_walk(audit->dir, &end, &at, rebuild_one, audit, &torn, fault)
-                        : MT_ERR_NOMEM;
+    rc = audit->open ? mt_au_walk(audit->dir, &end, &at, rebuild_one, audit, &torn, fault)
+                     : MT_ERR_NOMEM;
     if (!rc && (torn || at.seq != audit->last.seq))
         rc = mt_au_damaged(fault, at.seq + 1, "it is no record");
     if (rc)
@@ -222,6 +234,52 @@ static enum mt_rc rebuild(struct mt_audit *audit, struct mt_fault *fault)
     return rc == MT_ERR_DAMAGED && fault && !fault->code[0]
                ? mt_au_damaged(fault, at.seq + 1, "it is no record")
                : rc;
+}
+
+enum mt_rc mt_au_open_need(struct mt_audit *audit, struct mt_fault *fault)
+{
+    return audit->open ? MT_OK : rebuild(audit, fault);
+}
+
+struct until {
+    uint64_t seq;
+    char (*keys)[24];
+    size_t n;
+};
+
+static bool until_one(void *ud, const char *key, void *value)
+{
+    struct until *until = ud;
+    const struct mt_au_open *open = value;
+
+    if (open->place.seq > until->seq)
+        return true;
+    if (until->keys)
+        snprintf(until->keys[until->n], sizeof *until->keys, "%s", key);
+    until->n++;
+    return true;
+}
+
+size_t mt_au_open_until(struct mt_audit *audit, uint64_t seq, bool drop)
+{
+    struct until until = {.seq = seq};
+
+    if (!audit->open)
+        return 0;
+    mt_map_each(audit->open, until_one, &until);
+    if (!drop || !until.n)
+        return until.n;
+    until.keys = mt_mem_calloc(until.n, sizeof *until.keys);
+    if (!until.keys) {
+        mt_au_open_forget(audit); /* it is read from what there is when it is needed */
+        return until.n;
+    }
+    until.n = 0;
+    mt_map_each(audit->open, until_one, &until);
+    for (size_t i = 0; i < until.n; i++)
+        mt_mem_free(mt_map_remove(audit->open, until.keys[i]));
+    mt_mem_free(until.keys);
+    return until.n;
 }
 
 struct gather {
@@ -306,8 +364,8 @@ enum mt_rc mt_audit_unsettled(struct mt_audit *audit, const char *account, mt_au
     if (rc)
         return rc;
     rc = mt_au_catch_up(audit, fault);
-    if (!rc && !audit->open)
-        rc = rebuild(audit, fault);
+    if (!rc)
+        rc = mt_au_open_need(audit, fault);
     mt_au_unlock(&audit->lock_fd);
     if (rc)
         return rc;
@@ -316,16 +374,19 @@ enum mt_rc mt_audit_unsettled(struct mt_audit *audit, const char *account, mt_au
         return mt_au_nomem(fault);
     mt_map_each(audit->open, gather_one, &gather);
     qsort(gather.items, gather.n, sizeof *gather.items, by_number);
+    struct mt_au_file file;
+    mt_au_file_init(&file);
     for (size_t i = 0; i < gather.n && !rc; i++) {
         char *line = NULL;
         size_t len = 0;
-        rc = mt_au_line_at(audit->dir, &gather.items[i].place, &line, &len, fault);
+        rc = mt_au_line_at(&file, audit->dir, &gather.items[i].place, &line, &len, fault);
         if (rc == MT_ERR_NOT_FOUND)
             rc = mt_au_damaged(fault, gather.items[i].place.seq, "it is no longer there");
         if (!rc)
             rc = tell(line, len, gather.items[i].place.seq, each, ud, fault);
         mt_mem_free(line);
     }
+    mt_au_file_close(&file);
     mt_mem_free(gather.items);
     return rc;
 }

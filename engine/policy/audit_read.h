@@ -11,7 +11,9 @@
 #define MT_AUDIT_KEY_HEX 65
 
 struct mt_audit_proof {
-    uint64_t records_n; /* that were proved */
+    uint64_t records_n; /* the number of the last that was proved */
+    uint64_t first_seq; /* of the first: more than 1 when older ones were removed */
+    uint64_t pruned_by; /* the record that says so; 0: none */
     uint32_t segments_n;
     int64_t first_ms, last_ms;
     uint64_t open_n;            /* intents without a result */
@@ -24,17 +26,30 @@ struct mt_audit_proof {
 };
 
 /* Every record, every link, both heads. anchor NULL: the place that HEAD names is not looked at.
- * Faults: NOT_FOUND "audit.none"; DAMAGED "audit.damaged", "audit.head", "audit.key"; STATE
- * "audit.cut", "audit.anchor". The proof is filled as far as it went. */
+ * What was removed from the front must stand in the log and in the signed head. Faults: NOT_FOUND
+ * "audit.none"; DAMAGED "audit.damaged", "audit.head", "audit.key"; STATE "audit.cut",
+ * "audit.anchor". The proof is filled as far as it went. */
 enum mt_rc mt_audit_prove(const char *dir, const char *anchor, struct mt_audit_proof *proof,
                           struct mt_fault *fault) MT_CHECKED;
+/* The same, and that a record that somebody has noted elsewhere is there: seq 0: none was. STATE
+ * "audit.cut": the log ends before it; DAMAGED "audit.noted": it is another. */
+enum mt_rc mt_audit_prove_noted(const char *dir, const char *anchor, uint64_t seq,
+                                const char *sha256, struct mt_audit_proof *proof,
+                                struct mt_fault *fault) MT_CHECKED;
+/* What the signed head says was the last record; reads one small file, and proves nothing. False:
+ * there is none. */
+bool mt_audit_head_look(const char *dir, uint64_t *seq, char sha256[65]);
 
 /* What is asked for; an absent part is NULL or 0. Results are given with their intents. */
 struct mt_audit_filter {
     int64_t since_ms, until_ms; /* inclusive, exclusive */
     const char *account;        /* its name in the configuration, or the user's id */
     const char *verb;
-    const char *id; /* of a message */
+    const char *id;           /* of a message */
+    const char *conversation; /* its address, such as single:bob */
+    const char *person; /* a user's id: whose account it is, or with whom it is a conversation */
+    const char *actor;  /* a part of what says who did it */
+    const char *plan;   /* the hash of a retention's plan, or how it begins */
 };
 
 struct mt_audit_reader;
