@@ -1,11 +1,14 @@
 /* R24: what somebody who may write the audit's folder does to it. Each of the tamperings, at a
  * random place of a log with a signed head and an anchor elsewhere, must be found by the proof; and
- * by the mere opening, where it is about the log's end or its key. MT_CRASH_N: tamperings (default
- * 250, `make crash` 1,000 and more); MT_SEED. */
+ * by the mere opening, where it is about the log's end or its key. Finished segments are
+ * compressed; every other time the log is one from whose front segments were removed, as they may.
+ * MT_CRASH_N: tamperings (default 250, `make crash` 1,000 and more); MT_SEED. */
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/rand.h"
 #include "codec/hash.h"
+#include "codec/zstd.h"
 #include "lib_world.h"
 #include "policy/audit.h"
 #include "policy/audit_read.h"
@@ -31,6 +34,10 @@ enum {
     CUT_LINES,
     CUT_BYTES,
     REMOVE_SEGMENT,
+    REMOVE_FRONT,
+    REMOVE_FRONT_AND_SAY_SO,
+    CHANGE_BESIDE,
+    BOMB,
     SWAP_SEGMENTS,
     EMPTY_LOG,
     REMOVE_HEAD,
@@ -55,6 +62,10 @@ static const char *const names[KINDS_N] = {
     "the last records are cut off",
     "the last bytes are cut off",
     "a segment is removed",
+    "the first segment is removed",
+    "the first segment is removed, and a record that is not signed says so",
+    "a compressed segment has a changed one beside it",
+    "a compressed segment grows without end",
     "two segments change places",
     "all records are removed",
     "the head is removed",
@@ -69,11 +80,13 @@ static const char *const names[KINDS_N] = {
 /* What the opening alone must find. */
 static bool opening_finds(int kind)
 {
-    return kind == CUT_LINES || kind == CUT_BYTES || kind >= EMPTY_LOG;
+    return kind == CUT_LINES || kind == CUT_BYTES || kind == REMOVE_FRONT ||
+           kind == REMOVE_FRONT_AND_SAY_SO || kind >= EMPTY_LOG;
 }
 
 struct place {
-    char dir[300], good[300], old[300], other[300], anchor[300], anchored[300];
+    char dir[300], good[300], pruned[300], old[300], other[300], anchor[300], pruned_anchor[300],
+        anchored[300];
 };
 
 /* ---------------------------------------------------------------- files */
@@ -114,6 +127,74 @@ static const char *segment(const char *dir, unsigned i)
     return in(dir, name);
 }
 
+static const char *packed(const char *dir, unsigned i)
+{
+    char name[32];
+    snprintf(name, sizeof name, "%06u.jsonl.zst", i);
+    return in(dir, name);
+}
+
+static bool is_packed(const char *dir, unsigned i)
+{
+    return access(segment(dir, i), F_OK) && !access(packed(dir, i), F_OK);
+}
+
+/* Whichever form there is. */
+static const char *form(const char *dir, unsigned i)
+{
+    return is_packed(dir, i) ? packed(dir, i) : segment(dir, i);
+}
+
+static bool is_there(const char *dir, unsigned i)
+{
+    return !access(form(dir, i), F_OK);
+}
+
+static unsigned first_of(const char *dir)
+{
+    unsigned i = 1;
+    while (i < SEGMENTS_MAX && !is_there(dir, i))
+        i++;
+    return i;
+}
+
+/* NULL: it cannot be decompressed. */
+static char *slurp_packed(const char *path, size_t *len)
+{
+    const size_t cap = (size_t)1 << 20;
+    struct mt_zstd_reader *reader = NULL;
+    struct mt_fault fault;
+    char *data = mt_mem_alloc(cap);
+    int fd = -1;
+
+    *len = 0;
+    if (mt_fs_open(path, MT_FS_READ, &fd) || mt_zstd_reader_new(fd, &reader, &fault) ||
+        mt_zstd_reader_read(reader, data, cap - 1, len, &fault)) {
+        mt_mem_free(data);
+        data = NULL;
+    } else {
+        data[*len] = '\0';
+    }
+    mt_zstd_reader_free(reader);
+    mt_fs_close(fd);
+    return data;
+}
+
+static void pack(const char *dir, unsigned i)
+{
+    struct mt_fault fault;
+    int from = -1;
+    int to = -1;
+
+    if (mt_fs_open(segment(dir, i), MT_FS_READ, &from) ||
+        mt_fs_open(packed(dir, i), MT_FS_WRITE | MT_FS_CREATE | MT_FS_TRUNCATE, &to) ||
+        mt_zstd_compress_fd(from, to, 3, &fault))
+        exit(EXIT_FAILURE);
+    mt_fs_close(from);
+    mt_fs_close(to);
+    unlink(segment(dir, i));
+}
+
 static void copy_file(const char *from, const char *to)
 {
     size_t len = 0;
@@ -136,15 +217,20 @@ static void flip(const char *path)
 struct log {
     char *lines[LINES_MAX];
     unsigned segment_of[LINES_MAX];
-    unsigned n, segments_n;
+    bool packed[SEGMENTS_MAX];
+    unsigned n, segments_n, first;
+    unsigned first_seq;
 };
 
 static void log_read(struct log *log, const char *dir)
 {
     memset(log, 0, sizeof *log);
-    for (unsigned s = 1; s < SEGMENTS_MAX && !access(segment(dir, s), F_OK); s++) {
+    log->first = first_of(dir);
+    for (unsigned s = log->first; s < SEGMENTS_MAX && is_there(dir, s); s++) {
         size_t len = 0;
-        char *data = slurp(segment(dir, s), &len);
+        log->packed[s] = is_packed(dir, s);
+        char *data =
+            log->packed[s] ? slurp_packed(packed(dir, s), &len) : slurp(segment(dir, s), &len);
         char *rest = data;
         for (char *line = strsep(&rest, "\n"); line && *line; line = strsep(&rest, "\n")) {
             log->segment_of[log->n] = s;
@@ -153,17 +239,21 @@ static void log_read(struct log *log, const char *dir)
         mt_mem_free(data);
         log->segments_n = s;
     }
+    if (sscanf(log->lines[0], "{\"seq\":%u,", &log->first_seq) != 1)
+        exit(EXIT_FAILURE);
 }
 
 static void log_write(struct log *log, const char *dir)
 {
-    for (unsigned s = 1; s <= log->segments_n; s++) {
+    for (unsigned s = log->first; s <= log->segments_n; s++) {
         FILE *file = fopen(segment(dir, s), "w");
         for (unsigned i = 0; i < log->n && file; i++)
             if (log->segment_of[i] == s)
                 fprintf(file, "%s\n", log->lines[i]);
         if (!file || fclose(file))
             exit(EXIT_FAILURE);
+        if (log->packed[s])
+            pack(dir, s);
     }
     for (unsigned i = 0; i < log->n; i++)
         free(log->lines[i]);
@@ -199,7 +289,7 @@ static void chain_again(struct log *log, unsigned at)
         char *line = malloc(cap);
         mt_sha256_of(log->lines[i - 1], strlen(log->lines[i - 1]), sum);
         mt_hex(sum, sizeof sum, hex);
-        snprintf(line, cap, "{\"seq\":%u,\"prev\":\"%s%s", i + 1, hex, rest);
+        snprintf(line, cap, "{\"seq\":%u,\"prev\":\"%s%s", log->first_seq + i, hex, rest);
         free(log->lines[i]);
         log->lines[i] = line;
     }
@@ -217,6 +307,26 @@ static bool change(char *line)
 static unsigned a_line(const struct log *log)
 {
     return 1 + (unsigned)mt_rand_below(log->n - 1); /* not the first */
+}
+
+/* A statement about the first segment, chained as it should be, at the end. */
+static void log_say(struct log *log)
+{
+    uint8_t sum[MT_SHA256_LEN];
+    char hex[MT_SHA256_HEX];
+    char line[600];
+    unsigned at = 0;
+
+    while (log->segment_of[at + 1] == log->first)
+        at++;
+    mt_sha256_of(log->lines[at], strlen(log->lines[at]), sum);
+    mt_hex(sum, sizeof sum, hex);
+    snprintf(line, sizeof line,
+             "{\"seq\":1,\"prev\":\"\",\"at\":1,\"type\":\"note\",\"verb\":\"prune\",\"detail\":{"
+             "\"seq\":%u,\"sha256\":\"%s\"}}",
+             log->first_seq + at, hex);
+    log_insert(log, log->n, strdup(line), log->segments_n);
+    chain_again(log, log->n - 1);
 }
 
 static void tamper_lines(int kind, const char *dir)
@@ -242,6 +352,9 @@ static void tamper_lines(int kind, const char *dir)
     case INSERT_AND_CHAIN_AGAIN:
         log_insert(&log, at, strdup(log.lines[at]), log.segment_of[at]);
         break;
+    case REMOVE_FRONT_AND_SAY_SO:
+        log_say(&log);
+        break;
     case SWAP_LINES: {
         char *line = log.lines[at];
         log.lines[at] = log.lines[other];
@@ -257,38 +370,99 @@ static void tamper_lines(int kind, const char *dir)
         kind == INSERT_AND_CHAIN_AGAIN)
         chain_again(&log, at);
     log_write(&log, dir);
+    if (kind == REMOVE_FRONT_AND_SAY_SO)
+        unlink(form(dir, log.first));
 }
 
 static unsigned segments_of(const char *dir)
 {
-    unsigned n = 0;
-    while (!access(segment(dir, n + 1), F_OK))
+    unsigned n = first_of(dir);
+    while (is_there(dir, n + 1))
         n++;
     return n;
 }
 
+/* A bit that makes another text of it: zstd has a few that say nothing. */
+static void flip_segment(const char *dir, unsigned i)
+{
+    size_t len = 0;
+    size_t again_len = 0;
+    bool same = is_packed(dir, i);
+
+    if (!same) {
+        flip(segment(dir, i));
+        return;
+    }
+    char *before = slurp_packed(packed(dir, i), &len);
+    while (same) {
+        flip(packed(dir, i));
+        char *after = slurp_packed(packed(dir, i), &again_len);
+        same = after && again_len == len && !memcmp(before, after, len);
+        mt_mem_free(after);
+    }
+    mt_mem_free(before);
+}
+
+static void move_segment(const char *dir, unsigned from, unsigned to)
+{
+    (void)rename(form(dir, from), is_packed(dir, from) ? packed(dir, to) : segment(dir, to));
+}
+
+/* 1 GB of nothing in some dozen kilobytes, behind records that are right. */
+static void bomb(const char *dir, unsigned i)
+{
+    size_t len = 0;
+    char *data = slurp_packed(packed(dir, i), &len);
+
+    put(segment(dir, i), data, len);
+    if (truncate(segment(dir, i), (off_t)1 << 30))
+        exit(EXIT_FAILURE);
+    pack(dir, i);
+    mt_mem_free(data);
+}
+
+static void change_beside(const char *dir, unsigned i)
+{
+    size_t len = 0;
+    char *data = slurp_packed(packed(dir, i), &len);
+
+    while (!change(data))
+        data[0] = 'x'; /* a segment without a conversation: it is none any more */
+    put(segment(dir, i), data, len);
+    mt_mem_free(data);
+}
+
 static void tamper_segments(int kind, const char *dir)
 {
-    unsigned n = segments_of(dir);
-    unsigned a = 1 + (unsigned)mt_rand_below(n);
-    unsigned b = 1 + (unsigned)mt_rand_below(n - 1);
+    unsigned first = first_of(dir);
+    unsigned last = segments_of(dir);
+    unsigned n = last - first + 1;
+    unsigned a = first + (unsigned)mt_rand_below(n);
+    unsigned b = first + (unsigned)mt_rand_below(n - 1);
+    unsigned finished = first + (unsigned)mt_rand_below(n - 1);
     size_t len = 0;
 
     b += b >= a;
     if (kind == FLIP_BIT) {
-        flip(segment(dir, a));
+        flip_segment(dir, a);
     } else if (kind == REMOVE_SEGMENT) {
-        unlink(segment(dir, a));
+        unlink(form(dir, a));
+    } else if (kind == REMOVE_FRONT) {
+        unlink(form(dir, first));
+    } else if (kind == CHANGE_BESIDE) {
+        change_beside(dir, finished);
+    } else if (kind == BOMB) {
+        bomb(dir, finished);
     } else if (kind == SWAP_SEGMENTS) {
-        rename(segment(dir, a), in(dir, "x"));
-        rename(segment(dir, b), segment(dir, a));
-        rename(in(dir, "x"), segment(dir, b));
+        move_segment(dir, a, SEGMENTS_MAX + 1);
+        move_segment(dir, b, a);
+        move_segment(dir, SEGMENTS_MAX + 1, b);
     } else if (kind == EMPTY_LOG) {
-        for (unsigned i = 1; i <= n; i++)
-            unlink(segment(dir, i));
+        for (unsigned i = first; i <= last; i++)
+            unlink(form(dir, i));
     } else {
-        char *data = slurp(segment(dir, n), &len);
-        put(segment(dir, n), data, mt_rand_below(len));
+        char *data = slurp(segment(dir, last), &len);
+        put(segment(dir, last), data, mt_rand_below(len));
         mt_mem_free(data);
     }
 }
@@ -301,6 +475,9 @@ static void tamper(int kind, const struct place *p)
     case FLIP_BIT:
     case CUT_BYTES:
     case REMOVE_SEGMENT:
+    case REMOVE_FRONT:
+    case CHANGE_BESIDE:
+    case BOMB:
     case SWAP_SEGMENTS:
     case EMPTY_LOG:
         tamper_segments(kind, p->dir);
@@ -376,12 +553,39 @@ static void go_on(const char *dir, const char *anchor, unsigned n, bool settles)
     }
 }
 
-static void again(const struct place *p)
+static void prune(const char *dir, const char *anchor)
+{
+    struct mt_audit_options options = {.dir = dir, .anchor = anchor};
+    struct mt_audit_prune what = {.before_ms = mt_clock_wall_ms() + 1000, .apply = true};
+    struct mt_audit_pruned pruned;
+    struct mt_fault fault = {0};
+
+    if (mt_audit_prune(&options, &what, &pruned, &fault) || !pruned.segments_n) {
+        printf("Bail out! nothing was removed: %s\n", fault.message);
+        exit(EXIT_FAILURE);
+    }
+}
+
+static void again(const struct place *p, bool pruned)
 {
     world_remove(p->dir);
-    (void)world_copy(p->good, p->dir);
+    (void)world_copy(pruned ? p->pruned : p->good, p->dir);
     (void)!chmod(in(p->dir, "key"), 0600);
-    copy_file(p->anchor, p->anchored);
+    copy_file(pruned ? p->pruned_anchor : p->anchor, p->anchored);
+}
+
+static void check_good(const struct place *p, bool pruned)
+{
+    struct mt_audit_proof proof;
+    struct mt_fault fault;
+
+    again(p, pruned);
+    enum mt_rc rc = mt_audit_prove(p->dir, p->anchored, &proof, &fault);
+    world_check(!rc && proof.records_n == 181U + pruned && proof.segments_n > 3 && !proof.open_n &&
+                    (proof.first_seq > 1) == pruned && (proof.pruned_by != 0) == pruned,
+                pruned ? "what remains after a removal is right as it is"
+                       : "the log is right as it is",
+                "%s", rc ? fault.message : "other counts");
 }
 
 int main(void)
@@ -405,24 +609,32 @@ int main(void)
     snprintf(p.other, sizeof p.other, "%s/other", scratch);
     snprintf(p.anchor, sizeof p.anchor, "%s/anchor", scratch);
     snprintf(p.anchored, sizeof p.anchored, "%s/anchored", scratch);
+    snprintf(p.pruned, sizeof p.pruned, "%s/pruned", scratch);
+    snprintf(p.pruned_anchor, sizeof p.pruned_anchor, "%s/pruned-anchor", scratch);
     go_on(p.other, p.anchored, 60, true);
     unlink(p.anchored);
     go_on(p.good, p.anchored, 30, true);
     (void)world_copy(p.good, p.old);
-    go_on(p.good, p.anchored, 60, true);
+    (void)world_copy(p.good, p.pruned);
+    (void)!chmod(in(p.pruned, "key"), 0600);
     copy_file(p.anchored, p.anchor);
-    again(&p);
-    enum mt_rc rc = mt_audit_prove(p.dir, p.anchored, &proof, &fault);
-    world_check(!rc && proof.records_n == 181 && proof.segments_n > 3 && !proof.open_n,
-                "the log is right as it is", "%s", rc ? fault.message : "other counts");
+    go_on(p.good, p.anchored, 60, true);
+    copy_file(p.anchored, p.pruned_anchor);
+    copy_file(p.anchor, p.anchored);
+    copy_file(p.pruned_anchor, p.anchor);
+    prune(p.pruned, p.anchored);
+    go_on(p.pruned, p.anchored, 60, true);
+    copy_file(p.anchored, p.pruned_anchor);
+    check_good(&p, false);
+    check_good(&p, true);
     for (uint64_t i = 0; i < trials; i++) {
         int kind = (int)(i % KINDS_N);
         struct mt_audit *audit = NULL;
         struct mt_fault ignored;
-        again(&p);
+        again(&p, i / KINDS_N % 2);
         tamper(kind, &p);
         tried[kind]++;
-        rc = mt_audit_prove(p.dir, p.anchored, &proof, &fault);
+        enum mt_rc rc = mt_audit_prove(p.dir, p.anchored, &proof, &fault);
         missed[kind] += !rc;
         if (!open_log(p.dir, p.anchored, &audit, &ignored)) {
             opened[kind]++;
