@@ -114,8 +114,11 @@ local WORDS = {
   { "in_gap", "in a gap of the archive" }, { "cap", "beyond the cap" },
 }
 
+local function noted(result) return result.audit and ("%d:%s"):format(result.audit.record, result.audit.sha256) end
+
 local function print_result(result)
   print(("%d messages deleted, and read back as gone"):format(result.deleted))
+  if result.audit then print(("audit: %s (moontide audit --verify --noted …)"):format(noted(result))) end
   local function say(n, text) if n > 0 then print(text:format(n)) end end
   say(result.settled, "%d messages that an interrupted run had deleted are in the audit now")
   say(result.absent, "%d messages were not there any more")
@@ -144,7 +147,7 @@ local function json_of(plan, result)
     deleted = result and result.deleted or 0, left = result and result.left, absent = result and result.absent,
     settled = result and result.settled,
     left_over = result and result.refused, cap = result and result.cap or plan.cap,
-    archive_head = result and result.head,
+    archive_head = result and result.head, audit = result and noted(result),
     fault = result and result.fault and { code = result.fault.code, message = result.fault.message } or nil,
   }
 end

@@ -231,6 +231,7 @@ static int run_script(struct run *run, const struct mt_script_host *host,
     script.accounts = options->accounts;
     script.grant = options->grant;
     script.apply = options->apply;
+    script.by_hand = options->passing;
     if (mt_signal_new(run->loop, SIGINT, interrupted, run, &on_int) ||
         mt_signal_new(run->loop, SIGTERM, interrupted, run, &on_term))
         run->failed = mt_fault_set(&run->fault, MT_ERR_NOMEM, "memory", "out of memory") != MT_OK;

@@ -83,6 +83,8 @@ enum mt_rc mt_purge_note(struct mt_purge *purge, const char *verb, mt_audit_done
         .verb = verb,
         .why = head->policy,
         .code = purge->rc ? purge->fault.code : NULL,
+        .sign =
+            purge->noting, /* the end: what this run did cannot be cut off unseen from then on */
     };
     char detail[400];
 

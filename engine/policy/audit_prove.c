@@ -85,6 +85,7 @@ static enum mt_rc prove_one(void *ud, const struct mt_au_place *place, const cha
         prove->proof->first_ms = brief.at_ms;
     }
     prove->proof->last_ms = brief.at_ms;
+    prove->proof->bytes += len + 1;
     prove->proof->records_n = place->seq;
     return MT_OK;
 }

@@ -15,6 +15,7 @@ struct mt_audit_proof {
     uint64_t first_seq; /* of the first: more than 1 when older ones were removed */
     uint64_t pruned_by; /* the record that says so; 0: none */
     uint32_t segments_n;
+    uint64_t bytes; /* of the records, as they are when not compressed */
     int64_t first_ms, last_ms;
     uint64_t open_n;            /* intents without a result */
     uint64_t head_seq;          /* the record that HEAD signs */
@@ -56,8 +57,8 @@ struct mt_audit_reader;
 
 enum mt_rc mt_audit_reader_open(const char *dir, const struct mt_audit_filter *filter,
                                 struct mt_audit_reader **out, struct mt_fault *fault) MT_CHECKED;
-/* The next lines into out, each with its newline; none: the end. Looks at some ten thousand records
- * at most and sets *more when there may be others. */
+/* The next lines into out, each with its newline; none: the end. Looks at some hundred thousand
+ * records at most and sets *more when there may be others. */
 enum mt_rc mt_audit_reader_next(struct mt_audit_reader *reader, struct mt_buf *out, bool *more,
                                 struct mt_fault *fault) MT_CHECKED;
 void mt_audit_reader_close(struct mt_audit_reader *reader);

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LOOK_MAX  10000
+#define LOOK_MAX  100000
 #define PAGE_MAX  ((size_t)4 << 20)
 #define TEXTS_MAX 7
 
@@ -82,6 +82,36 @@ static bool is_wanted(const struct mt_audit_filter *filter, const struct mt_json
            (!filter->plan || has_plan(record, filter->plan));
 }
 
+/* Whether a text stands in a line as it is, if anywhere: nothing in it is escaped. */
+static bool is_plain(const char *text)
+{
+    for (; *text; text++)
+        if (*text < ' ' || *text > '~' || *text == '"' || *text == '\\')
+            return false;
+    return true;
+}
+
+/* False: it is not asked for, and its JSON need not be read to know that. */
+static bool may_be_wanted(const struct mt_audit_reader *reader, const struct mt_au_brief *brief,
+                          const char *line, size_t len)
+{
+    const struct mt_audit_filter *filter = &reader->filter;
+    char key[24];
+
+    snprintf(key, sizeof key, "%llu", (unsigned long long)brief->intent);
+    if (brief->is_result && mt_map_get(reader->intents, key))
+        return true;
+    if ((filter->since_ms && brief->at_ms < filter->since_ms) ||
+        (filter->until_ms && brief->at_ms >= filter->until_ms))
+        return false;
+    for (size_t i = 0; i < TEXTS_MAX; i++) {
+        const char *text = reader->texts[i];
+        if (text && is_plain(text) && !memmem(line, len, text, strlen(text)))
+            return false;
+    }
+    return true;
+}
+
 static enum mt_rc take_record(struct mt_audit_reader *reader, const struct mt_au_line *line,
                               bool *wanted)
 {
@@ -103,12 +133,16 @@ static enum mt_rc read_one(void *ud, const struct mt_au_place *place, const char
 {
     struct mt_audit_reader *reader = ud;
     struct mt_au_line parsed;
+    struct mt_au_brief brief;
     bool wanted = false;
 
     if (reader->looked_n == LOOK_MAX || reader->out->len > PAGE_MAX)
         return MT_ERR_CANCELLED; /* it is taken with the next page */
-    enum mt_rc rc = mt_au_parse(line, len, &parsed);
-    if (!rc) {
+    enum mt_rc rc = mt_au_brief_of(line, len, &brief);
+    bool looks = !rc && may_be_wanted(reader, &brief, line, len);
+    if (looks)
+        rc = mt_au_parse(line, len, &parsed);
+    if (looks && !rc) {
         rc = take_record(reader, &parsed, &wanted);
         mt_json_free(parsed.json);
     }

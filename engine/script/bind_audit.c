@@ -1,8 +1,9 @@
 /* moontide.audit and moontide.audit_verify: what is written down of deletions and sendings, and the
- * proof that it is whole. */
+ * proof that it is whole; and what its operator does to keep it small. */
 #include "script/script_int.h"
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "codec/sign.h"
 #include "jobs/audit_log.h"
 #include "loop/loop.h"
@@ -33,6 +34,12 @@ struct audit_wait {
     struct mt_buf text;
     bool more;
     struct mt_audit_proof proof;
+    uint64_t noted_seq; /* 0: none */
+    char noted_sha256[MT_AUDIT_KEY_HEX];
+    struct mt_audit_options options;
+    struct mt_audit_prune prune; /* its texts are of the stack, too */
+    struct mt_audit_pruned pruned;
+    uint32_t compressed_n;
     enum mt_rc rc;
     struct mt_fault fault;
 };
@@ -67,6 +74,9 @@ static struct audit_wait *wait_new(lua_State *L, const char *function)
     mt_buf_init(&w->text, PAGE_MAX);
     snprintf(w->dir, sizeof w->dir, "%s", place.dir);
     snprintf(w->anchor, sizeof w->anchor, "%s", place.anchor ? place.anchor : "");
+    w->options = place;
+    w->options.dir = w->dir;
+    w->options.anchor = w->anchor[0] ? w->anchor : NULL;
     return w;
 }
 
@@ -140,6 +150,10 @@ static int core_audit_open(lua_State *L)
         .account = mt_option_string(L, 1, "account", NULL),
         .verb = mt_option_string(L, 1, "verb", NULL),
         .id = mt_option_string(L, 1, "id", NULL),
+        .conversation = mt_option_string(L, 1, "conversation", NULL),
+        .person = mt_option_string(L, 1, "person", NULL),
+        .actor = mt_option_string(L, 1, "actor", NULL),
+        .plan = mt_option_string(L, 1, "plan", NULL),
     };
     return start(L, w, open_it, opened);
 }
@@ -183,7 +197,8 @@ static void prove(void *ud)
 {
     struct audit_wait *w = ud;
 
-    w->rc = mt_audit_prove(w->dir, w->anchor[0] ? w->anchor : NULL, &w->proof, &w->fault);
+    w->rc = mt_audit_prove_noted(w->dir, w->options.anchor, w->noted_seq, w->noted_sha256,
+                                 &w->proof, &w->fault);
 }
 
 static void put_number(lua_State *L, const char *key, uint64_t v)
@@ -233,8 +248,13 @@ static int proved(lua_State *L, int status, lua_KContext ctx)
     }
     if (proof->bad_seq)
         put_number(L, "record", proof->bad_seq);
-    put_number(L, "records", proof->records_n);
+    put_number(L, "records", proof->first_seq ? proof->records_n - proof->first_seq + 1 : 0);
+    put_number(L, "first", proof->first_seq);
+    put_number(L, "last", proof->records_n);
+    if (proof->pruned_by)
+        put_number(L, "pruned_by", proof->pruned_by);
     put_number(L, "segments", proof->segments_n);
+    put_number(L, "bytes", proof->bytes);
     put_number(L, "first_time", (uint64_t)proof->first_ms);
     put_number(L, "last_time", (uint64_t)proof->last_ms);
     put_number(L, "unsettled", proof->open_n);
@@ -249,16 +269,133 @@ static int proved(lua_State *L, int status, lua_KContext ctx)
     return 1;
 }
 
+/* "NUMBER:SHA256", as a run prints it. */
+static bool take_noted(const char *noted, struct audit_wait *w)
+{
+    const char *colon = strchr(noted, ':');
+    char number[24];
+
+    if (!colon || (size_t)(colon - noted) >= sizeof number ||
+        strlen(colon + 1) != sizeof w->noted_sha256 - 1 ||
+        strspn(colon + 1, "0123456789abcdef") != sizeof w->noted_sha256 - 1)
+        return false;
+    snprintf(number, sizeof number, "%.*s", (int)(colon - noted), noted);
+    snprintf(w->noted_sha256, sizeof w->noted_sha256, "%s", colon + 1);
+    return mt_str_u64(number, &w->noted_seq) && w->noted_seq;
+}
+
+/* audit_verify(options) */
 static int core_audit_verify(lua_State *L)
 {
+    lua_settop(L, 1);
+    mt_options_check(L, 1, "moontide.audit_verify");
+    const char *noted = lua_istable(L, 1) ? mt_option_string(L, 1, "noted", NULL) : NULL;
+    struct audit_wait *w = wait_new(L, "moontide.audit_verify");
+
+    if (noted && !take_noted(noted, w))
+        return mt_fault_raisef(L, MT_ERR_INVALID, "audit.noted",
+                               "what was noted is NUMBER:HASH, as the end of a run prints it");
+    return start(L, w, prove, proved);
+}
+
+/* ---------------------------------------------------------------- keeping it small */
+
+/* A script that deletes must not be able to remove the record of it. */
+static struct audit_wait *wait_by_hand(lua_State *L, const char *function)
+{
+    mt_grant_check(L, "audit", function);
+    if (!mt_script_of(L)->by_hand)
+        mt_fault_raisef(L, MT_ERR_DENIED, "audit.by_hand",
+                        "%s is no script's to call: it is done with moontide audit", function);
+    return wait_new(L, function);
+}
+
+static void prune(void *ud)
+{
+    struct audit_wait *w = ud;
+    w->rc = mt_audit_prune(&w->options, &w->prune, &w->pruned, &w->fault);
+}
+
+static int was_pruned(lua_State *L, int status, lua_KContext ctx)
+{
+    struct audit_wait *w = (struct audit_wait *)ctx;
+    const struct mt_audit_pruned *pruned = &w->pruned;
+
+    (void)status;
+    mt_wait_check(L, &w->wait);
+    lua_createtable(L, 0, 8);
+    put_number(L, "segments", pruned->segments_n);
+    put_number(L, "records", pruned->records_n);
+    put_number(L, "unsettled", pruned->unsettled_n);
+    if (pruned->records_n) {
+        put_number(L, "last", pruned->last_seq);
+        put_number(L, "first_time", (uint64_t)pruned->first_ms);
+        put_number(L, "last_time", (uint64_t)pruned->last_ms);
+        put_text(L, "sha256", pruned->sha256);
+    }
+    if (pruned->statement)
+        put_number(L, "record", pruned->statement);
+    return 1;
+}
+
+/* audit_prune { before, why, apply } */
+static int core_audit_prune(lua_State *L)
+{
+    lua_settop(L, 1);
+    luaL_checktype(L, 1, LUA_TTABLE);
+    mt_options_check(L, 1, "moontide.audit_prune");
+    struct audit_wait *w = wait_by_hand(L, "moontide.audit_prune");
+    w->prune = (struct mt_audit_prune){
+        .before_ms = mt_option_time(L, 1, "before", 0),
+        .actor = mt_script_of(L)->command,
+        .why = mt_option_string(L, 1, "why", NULL),
+        .apply = mt_option_boolean(L, 1, "apply", false),
+    };
+    return start(L, w, prune, was_pruned);
+}
+
+static void compact(void *ud)
+{
+    struct audit_wait *w = ud;
+    struct mt_audit *audit = NULL;
+    struct mt_fault closing;
+
+    w->rc = mt_audit_prove(w->dir, w->options.anchor, &w->proof, &w->fault);
+    if (!w->rc)
+        w->rc = mt_audit_open(&w->options, &audit, &w->fault);
+    if (w->rc)
+        return;
+    w->rc = mt_audit_compact(audit, &w->compressed_n, &w->fault);
+    enum mt_rc rc = mt_audit_close(audit, &closing);
+    if (!w->rc && rc) {
+        w->rc = rc;
+        w->fault = closing;
+    }
+}
+
+static int was_compacted(lua_State *L, int status, lua_KContext ctx)
+{
+    const struct audit_wait *w = (const struct audit_wait *)ctx;
+
+    (void)status;
+    mt_wait_check(L, (struct mt_wait *)ctx);
+    lua_pushinteger(L, w->compressed_n);
+    return 1;
+}
+
+static int core_audit_compact(lua_State *L)
+{
     lua_settop(L, 0);
-    return start(L, wait_new(L, "moontide.audit_verify"), prove, proved);
+    return start(L, wait_by_hand(L, "moontide.audit_compact"), compact, was_compacted);
 }
 
 void mt_bind_audit(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"audit_open", core_audit_open}, {"audit_verify", core_audit_verify}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"audit_open", core_audit_open},
+                                         {"audit_verify", core_audit_verify},
+                                         {"audit_prune", core_audit_prune},
+                                         {"audit_compact", core_audit_compact},
+                                         {NULL, NULL}};
     static const luaL_Reg methods[] = {{"next", reader_next}, {NULL, NULL}};
 
     mt_script_type(L, TYPE_READER, methods, NULL, reader_gc);

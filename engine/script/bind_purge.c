@@ -4,6 +4,8 @@
 
 #include "base/mem.h"
 #include "jobs/purge.h"
+#include "policy/audit.h"
+#include "policy/audit_read.h"
 
 #include <stdio.h>
 
@@ -24,6 +26,7 @@ struct purge_wait {
     size_t short_n;
     enum mt_rc rc;
     struct mt_fault fault;
+    bool settles; /* it acts, and the audit has its end */
 };
 
 static void purge_release(struct mt_wait *wait)
@@ -75,6 +78,25 @@ static void purged(void *ud, enum mt_rc rc, const struct mt_purge_result *result
     mt_wait_wake(&w->wait, rc == MT_ERR_CANCELLED ? rc : MT_OK, fault);
 }
 
+/* The head that was signed at the end of the run: noted elsewhere it proves that this much was
+ * there. */
+static void put_head(lua_State *L)
+{
+    const struct mt_script_audit *audit = mt_script_of(L)->host->audit;
+    struct mt_audit_options place;
+    struct mt_fault ignored;
+    char sha256[MT_AUDIT_KEY_HEX];
+    uint64_t seq = 0;
+
+    if (audit->place(audit->ud, &place, &ignored) || !mt_audit_head_look(place.dir, &seq, sha256))
+        return;
+    lua_createtable(L, 0, 2);
+    put_integer(L, "record", seq);
+    lua_pushstring(L, sha256);
+    lua_setfield(L, -2, "sha256");
+    lua_setfield(L, -2, "audit");
+}
+
 static int purge_more(lua_State *L, int status, lua_KContext ctx)
 {
     struct purge_wait *w = (struct purge_wait *)ctx;
@@ -105,6 +127,8 @@ static int purge_more(lua_State *L, int status, lua_KContext ctx)
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
     lua_setfield(L, -2, "short");
+    if (w->settles)
+        put_head(L);
     if (w->rc) {
         mt_fault_push(L, &w->fault);
         lua_setfield(L, -2, "fault");
@@ -129,6 +153,7 @@ static int start_purge(lua_State *L, struct mt_lua_account *account,
     mt_task_may_wait(L);
     struct purge_wait *w = mt_wait_new(L, sizeof *w, purge_release);
     w->script = script;
+    w->settles = !options->only_looks;
     if (mt_purge_start(script->host->loop, options, options->only_looks ? NULL : purge_progress,
                        purged, w, &w->purge, &fault))
         return mt_fault_raise(L, &fault);

@@ -83,6 +83,8 @@ struct mt_script_options {
     int64_t cpu_ms;               /* one slice between two waits; 0: 1000 */
     const struct mt_grant *grant; /* what it may do; NULL: what it declares, or the default */
     bool apply;                   /* what deletes may do so; else it raises delete.dry_run */
+    bool by_hand;                 /* a command of the program, that somebody has called: it may also
+                                     do what no script may, such as removing old records of the audit */
     bool check;                   /* nothing is done: the script is loaded, its description and its
                                      arguments are checked, and it ends where it would wait for the first
                                      time */

@@ -59,7 +59,8 @@ struct mt_script {
     struct mt_grant grant;     /* in force */
     bool grant_stated;         /* by whoever runs it, or by the script: from then on only less */
     bool apply;                /* what deletes may do so */
-    struct mt_grant_use *use;  /* of it, unless the host keeps that */
+    bool by_hand;
+    struct mt_grant_use *use; /* of it, unless the host keeps that */
     uint64_t lives_made_n;
     struct mt_task *tasks;
     struct mt_task *main; /* its result is the script's status */

@@ -394,6 +394,7 @@ enum mt_rc mt_script_start(const struct mt_script_host *host,
     script->grant = options->grant ? *options->grant : mt_grant_default();
     script->grant_stated = options->grant != NULL;
     script->apply = options->apply;
+    script->by_hand = options->by_hand;
     snprintf(command, sizeof command, "moontide run %s --", options->name);
     script->name = mt_mem_strdup(options->name);
     script->command = mt_mem_strdup(options->command ? options->command : command);

@@ -103,8 +103,20 @@
 ---@field ['account'] string|nil @only of this account: its name, or its user's id
 ---@field ['verb'] string|nil @only these: delete_messages, delete, delete_everything, recall, edit, send, mark_read
 ---@field ['id'] string|nil @only what names this message, with its results
+---@field ['conversation'] string|nil @only of this conversation, by its address
+---@field ['person'] string|nil @only what names this user: its account, and the single chats with it
+---@field ['actor'] string|nil @only what was done by this one: a part of the name, such as a job's
+---@field ['plan'] string|nil @only what a retention did under the plan whose hash begins so
 
----@class moontide.options.50 @options of conversation:send
+---@class moontide.options.47 @options of moontide.audit_verify
+---@field ['noted'] string|nil @NUMBER:HASH of a record that was noted elsewhere, as the end of a retention prints it: it must be there
+
+---@class moontide.options.48 @options of moontide.audit_prune
+---@field ['before'] string|integer @segments that have only older records
+---@field ['why'] string|nil @the reason, for the record
+---@field ['apply'] boolean|nil @do it; else it says what would go
+
+---@class moontide.options.52 @options of conversation:send
 ---@field ['kind'] string|nil @text (default), command, custom, location, image, voice, video, file, combine
 ---@field ['text'] string|nil @the text
 ---@field ['body'] string|nil @the kind's other fields, as in docs/messages.md
@@ -115,7 +127,7 @@
 ---@field ['receipts'] boolean|nil @ask the group for read receipts
 ---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
 
----@class moontide.options.51 @options of conversation:send_image
+---@class moontide.options.53 @options of conversation:send_image
 ---@field ['path'] string|nil @the file to upload
 ---@field ['url'] string|nil @instead of path: an address that is sent as it is, and not looked at
 ---@field ['filename'] string|nil @the name that the receiver sees; default: the last part of path
@@ -133,7 +145,7 @@
 ---@field ['receipts'] boolean|nil @ask the group for read receipts
 ---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
 
----@class moontide.options.52 @options of conversation:send_voice
+---@class moontide.options.54 @options of conversation:send_voice
 ---@field ['path'] string|nil @the file to upload
 ---@field ['url'] string|nil @instead of path: an address that is sent as it is, and not looked at
 ---@field ['filename'] string|nil @the name that the receiver sees; default: the last part of path
@@ -147,7 +159,7 @@
 ---@field ['receipts'] boolean|nil @ask the group for read receipts
 ---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
 
----@class moontide.options.53 @options of conversation:send_video
+---@class moontide.options.55 @options of conversation:send_video
 ---@field ['path'] string|nil @the file to upload
 ---@field ['url'] string|nil @instead of path: an address that is sent as it is, and not looked at
 ---@field ['filename'] string|nil @the name that the receiver sees; default: the last part of path
@@ -166,7 +178,7 @@
 ---@field ['receipts'] boolean|nil @ask the group for read receipts
 ---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
 
----@class moontide.options.54 @options of conversation:send_file
+---@class moontide.options.56 @options of conversation:send_file
 ---@field ['path'] string|nil @the file to upload
 ---@field ['url'] string|nil @instead of path: an address that is sent as it is, and not looked at
 ---@field ['filename'] string|nil @the name that the receiver sees; default: the last part of path
@@ -179,7 +191,7 @@
 ---@field ['receipts'] boolean|nil @ask the group for read receipts
 ---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
 
----@class moontide.options.55 @options of conversation:send_location
+---@class moontide.options.57 @options of conversation:send_location
 ---@field ['latitude'] string @degrees
 ---@field ['longitude'] string @degrees
 ---@field ['address'] string|nil @in words
@@ -191,7 +203,7 @@
 ---@field ['receipts'] boolean|nil @ask the group for read receipts
 ---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
 
----@class moontide.options.56 @options of conversation:send_command
+---@class moontide.options.58 @options of conversation:send_command
 ---@field ['action'] string @a word of your choice
 ---@field ['ext'] string|nil @the app's own fields
 ---@field ['only'] string[]|nil @only to these members of a group or room
@@ -200,7 +212,7 @@
 ---@field ['receipts'] boolean|nil @ask the group for read receipts
 ---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
 
----@class moontide.options.57 @options of conversation:send_custom
+---@class moontide.options.59 @options of conversation:send_custom
 ---@field ['event'] string @the name of your event
 ---@field ['fields'] string|nil @your fields
 ---@field ['ext'] string|nil @the app's own fields
@@ -210,7 +222,7 @@
 ---@field ['receipts'] boolean|nil @ask the group for read receipts
 ---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
 
----@class moontide.options.58 @options of conversation:send_combine
+---@class moontide.options.60 @options of conversation:send_combine
 ---@field ['messages'] string @a list of messages, as history and events give them
 ---@field ['title'] string|nil @what stands above it
 ---@field ['summary'] string|nil @what stands below the title
@@ -223,21 +235,21 @@
 ---@field ['receipts'] boolean|nil @ask the group for read receipts
 ---@field ['priority'] integer|nil @chat rooms: 0 high, 1 normal, 2 low
 
----@class moontide.options.59 @options of conversation:upload
+---@class moontide.options.61 @options of conversation:upload
 ---@field ['path'] string @the file
 ---@field ['filename'] string|nil @its name for others; default: the last part of path
 ---@field ['progress'] string|nil @called with the bytes that are there, and of how many (0: not known)
 ---@field ['thumbnail_width'] integer|nil @of the thumbnail that the cloud makes
 ---@field ['thumbnail_height'] integer|nil @likewise
 
----@class moontide.options.60 @options of message:download
+---@class moontide.options.62 @options of message:download
 ---@field ['path'] string @the new file, or a folder and /
 ---@field ['thumbnail'] boolean|nil @the thumbnail instead
 ---@field ['any_size'] boolean|nil @also when it has not the size that the message says
 ---@field ['max_size'] integer|nil @refuse more than this many bytes
 ---@field ['progress'] string|nil @called with the bytes that are there, and of how many (0: not known)
 
----@class moontide.options.64 @options of message:edit
+---@class moontide.options.66 @options of message:edit
 ---@field ['kind'] string|nil @as of conversation:send
 ---@field ['text'] string|nil @the text
 ---@field ['body'] string|nil @the kind's other fields
@@ -248,20 +260,20 @@
 ---@field ['receipts'] boolean|nil @as of conversation:send
 ---@field ['priority'] integer|nil @as of conversation:send
 
----@class moontide.options.65 @options of conversation:delete_messages
+---@class moontide.options.67 @options of conversation:delete_messages
 ---@field ['ids'] string[]|nil @messages, or their ids as message.id gives them; a cloud that wants to know more of a message than its id takes the id alone only of what this process has seen lately
 ---@field ['before'] string|integer|nil @everything that the cloud received before this time; it must not lie in the future
 ---@field ['why'] string|nil @the reason, for the audit
 
----@class moontide.options.66 @options of conversation:delete
+---@class moontide.options.68 @options of conversation:delete
 ---@field ['history'] boolean|nil @its messages too; default false
 ---@field ['why'] string|nil @the reason, for the audit
 
----@class moontide.options.74 @options of message:readers_page
+---@class moontide.options.76 @options of message:readers_page
 ---@field ['limit'] integer|nil @page size; default 500
 ---@field ['cursor'] string|nil @the cursor of the page before
 
----@class moontide.options.75 @options of message:reply
+---@class moontide.options.77 @options of message:reply
 ---@field ['kind'] string|nil @as of conversation:send
 ---@field ['text'] string|nil @the text
 ---@field ['body'] string|nil @the kind's other fields
@@ -272,17 +284,17 @@
 ---@field ['receipts'] boolean|nil @as of conversation:send
 ---@field ['priority'] integer|nil @as of conversation:send
 
----@class moontide.options.76 @options of conversation:ask
+---@class moontide.options.78 @options of conversation:ask
 ---@field ['timeout'] string|integer|nil @how long to wait for the answer; default 10m
 ---@field ['from'] string|nil @only a message of this user is the answer; default: of anybody else
 
----@class moontide.options.77 @options of account:on
+---@class moontide.options.79 @options of account:on
 ---@field ['limit'] string|integer|nil @how long one call may take, without what it waits in conversation:ask; then it is ended with one line in the log; default 10m, 0 for none
 
----@class moontide.options.82 @options of moontide.cron
+---@class moontide.options.84 @options of moontide.cron
 ---@field ['timezone'] string|nil @such as Asia/Shanghai; default UTC
 
----@class moontide.options.83 @options of moontide.http.request
+---@class moontide.options.85 @options of moontide.http.request
 ---@field ['url'] string @where
 ---@field ['method'] string|nil @GET, POST, PUT, DELETE; default GET
 ---@field ['headers'] string|nil @{ Name = "value" }
@@ -292,7 +304,7 @@
 ---@field ['timeout'] string|integer|nil @for all of it; default 30s
 ---@field ['max_bytes'] integer|nil @of the answer; default 4 MiB
 
----@class moontide.options.92 @options of moontide.progress
+---@class moontide.options.94 @options of moontide.progress
 ---@field ['label'] string|nil @what is being done
 ---@field ['done'] integer|nil @how much
 ---@field ['total'] integer|nil @of how much, if known

@@ -36,6 +36,8 @@ core.extend("conversation", {
 
 moontide.audit = require "moontide.audit"
 moontide.audit_verify = core.audit_verify
+moontide.audit_prune = core.audit_prune
+moontide.audit_compact = core.audit_compact
 
 local plans = require "moontide.plan"
 core.extend("account", { plan = plans.plan, open_plan = plans.open })

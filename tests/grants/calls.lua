@@ -95,6 +95,14 @@ return {
     ["moontide.read_archive"] = { function(t) return t.moontide.read_archive(t.name "new").provider end },
     ["moontide.audit"] = { function(t) return t.moontide.audit {}().seq == 1 end },
     ["moontide.audit_verify"] = { function(t) return t.moontide.audit_verify().verdict == "sound" end },
+    ["moontide.audit_prune"] = {
+      function(t) return t.moontide.audit_prune { before = 1 } end,
+      fault = { easemob = "audit.by_hand", rongcloud = "audit.by_hand" },
+    },
+    ["moontide.audit_compact"] = {
+      function(t) return t.moontide.audit_compact() end,
+      fault = { easemob = "audit.by_hand", rongcloud = "audit.by_hand" },
+    },
     ["moontide.verify"] = { function(t) return t.moontide.verify(t.name "new").verdict end },
   },
 

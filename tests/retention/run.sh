@@ -80,6 +80,11 @@ run_cloud() {
 
   try "$m" retention -a it --older-than 90d --archive archive --apply --json
   check "$cloud: the cap of a twentieth" $status 3 '"deleted":10' '"cap":10'
+  noted=$(sed -n 's/.*"audit":"\([0-9]*:[0-9a-f]*\)".*/\1/p' "$work/out")
+  try "$m" audit --verify --noted "$noted"
+  check "$cloud: the end of the run is signed, and can be noted" $status 0 "${noted%:*};" "the record that was noted is there"
+  try "$m" audit --plan "$(echo "$first" | cut -c 1-12)" --verb delete_messages --csv
+  check "$cloud: what was done under a plan" $status 0 "record,at,type" ",delete_messages," "plan $first" ",gone,"
   equal "$cloud: ten are gone" "$(left)" 190
   try "$m" retention -a it --plan "$first" --archive archive --apply --max 20
   check "$cloud: a plan that is applied by its hash" $status 3 "20 messages deleted" "beyond the cap"
@@ -110,6 +115,12 @@ run_cloud() {
   equal "$cloud: the others' are there" "$(left)" "$((74 - $(number deleted)))"
   try "$m" audit --verify
   check "$cloud: the audit is sound" $status 0
+  try "$m" audit --prune --before 1d --apply
+  check "$cloud: the audit's last segment is never removed" $status 0 "nothing is that old"
+  try "$m" audit --prune
+  check "$cloud: nothing is removed without a date" $status 1 "--before"
+  try "$m" audit --compact
+  check "$cloud: what is not finished is not compressed" $status 0 "0 segments compressed"
 
   printf 'return older_than "30d" - newest(5)\n' >"$work/keep.lua"
   try "$m" retention -a it --policy keep.lua

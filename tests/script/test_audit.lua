@@ -42,6 +42,14 @@ list = records { id = gone.id, verb = "delete_messages", account = "it" }
 check("what is deleted is named, with the reason", #list == 2 and list[1].why == "case 7" and list[2].outcome == "done")
 check("records of no other account", #records { account = "nobody" } == 0)
 
+check("of one conversation", #records { since = begun, conversation = chat.id } > 5
+  and #records { since = begun, conversation = "single:nobody" } == 0)
+check("of one person, by its chat or its account", #records { since = begun, person = "guest" } > 5
+  and #records { since = begun, person = account.user } > 5 and #records { since = begun, person = "gues" } == 0)
+check("of one who did it, by a part of the name", #records { since = begun, actor = "test_audit" } > 3
+  and #records { since = begun, actor = "job nightly" } == 0)
+check("of no plan", #records { plan = "3f" } == 0)
+
 local ok, fault = moontide.try(chat.delete_messages, chat, { ids = { "1" }, whhy = "x" })
 check("an unknown option is refused", not ok and fault.code == "option.unknown")
 chat:mark_read()
@@ -51,6 +59,25 @@ check("a read receipt stands there too", #list == 2 and list[2].outcome == "done
 local proof = moontide.audit_verify()
 check("the audit is proved", proof.verdict == "sound" and proof.records >= list[2].seq and #proof.key == 64
   and proof.pem:find("PUBLIC KEY", 1, true) and proof.torn_bytes == 0)
+local last = list[2]
+local after
+for record in moontide.audit { since = begun } do if record.seq == last.seq + 1 then after = record.prev end end
+if not after then
+  chat:mark_read()
+  for record in moontide.audit { since = begun } do if record.seq == last.seq + 1 then after = record.prev end end
+end
+local noted = ("%d:%s"):format(last.seq, after)
+check("what was noted is there", moontide.audit_verify { noted = noted }.verdict == "sound")
+local other = moontide.audit_verify { noted = ("%d:%s"):format(last.seq - 1, after) }
+check("what is another is found", other.verdict == "damaged" and other.code == "audit.noted")
+other = moontide.audit_verify { noted = ("%d:%s"):format(10000000, after) }
+check("what is behind the end was cut", other.verdict == "cut" and other.code == "audit.cut")
+ok, fault = moontide.try(moontide.audit_verify, { noted = "12" })
+check("what is no note is refused", not ok and fault.code == "audit.noted")
+ok, fault = moontide.try(moontide.audit_prune, { before = "1d", apply = true })
+check("no script removes records", not ok and fault.code == "audit.by_hand")
+ok, fault = moontide.try(moontide.audit_compact)
+check("nor compresses them", not ok and fault.code == "audit.by_hand")
 check("every intent has its result", proof.unsettled == 0)
 local ended = 0
 for _ = 1, 20 do
