@@ -156,6 +156,13 @@ const struct mt_script_audit *mt_accounts_audit(const struct mt_accounts *accoun
     return &accounts->audit;
 }
 
+void mt_accounts_audit_look(const struct mt_accounts *accounts, struct mt_audit_figures *out)
+{
+    memset(out, 0, sizeof *out);
+    if (accounts->log)
+        mt_audit_log_look(accounts->log, out);
+}
+
 /* ---------------------------------------------------------------- the holds */
 
 /* An account that the configuration does not know any more goes on, but deletes nothing. */

@@ -68,6 +68,9 @@ void mt_accounts_state(struct mt_accounts *accounts, char *out, size_t cap);
 /* The audit below that folder, with the anchor of the configuration as it was when it was first
  * asked for. Lives as long as the accounts. */
 const struct mt_script_audit *mt_accounts_audit(const struct mt_accounts *accounts);
+struct mt_audit_figures;
+/* Zeroes while nothing was written down. */
+void mt_accounts_audit_look(const struct mt_accounts *accounts, struct mt_audit_figures *out);
 /* The lists of holds of the configuration, as it is whenever they are asked for. As long. */
 const struct mt_hold_source *mt_accounts_holds(const struct mt_accounts *accounts);
 /* What is counted of the accounts: of each that was ever opened here, until the end, also when it

@@ -6,6 +6,7 @@
 #include "app/service_int.h"
 #include "archive/writer.h"
 #include "jobs/ledger.h"
+#include "jobs/purge.h"
 #include "script/config.h"
 #include "script/script.h"
 
@@ -49,6 +50,7 @@ struct mt_job {
     struct mt_job_progress progress; /* of the run in hand */
     uint64_t ended_n[MT_RUN_STATUSES];
     uint64_t busy_us; /* of its scripts that have ended */
+    struct mt_purge_figures purged;
     int64_t started_ms;
 };
 

@@ -376,6 +376,7 @@ static void host_init(struct mt_job *job)
     job->host.flush = flush_now;
     job->host.progress = progress;
     job->host.counting = mt_accounts_counting(serve->accounts);
+    job->host.purge_figures = &job->purged;
     job->host.archive_figures = &serve->archive_figures;
     job->host.ud = job;
 }

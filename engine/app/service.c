@@ -44,6 +44,7 @@ struct asking {
     struct mt_process_figures process;
     struct mt_service_rows *rows;
     struct mt_buf accounts; /* their text */
+    char state[4096];       /* the folder of what is durable */
 };
 
 /* ---------------------------------------------------------------- what is remembered */
@@ -71,8 +72,10 @@ void mt_serve_note(struct mt_serve *serve, const char *job, const struct mt_faul
     mt_secret_redact(at->fault.message, strlen(at->fault.message));
 }
 
-void mt_process_look(struct mt_process_figures *out)
+void mt_process_look(const char *state, struct mt_process_figures *out)
 {
+    char head[4096 + 16];
+    struct mt_fs_stat st;
     struct rlimit limit;
     char *text = NULL;
     char **names = NULL;
@@ -89,6 +92,9 @@ void mt_process_look(struct mt_process_figures *out)
     }
     if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur != RLIM_INFINITY)
         out->max_fds = limit.rlim_cur;
+    snprintf(head, sizeof head, "%s/audit/HEAD", state);
+    if (!mt_fs_stat(head, &st) && st.mtime_ms > 0)
+        out->audit_head_s = (uint64_t)st.mtime_ms / 1000;
 }
 
 /* ---------------------------------------------------------------- answers */
@@ -158,7 +164,7 @@ static void look_up(void *ud)
 {
     struct asking *asking = ud;
 
-    mt_process_look(&asking->process);
+    mt_process_look(asking->state, &asking->process);
     mt_service_rows_write(asking->rows, &asking->accounts);
 }
 
@@ -201,6 +207,7 @@ static void figures(struct mt_service *service, struct mt_ws_exchange *exchange)
     if (asking) {
         mt_buf_init(&asking->accounts, BODY_MAX);
         asking->rows = mt_service_rows_take(service->serve);
+        mt_accounts_state(service->serve->accounts, asking->state, sizeof asking->state);
         asking->service = service;
         asking->exchange = exchange;
         asking->next = service->askings;

@@ -78,8 +78,10 @@ enum mt_service_page mt_service_route(const char *method, const char *path, cons
 /* What the process takes, looked up on the work pool. */
 struct mt_process_figures {
     uint64_t resident_bytes, open_fds, max_fds; /* 0: not known */
+    uint64_t audit_head_s;                      /* when the head was signed; 0: never */
 };
-void mt_process_look(struct mt_process_figures *out);
+/* state: the folder that the audit lies in. */
+void mt_process_look(const char *state, struct mt_process_figures *out);
 
 /* All but those of each account. */
 void mt_service_metrics(const struct mt_serve *serve, const struct mt_process_figures *found,

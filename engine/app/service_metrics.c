@@ -10,6 +10,7 @@
 #include "base/version.h"
 #include "http/http.h"
 #include "hub/hub.h"
+#include "jobs/audit_log.h"
 #include "jobs/ledger.h"
 #include "jobs/schedule.h"
 
@@ -47,6 +48,12 @@ enum metric {
     JOB_LAST_DURATION,
     JOB_NEXT_RUN,
     JOB_PROGRESS,
+    RETENTION_PLANNED,
+    RETENTION_ARCHIVED,
+    RETENTION_DELETED,
+    RETENTION_SKIPPED,
+    RETENTION_SETTLED,
+    RETENTION_BATCHES,
     SCRIPT_MEMORY,
     SCRIPT_MEMORY_MAX,
     SCRIPT_BUSY,
@@ -61,6 +68,10 @@ enum metric {
     HTTP_WAITING,
     ARCHIVE_COMMITS,
     ARCHIVE_BYTES,
+    AUDIT_HEAD,
+    AUDIT_OPEN,
+    AUDIT_OLDEST,
+    AUDIT_FAILURES,
     METRICS_N
 };
 
@@ -112,6 +123,20 @@ static const struct mt_metric metrics[METRICS_N] = {
                       "When the next run begins."},
     [JOB_PROGRESS] = {"moontide_job_progress_ratio", gauge,
                       "How far the run in hand is, 0 to 1, where its script knows."},
+    [RETENTION_PLANNED] = {"moontide_retention_planned_messages_total", counter,
+                           "Messages of the plans that the job has applied."},
+    [RETENTION_ARCHIVED] = {"moontide_retention_archived_messages_total", counter,
+                            "Those of them that the archive was found to hold as they are."},
+    [RETENTION_DELETED] = {"moontide_retention_deleted_messages_total", counter,
+                           "Messages that were deleted, and read back as gone."},
+    [RETENTION_SKIPPED] = {"moontide_retention_skipped_messages_total", counter,
+                           "Messages that were left alone, by reason: held, not_archived, changed, "
+                           "in_gap, cap, absent, left."},
+    [RETENTION_SETTLED] = {"moontide_retention_settled_messages_total", counter,
+                           "Messages that an interrupted run had deleted, found out by a later "
+                           "one."},
+    [RETENTION_BATCHES] = {"moontide_retention_batches_total", counter,
+                           "Batches that the cloud was asked to delete."},
     [SCRIPT_MEMORY] = {"moontide_script_memory_bytes", gauge, "Memory of the script's Lua state."},
     [SCRIPT_MEMORY_MAX] = {"moontide_script_memory_limit_bytes", gauge, "What it may have."},
     [SCRIPT_BUSY] = {"moontide_script_cpu_seconds_total", counter,
@@ -132,6 +157,14 @@ static const struct mt_metric metrics[METRICS_N] = {
     [ARCHIVE_COMMITS] = {"moontide_archive_commits_total", counter,
                          "Commits into archives, by result: ok, failed."},
     [ARCHIVE_BYTES] = {"moontide_archive_line_bytes_total", counter, "Lines that were committed."},
+    [AUDIT_HEAD] = {"moontide_audit_head_timestamp_seconds", gauge,
+                    "When the head of the audit was signed last."},
+    [AUDIT_OPEN] = {"moontide_audit_open_intents", gauge,
+                    "Intents of this process that have no result yet."},
+    [AUDIT_OLDEST] = {"moontide_audit_oldest_open_intent_timestamp_seconds", gauge,
+                      "When the oldest of them was written down."},
+    [AUDIT_FAILURES] = {"moontide_audit_failures_total", counter,
+                        "Appends that failed: what was to be done then was not."},
 };
 
 #define LABELS(...) ((const struct mt_metric_label[]){__VA_ARGS__, {NULL, NULL}})
@@ -413,6 +446,28 @@ static void job_script(enum metric metric, const struct mt_job *job, const char 
                                           : script.ready_n);
 }
 
+static void job_purged(enum metric metric, const struct mt_job *job, const char *name,
+                       struct mt_buf *out)
+{
+    const struct mt_purge_figures *f = &job->purged;
+
+    if (metric != RETENTION_SKIPPED) {
+        put(out, metric, LABELS({"job", name}),
+            metric == RETENTION_PLANNED    ? f->planned_n
+            : metric == RETENTION_ARCHIVED ? f->archived_n
+            : metric == RETENTION_DELETED  ? f->deleted_n
+            : metric == RETENTION_SETTLED  ? f->settled_n
+                                           : f->batches_n);
+        return;
+    }
+    for (int i = MT_GATE_LET + 1; i < MT_GATE_VERDICTS_N; i++)
+        put(out, metric,
+            LABELS({"job", name}, {"reason", mt_gate_verdict_name((enum mt_gate_verdict)i)}),
+            f->refused_n[i]);
+    put(out, metric, LABELS({"job", name}, {"reason", "absent"}), f->absent_n);
+    put(out, metric, LABELS({"job", name}, {"reason", "left"}), f->left_n);
+}
+
 static void job(enum metric metric, const struct mt_job *job, struct mt_buf *out)
 {
     char safe[MT_STR_SAFE_MAX];
@@ -422,7 +477,11 @@ static void job(enum metric metric, const struct mt_job *job, struct mt_buf *out
     mt_due_view(job, &due);
     if (metric >= SCRIPT_MEMORY)
         job_script(metric, job, name, out);
-    else if (metric == JOB_RUNNING)
+    else if (metric >= RETENTION_PLANNED) {
+        if (job->def &&
+            job->def->config.grant.what & MT_GRANT_DELETE) /* others have nothing to tell */
+            job_purged(metric, job, name, out);
+    } else if (metric == JOB_RUNNING)
         put(out, metric, LABELS({"job", name}), job->script != NULL);
     else if (metric == JOB_RUNS)
         job_runs(metric, job->ended_n, NULL, name, out);
@@ -492,6 +551,22 @@ static void requests(const struct mt_serve *serve, struct mt_buf *out)
     one(out, HTTP_WAITING, http ? (double)mt_http_waiting(http) : 0);
 }
 
+static void audit(const struct mt_serve *serve, const struct mt_process_figures *found,
+                  struct mt_buf *out)
+{
+    struct mt_audit_figures figures;
+
+    mt_accounts_audit_look(serve->accounts, &figures);
+    mt_metrics_begin(out, &metrics[AUDIT_HEAD]);
+    if (found->audit_head_s)
+        put(out, AUDIT_HEAD, NULL, found->audit_head_s);
+    one(out, AUDIT_OPEN, (double)figures.open_n);
+    mt_metrics_begin(out, &metrics[AUDIT_OLDEST]);
+    if (figures.open_n)
+        mt_metrics_f64(out, &metrics[AUDIT_OLDEST], NULL, (double)figures.oldest_ms / 1e3);
+    one(out, AUDIT_FAILURES, (double)figures.failures_n);
+}
+
 void mt_service_metrics(const struct mt_serve *serve, const struct mt_process_figures *found,
                         struct mt_buf *out)
 {
@@ -503,4 +578,5 @@ void mt_service_metrics(const struct mt_serve *serve, const struct mt_process_fi
     put(out, ARCHIVE_COMMITS, LABELS({"result", "failed"}), serve->archive_figures.failures_n);
     mt_metrics_begin(out, &metrics[ARCHIVE_BYTES]);
     put(out, ARCHIVE_BYTES, NULL, serve->archive_figures.lines_bytes);
+    audit(serve, found, out);
 }

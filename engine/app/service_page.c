@@ -295,6 +295,9 @@ static void job(struct mt_buf *out, const struct mt_json *row, int64_t now_ms)
     mt_service_text(out, str(row, "schedule"));
     if (mt_json_bool(mt_json_get(row, "deletes"), false))
         put(out, "<p class=\"warn\">deletes messages</p>");
+    if (number(row, "deleted") || number(row, "held"))
+        mt_buf_appendf(out, "<p class=\"dim\">%lld deleted, %lld held</p>",
+                       (long long)number(row, "deleted"), (long long)number(row, "held"));
     put(out, "</td>");
     put_cell(out, "Next run");
     put_when(out,

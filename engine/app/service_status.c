@@ -292,6 +292,10 @@ static void put_job(struct mt_jsonw *w, const struct mt_job *job)
     put_str(w, "schedule", words);
     mt_jsonw_key(w, "deletes");
     mt_jsonw_bool(w, def && def->destructive);
+    if (def && def->config.grant.what & MT_GRANT_DELETE) {
+        put_u64(w, "deleted", job->purged.deleted_n);
+        put_u64(w, "held", job->purged.refused_n[MT_GATE_HELD]);
+    }
     put_time(w, "started", job->script ? job->started_ms : 0);
     put_u64(w, "failures", due.ledger ? due.ledger->failures_n : job->failures_n);
     if (job->script && job->progress.at_ms)

@@ -36,6 +36,11 @@ struct visit {
     void *ud;
 };
 
+struct open {
+    uint64_t number;
+    int64_t at_ms;
+};
+
 struct mt_audit_log {
     struct mt_loop *loop;
     char *dir, *anchor;
@@ -50,6 +55,9 @@ struct mt_audit_log {
     struct mt_timer *timer;                             /* signs the head when nothing more comes */
     enum { NOTHING, APPEND, VISIT, HEAD, CLOSE } doing; /* written while no work is under way */
     struct visit *visit;                                /* that the work is about */
+    struct open *open;                                  /* intents without a result, oldest first */
+    size_t open_n, open_cap;
+    uint64_t failures_n;
     bool head_due;
     bool busy;
     bool freeing;
@@ -232,7 +240,64 @@ static void log_free(struct mt_audit_log *log)
     mt_timer_free(log->pace);
     mt_mem_free(log->dir);
     mt_mem_free(log->anchor);
+    mt_mem_free(log->open);
     mt_mem_free(log);
+}
+
+/* ---------------------------------------------------------------- what is open */
+
+/* Without memory for it, and beyond the bound, it is not looked after: only figures miss it. */
+static void note_intent(struct mt_audit_log *log, uint64_t number)
+{
+    if (log->open_n == log->open_cap && log->open_cap < MT_AUDIT_OPEN_MAX) {
+        size_t cap = log->open_cap ? log->open_cap * 2 : 64;
+        struct open *open = mt_mem_realloc(log->open, cap * sizeof *open);
+        if (!open)
+            return;
+        log->open = open;
+        log->open_cap = cap;
+    }
+    if (log->open_n < log->open_cap)
+        log->open[log->open_n++] = (struct open){number, mt_clock_wall_ms()};
+}
+
+/* Numbers ascend. */
+static void note_result(struct mt_audit_log *log, uint64_t number)
+{
+    size_t low = 0, high = log->open_n;
+
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        if (log->open[mid].number < number)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    if (low == log->open_n || log->open[low].number != number)
+        return;
+    memmove(log->open + low, log->open + low + 1, (log->open_n - low - 1) * sizeof *log->open);
+    log->open_n--;
+}
+
+static void note(struct mt_audit_log *log, const struct item *list)
+{
+    for (; list; list = list->next) {
+        log->failures_n += list->rc != MT_OK;
+        for (size_t i = 0; i < list->n && !list->rc; i++) {
+            if (list->records[i].type == MT_AUDIT_INTENT)
+                note_intent(log, list->numbers[i]);
+            else if (list->records[i].type == MT_AUDIT_RESULT)
+                note_result(log, list->records[i].intent);
+        }
+    }
+}
+
+void mt_audit_log_look(const struct mt_audit_log *log, struct mt_audit_figures *out)
+{
+    memset(out, 0, sizeof *out);
+    out->open_n = log->open_n;
+    out->oldest_ms = log->open_n ? log->open[0].at_ms : 0;
+    out->failures_n = log->failures_n;
 }
 
 static void tell_items(const struct mt_audit_log *log, struct item *list)
@@ -341,6 +406,7 @@ static void worked(void *ud, bool cancelled)
     if (cancelled)
         log->rc = mt_fault_set(&log->fault, MT_ERR_CANCELLED, "audit.cancelled",
                                "reading the audit was cancelled");
+    note(log, list);
     tell_items(log, list); /* still busy: what they append gathers */
     if (visit) {
         log->visits = visit->next;

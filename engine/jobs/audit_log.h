@@ -32,4 +32,13 @@ enum mt_rc mt_audit_log_settle(struct mt_audit_log *log,
                                void (*done)(void *ud, enum mt_rc rc, const struct mt_fault *fault),
                                void *ud) MT_CHECKED;
 
+/* What is known of it without reading it; of this process alone. */
+struct mt_audit_figures {
+    uint64_t open_n;     /* intents without a result, the first MT_AUDIT_OPEN_MAX of them */
+    int64_t oldest_ms;   /* when the oldest of these was durable */
+    uint64_t failures_n; /* appends */
+};
+#define MT_AUDIT_OPEN_MAX 4096
+void mt_audit_log_look(const struct mt_audit_log *log, struct mt_audit_figures *out);
+
 #endif

@@ -61,6 +61,13 @@ enum mt_rc mt_purge_lists(const struct mt_purge *purge, struct mt_hold_lists *ou
     return source ? source->lists(source->ud, purge->options.account, out, &name, fault) : MT_OK;
 }
 
+struct mt_purge_figures *mt_purge_figures(struct mt_purge *purge)
+{
+    struct mt_purge_figures *figures = purge->options.figures;
+
+    return figures && !purge->options.only_looks ? figures : &purge->unseen;
+}
+
 /* ---------------------------------------------------------------- the end */
 
 void mt_purge_ended(struct mt_purge *purge)
@@ -252,6 +259,8 @@ static void loaded(void *ud)
         mt_purge_fail(purge, p->rc, &p->fault);
     }
     purge->whole = !purge->n;
+    for (size_t i = 0; i < purge->n; i++)
+        mt_purge_figures(purge)->archived_n += purge->verdicts[i] == MT_GATE_LET;
     if (purge->options.only_looks)
         tally(purge);
     mt_hold_lists_clear(&p->lists);

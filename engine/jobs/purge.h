@@ -15,6 +15,15 @@ struct mt_writer;
 
 #define MT_PURGE_CAP_DEFAULT UINT64_MAX /* mt_gate_cap_default of what the account has */
 
+/* What runs have done, counted on the loop thread by all that are given the same. */
+struct mt_purge_figures {
+    uint64_t planned_n;  /* messages of the plans that were applied */
+    uint64_t archived_n; /* of these, found in the archive as they are */
+    uint64_t deleted_n, left_n, absent_n, settled_n;
+    uint64_t refused_n[MT_GATE_VERDICTS_N]; /* HELD: also those that were left out of the plan */
+    uint64_t batches_n;                     /* that the cloud was asked for */
+};
+
 struct mt_purge_options {
     const struct mt_provider *provider;
     struct mt_provider_account *account;
@@ -27,6 +36,7 @@ struct mt_purge_options {
     const char *actor; /* who, for the audit: "moontide retention" */
     uint64_t cap;      /* messages; MT_PURGE_CAP_DEFAULT */
     struct mt_reader_budget *budget;
+    struct mt_purge_figures *figures; /* NULL: nobody counts; must outlive the run */
     bool only_looks;  /* judges everything, the holds too, and deletes nothing; audit NULL */
     unsigned batches; /* at once; 0: 4 */
     size_t batch_n;   /* messages of a batch; 0: 500 */

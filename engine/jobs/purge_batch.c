@@ -111,9 +111,12 @@ static void on_result(void *ud, enum mt_rc rc, const uint64_t *numbers, size_t n
     }
     if (b->settles) {
         purge->result.settled_n += b->n - b->left_n;
+        mt_purge_figures(purge)->settled_n += b->n - b->left_n;
     } else {
         purge->result.deleted_n += b->n - b->left_n;
         purge->result.left_n += b->left_n;
+        mt_purge_figures(purge)->deleted_n += b->n - b->left_n;
+        mt_purge_figures(purge)->left_n += b->left_n;
     }
     if (b->rc)
         mt_purge_fail(purge, b->rc, &b->fault);
@@ -318,6 +321,7 @@ static void on_intent(void *ud, enum mt_rc rc, const uint64_t *numbers, size_t n
         return;
     }
     b->intent = numbers[0];
+    mt_purge_figures(b->purge)->batches_n++;
     ask(b);
 }
 
@@ -365,15 +369,19 @@ static void read_holds(void *ud)
 static void narrow(struct mt_purge_batch *b)
 {
     struct mt_purge_result *result = &b->purge->result;
+    struct mt_purge_figures *figures = mt_purge_figures(b->purge);
     size_t kept = 0;
 
     for (size_t i = 0; i < b->n; i++) {
-        if (b->verdicts[i] == ABSENT)
+        if (b->verdicts[i] == ABSENT) {
             result->absent_n++;
-        else if (b->verdicts[i] != MT_GATE_LET)
+            figures->absent_n++;
+        } else if (b->verdicts[i] != MT_GATE_LET) {
             result->refused_n[b->verdicts[i]]++;
-        else
+            figures->refused_n[b->verdicts[i]]++;
+        } else {
             b->items[kept++] = b->items[i];
+        }
     }
     b->n = kept;
     for (size_t i = 0; i < kept; i++)

@@ -68,6 +68,7 @@ struct mt_purge {
     enum mt_rc rc;
     struct mt_fault fault;
     struct mt_purge_result result;
+    struct mt_purge_figures unseen;
 
     void (*progress)(void *ud, const struct mt_purge_result *so_far);
     void (*done)(void *ud, enum mt_rc rc, const struct mt_purge_result *result,
@@ -85,6 +86,8 @@ enum mt_rc mt_purge_note(struct mt_purge *purge, const char *verb, mt_audit_done
 /* The lists of holds: the plan's, the run's, and those that are in force at this moment. */
 enum mt_rc mt_purge_lists(const struct mt_purge *purge, struct mt_hold_lists *out,
                           struct mt_fault *fault) MT_CHECKED;
+/* What it counts in; of a run that only looks nobody sees it. */
+struct mt_purge_figures *mt_purge_figures(struct mt_purge *purge);
 /* A batch has ended, and is gone. */
 void mt_purge_advance(struct mt_purge *purge);
 

@@ -158,6 +158,8 @@ static void opened(void *ud, bool cancelled)
     const struct mt_plan_count *total = mt_plan_total(purge->plan);
     mt_writer_each(purge->options.archive, add_archived, &archived_n);
     purge->result.planned_n = total->planned_n;
+    mt_purge_figures(purge)->planned_n += total->planned_n;
+    mt_purge_figures(purge)->refused_n[MT_GATE_HELD] += total->held_n;
     purge->result.cap = purge->options.cap;
     if (purge->options.cap == MT_PURGE_CAP_DEFAULT)
         purge->result.cap =

@@ -149,6 +149,7 @@ static int start_purge(lua_State *L, struct mt_lua_account *account,
     options->plan = luaL_checkstring(L, 3);
     options->holds = luaL_optstring(L, 4, NULL);
     options->in_force = script->host->holds;
+    options->figures = script->host->purge_figures;
     options->budget = script->host->budget;
     mt_task_may_wait(L);
     struct purge_wait *w = mt_wait_new(L, sizeof *w, purge_release);

@@ -14,6 +14,7 @@ struct mt_hold_source;
 struct mt_http;
 struct mt_hub;
 struct mt_loop;
+struct mt_purge_figures;
 struct mt_reader_budget;
 struct mt_script;
 struct mt_store;
@@ -68,6 +69,7 @@ struct mt_script_host {
                      const char *extra);
     const struct mt_account_counting *counting; /* what accounts did; NULL: nobody counts */
     struct mt_writer_figures *archive_figures;  /* what archives committed; likewise */
+    struct mt_purge_figures *purge_figures;     /* what plans did that were applied; likewise */
     void *ud;
 };
 

@@ -12,7 +12,7 @@ start_sandbox --generate 60 --faults seed=4
 write_account guest guest 'password = env "TEST_PASSWORD"' >>"$work/moontide.lua"
 CANARY=canary-4c1e-token
 export CANARY
-cp "$root/scripts/bots/echo.lua" "$root/scripts/export.lua" "$here"/*.lua "$work"
+cp "$root/scripts/bots/echo.lua" "$root/scripts/export.lua" "$root/scripts/retention.lua" "$here"/*.lua "$work"
 cp "$work/moontide.lua" "$work/accounts.lua"
 cd "$work" || exit 1
 
@@ -110,6 +110,9 @@ lua5.4 "$here/prometheus.lua" table metrics >table
 sed -n '/^| metric/,/^$/p' "$root/docs/metrics.md" | sed '/^$/d' >documented
 diff documented table >out 2>&1
 check "docs/metrics.md has every metric, and says of each the same" $? 0
+grep -o 'moontide_[a-z_]*' "$root/scripts/prometheus/moontide.rules.yml" | sort -u >alarmed
+sed -n 's/^| `\([a-z_]*\)`.*/\1/p' documented | sort >told
+check "the alarms of moontide.rules.yml are about metrics that there are" "$(comm -23 alarmed told | wc -l) $(($(wc -l <alarmed) > 8))" "0 1"
 
 # ---- readiness
 check "not ready" "$(code "http://127.0.0.1:$port/ready")" 503
@@ -209,6 +212,29 @@ check "and for the fault that a command ends with" $status 0
 is "with its code" grep -q '"code":"config.no_account"' run.err
 stop
 check "SIGTERM ends it" $stopped 0
+
+# ---- what retention has done
+printf '{"id":"case","conversation":"group:*"}\n' >held.jsonl
+config <<L
+serve { listen = "127.0.0.1:0" }
+holds = "held.jsonl"
+job "retention" { script = "retention.lua", accounts = { "it" }, args = { account = "it", older_than = "1h", archive = "$work/rarchive" },
+  grant = { "read", "files", "delete:7" }, apply = true }
+job "tick" { script = "tick.lua", every = "1s" }
+L
+start
+figure 'moontide_retention_deleted_messages_total{job="retention"}' '== 7'
+figure 'moontide_retention_planned_messages_total{job="retention"}' '> 7'
+figure 'moontide_retention_archived_messages_total{job="retention"}' '> 7'
+figure 'moontide_retention_skipped_messages_total{job="retention",reason="held"}' '> 0'
+figure 'moontide_retention_skipped_messages_total{job="retention",reason="cap"}' '> 0'
+figure 'moontide_retention_skipped_messages_total{job="retention",reason="left"}' '== 0'
+figure 'moontide_retention_batches_total{job="retention"}' '>= 1'
+figure moontide_audit_head_timestamp_seconds "> $(($(date +%s) - 600))"
+figure moontide_audit_open_intents '== 0'
+figure moontide_audit_failures_total '== 0'
+is "and of no job that deletes nothing" until_true eval '! grep -q "retention_.*job=.tick" metrics'
+stop
 
 # ---- ready, and what spoils it
 mkdir -p state/moontide/jobs
