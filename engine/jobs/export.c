@@ -196,11 +196,28 @@ static enum mt_rc take_message(struct mt_export *run, struct mt_archive_batch *b
     return put_line(run, m);
 }
 
+/* What the cloud gives first when it is asked to go on behind the archive's last message. The
+ * reader knows no page before it to compare with; the archive would have the message twice. */
+static bool comes_again(struct mt_export *run, const struct mt_message *m, struct mt_fault *fault)
+{
+    bool again =
+        run->behind_id[0] && (m->time_ms < run->cursor_ms || mt_id_same(m->id, run->behind_id));
+
+    run->behind_id[0] = '\0';
+    if (again)
+        (void)mt_fault_set(fault, MT_ERR_PROTOCOL, "history.repeats",
+                           "the cloud gives message %s again, which lies before what was asked for",
+                           mt_id_is(m->id) ? m->id : "without an id");
+    return again;
+}
+
 static void page(void *ud, const struct mt_message *items, size_t n)
 {
     struct mt_export *run = ud;
     struct mt_archive_batch batch;
-    enum mt_rc rc = MT_OK;
+    struct mt_fault fault;
+    bool again = n && comes_again(run, &items[0], &fault);
+    enum mt_rc rc = again ? MT_ERR_PROTOCOL : MT_OK;
 
     memset(&batch, 0, sizeof batch);
     mt_buf_reset(&run->lines);
@@ -220,7 +237,7 @@ static void page(void *ud, const struct mt_message *items, size_t n)
         rc = append_batch(run, &batch);
     }
     if (rc) {
-        fail(run, rc, NULL);
+        fail(run, rc, again ? &fault : NULL);
         mt_reader_free(run->reader);
         run->reader = NULL;
         run->reading_done = true;
@@ -336,6 +353,22 @@ static void advance(struct mt_export *run)
 
 /* ---------------------------------------------------------------- the start */
 
+/* The cursor may lie elsewhere than at the archive's last message: behind what a filter left out,
+ * or before a message that has none. */
+static void expect_behind(struct mt_export *run)
+{
+    const struct mt_archive_state *state = mt_writer_state(run->writer, run->conversation);
+    struct mt_message last = {0};
+    char cursor[MT_CURSOR_MAX];
+
+    if (!state)
+        return;
+    last.id = state->last_id;
+    last.time_ms = state->last_ms;
+    if (run->provider->cursor_after(run->account, &last, cursor) && !strcmp(cursor, run->cursor))
+        copy_id(run->behind_id, state->last_id);
+}
+
 /* A conversation of which the archive has messages is read on where it ends, whatever start was
  * asked for: a hole between the two would be the archive's first. */
 static void start_reading(struct mt_export *run)
@@ -353,6 +386,7 @@ static void start_reading(struct mt_export *run)
         options.query.since_ms = run->known_since_ms;
     } else if (run->cursor[0]) {
         options.query.cursor = run->cursor;
+        expect_behind(run);
     } else {
         options.query.since_ms = run->options.since_ms;
     }

@@ -31,6 +31,7 @@ struct mt_export {
     bool had_gaps;
     char cursor[MT_CURSOR_MAX]; /* to read on after what was read; "": from the start */
     int64_t cursor_ms;          /* the time that it lies at, or before */
+    char behind_id[MT_ID_MAX];  /* what comes first must lie behind this message; "": it may not */
 
     struct mt_reader *reader;
     struct mt_known *known;  /* NULL: neither gaps nor a window */

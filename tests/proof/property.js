@@ -137,7 +137,8 @@ function gone(view) {
 }
 
 const FAULTS = ['p429=0.05,retry_after=0', 'p5xx=0.03', 'delete_half=0.5', 'delete_late=0.5', 'delete_late=1,late=3', 'delete_lost=0.3',
-  'drop_message=0.2', 'duplicate=0.2', 'repeat_page=0.05', 'delete_lie=1,times=1', 'cut=0.03', 'error_json=0.02'];
+  'drop_message=0.2', 'duplicate=0.2', 'repeat_page=0.05', 'delete_lie=1,times=1', 'cut=0.03', 'error_json=0.02',
+  'clock=40s', 'clock=-40s', 'clock=10m', 'clock=-3h'];
 
 function begin(random, place) {
   const world = { place, now: Date.now(), messages: new Map(), users: ['agent'], conversations: [], used: new Map(), pins: new Set() };
@@ -322,6 +323,7 @@ async function one(place, number, totals) {
   const left_out = gaps(lines);
   check_deleted(report, world, planned, deleted, archive, left_out);
   check_others(report, world, between, after);
+  if (/^clock=.*[mh]$/.test(fault)) report.ok(deleted.size === 0, `deleted ${deleted.size} by a clock that is not the cloud's`);
   report.ok(deleted.size <= cap, `deleted ${deleted.size} of at most ${cap}`);
   const said = check_audit(report, world, after, deleted, run.status === 0 || (run.status === 3 && !/late|drop/.test(fault)));
   if (run.json) report.ok(run.json.deleted === said, `said to have deleted ${run.json.deleted}, the audit says ${said}`);

@@ -91,7 +91,8 @@ static bool outside(const struct mt_provider_call *call, const struct ground_mes
     const struct mt_history_query *q = &call->query;
     uint64_t cursor = 0;
 
-    if (call->cursor[0] && mt_str_u64(call->cursor, &cursor) && m->id <= cursor)
+    if (call->cursor[0] && mt_str_u64(call->cursor, &cursor) &&
+        m->id + (call->conv->repeats ? 2 : 0) <= cursor)
         return true;
     return m->gone || m->time_ms < q->since_ms || (q->until_ms && m->time_ms >= q->until_ms);
 }

@@ -37,6 +37,7 @@ struct ground_conv {
     unsigned requests;
     unsigned fail_at; /* from this request on; 0: never */
     enum mt_rc fail_rc;
+    bool repeats; /* what lies before a cursor comes again */
 };
 
 struct ground {

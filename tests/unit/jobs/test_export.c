@@ -71,6 +71,30 @@ static void reads_on_after_the_cursor(void **state)
     assert_true(ground_complete(g, 0));
 }
 
+/* The first page of a run that reads on has no page before it that it could be compared with. */
+static void what_comes_again_is_not_written_twice(void **state)
+{
+    struct ground *g = *state;
+    struct mt_export_options options = ground_options(0);
+    struct ground_run run = {0};
+
+    ground_fill(&g->convs[0], 120);
+    ground_run(g, &options, &run);
+    ground_add(&g->convs[0], "new");
+    g->convs[0].repeats = true;
+    ground_run(g, &options, &run);
+    assert_int_equal(run.rc, MT_ERR_PROTOCOL);
+    assert_string_equal(run.fault.code, "history.repeats");
+    assert_int_equal(run.result.added_n, 0);
+    assert_false(ground_complete(g, 0));
+    g->convs[0].repeats = false;
+    ground_run(g, &options, &run);
+    assert_int_equal(run.rc, MT_OK);
+    assert_int_equal(run.result.added_n, 1);
+    ground_same(g, 0);
+    assert_true(ground_complete(g, 0));
+}
+
 static int64_t checkpoint_bytes(const struct ground *g)
 {
     char path[400];
@@ -176,6 +200,7 @@ int test_export(void)
         TEST(slices_give_the_same),
         TEST(an_empty_conversation_is_complete),
         TEST(reads_on_after_the_cursor),
+        TEST(what_comes_again_is_not_written_twice),
         TEST(one_more_run_changes_nothing),
         TEST(the_window_finds_edits_and_recalls),
         TEST(a_part_is_no_reason_for_recalls),
