@@ -174,7 +174,7 @@ class World {
 
   /** All records of the audit, in order. */
   audit() {
-    const segments = files(this.dir).filter(file => /\/\d{6}\.jsonl$/.test(file) && !file.includes('/conv/'));
+    const segments = files(this.dir).filter(file => /\/\d{6}\.jsonl(\.zst)?$/.test(file) && !file.includes('/conv/'));
     return objects(text(segments)).filter(line => typeof line.seq === 'number');
   }
 }
