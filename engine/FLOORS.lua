@@ -44,6 +44,9 @@ return {
     ["openssl/crypto.h"] = { "codec" },
     ["uthash.h"] = { "base" },
     ["spawn.h"] = { "base" }, -- other programs are started in one place
+    ["linux/audit.h"] = { "base" },
+    ["linux/filter.h"] = { "base" },
+    ["linux/seccomp.h"] = { "base" }, -- what a process gives up
     ["sqlite3.h"] = { "archive", "store" },
     ["lua.h"] = { "script" },
     ["lauxlib.h"] = { "script" },

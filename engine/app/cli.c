@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "base/version.h"
 #include "script/grant.h"
+#include "script/script.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,7 +55,8 @@ static const struct verb verbs[] = {
 #define VERBS_N (sizeof verbs / sizeof *verbs)
 
 static const char run_help[] =
-    "usage: moontide run SCRIPT.lua [-a ACCOUNT]... [-c FILE] [--grant LIST] [--apply] [-- "
+    "usage: moontide run SCRIPT.lua [-a ACCOUNT]... [-c FILE] [--grant LIST] [--apply] "
+    "[--isolated] [-- "
     "ARG...]\n"
     "\n"
     "Runs a script until its tasks have ended. A described script (moontide.script) takes the "
@@ -69,6 +71,9 @@ static const char run_help[] =
     "                      read, mark_read, send, organise, delete, delete:N (messages a run), "
     "http, http:HOST, audit\n"
     "      --apply         what deletes may do so; without it nothing is deleted\n"
+    "      --isolated      in a process of its own, without secrets, files and network, for a "
+    "script that you have not\n"
+    "                      written: it may read, or what --grant says\n"
     "  -c, --config FILE   the configuration (default ./moontide.lua, then the user's)\n"
     "  -v, --verbose       log more; twice for everything\n"
     "      --log-format F  of the log: text, or json (one object a line)\n"
@@ -153,6 +158,7 @@ struct parsed {
     size_t accounts_n;
     const char *grant; /* run --grant */
     bool apply;        /* run --apply */
+    bool isolated;     /* run --isolated */
     const char *max;   /* --max of what deletes */
     unsigned verbose;
     bool help;
@@ -240,11 +246,15 @@ static int take_deleting(int argc, char **argv, int i, struct parsed *out)
     return 2;
 }
 
-/* --grant and --apply of `moontide run`, as take_common. */
+/* --grant, --apply and --isolated of `moontide run`, as take_common. */
 static int take_rights(int argc, char **argv, int i, struct parsed *out)
 {
     const char *word = argv[i];
 
+    if (!strcmp(word, "--isolated")) {
+        out->isolated = true;
+        return 1;
+    }
     if (!strcmp(word, "--apply")) {
         out->apply = true;
         return 1;
@@ -332,7 +342,8 @@ static int run_file(const struct parsed *parsed)
         fprintf(stderr, "moontide run: %s\n", fault.message);
         return MT_EXIT_USAGE;
     }
-    grant.what |= MT_GRANT_FILES; /* whoever runs it by hand has named the files himself */
+    if (!parsed->isolated)
+        grant.what |= MT_GRANT_FILES; /* whoever runs it by hand has named the files himself */
     int err = mt_fs_read_all(parsed->script, SCRIPT_MAX_BYTES, &text, &len);
     if (err) {
         mt_fs_fault(&fault, err, "read", parsed->script);
@@ -350,6 +361,7 @@ static int run_file(const struct parsed *parsed)
     options.accounts = parsed->accounts_n ? parsed->accounts : NULL;
     options.grant = parsed->grant ? &grant : NULL;
     options.apply = parsed->apply;
+    options.isolated = parsed->isolated;
     int status = mt_app_run(&options);
     mt_mem_free(text);
     return status;
@@ -488,6 +500,8 @@ int mt_app_main(int argc, char **argv)
 {
     umask(077);
     keep_inside();
+    if (argc > 1 && !strcmp(argv[1], MT_SCRIPT_PROCESS))
+        return mt_script_process(argc, argv);
     if (argc < 2) {
         print_help(stderr);
         return MT_EXIT_USAGE;

@@ -232,6 +232,7 @@ static int run_script(struct run *run, const struct mt_script_host *host,
     script.grant = options->grant;
     script.apply = options->apply;
     script.by_hand = options->passing;
+    script.isolated = options->isolated;
     if (mt_signal_new(run->loop, SIGINT, interrupted, run, &on_int) ||
         mt_signal_new(run->loop, SIGTERM, interrupted, run, &on_term))
         run->failed = mt_fault_set(&run->fault, MT_ERR_NOMEM, "memory", "out of memory") != MT_OK;

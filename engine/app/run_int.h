@@ -18,6 +18,7 @@ struct mt_run_options {
     const char *const *accounts;  /* -a, NULL-terminated, or NULL */
     const struct mt_grant *grant; /* --grant, or NULL */
     bool apply;
+    bool isolated; /* --isolated */
     bool passing; /* a command that is soon over (mt_accounts_passing) */
 };
 

@@ -72,7 +72,8 @@ static enum mt_rc def_approval(struct mt_job_def *def, struct mt_fault *fault)
     mt_buf_init(&grant, GRANT_MAX);
     if (!rc && mt_grant_write(&def->config.grant, &grant))
         rc = mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
-    const char *words[] = {grant.data ? grant.data : "", def->config.apply ? "apply" : "", NULL};
+    const char *words[] = {grant.data ? grant.data : "", def->config.apply ? "apply" : "",
+                           def->config.isolated ? "isolated" : NULL, NULL};
     if (!rc)
         rc = mt_approval_add_list(approval, "grant", words, fault);
     mt_buf_deinit(&grant);
@@ -141,6 +142,7 @@ static enum mt_rc def_fill(struct mt_job_def *def, const struct mt_job_config *f
     def->config.args = copy_list(arena, from->args, &failed);
     def->config.grant = from->grant;
     def->config.apply = from->apply;
+    def->config.isolated = from->isolated;
     def->config.pause_after = from->pause_after;
     for (size_t i = 0; i < TIMES_N; i++)
         *times_of(&def->config, i) =
@@ -246,7 +248,7 @@ bool mt_job_def_same(const struct mt_job_def *a, const struct mt_job_def *b)
            same_list(a->accounts.names, b->accounts.names) &&
            same_list(a->config.args, b->config.args) &&
            same_grant(&a->config.grant, &b->config.grant) && a->config.apply == b->config.apply &&
-           same_times(a, b);
+           a->config.isolated == b->config.isolated && same_times(a, b);
 }
 
 bool mt_job_def_uses(const struct mt_job_def *def, const char *account)
@@ -392,6 +394,7 @@ static void script_options(const struct mt_job_def *def, struct mt_script_option
     options->command = def->label;
     options->grant = &def->config.grant;
     options->apply = def->config.apply;
+    options->isolated = def->config.isolated;
 }
 
 /* ---------------------------------------------------------------- the script's life */

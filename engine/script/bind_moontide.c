@@ -276,34 +276,36 @@ static int core_extend(lua_State *L)
     return 0;
 }
 
-void mt_bind_moontide(lua_State *L)
+void mt_bind_pure(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"account", core_account},
-        {"accounts", core_accounts},
-        {"archive", mt_lua_archive_open},
-        {"verify", mt_lua_verify},
-        {"sleep", core_sleep},
         {"now", core_now},
         {"ago", core_ago},
         {"mono", core_mono},
         {"duration", core_duration},
         {"time", core_time},
-        {"log", core_log},
-        {"progress", core_progress},
         {"fault", core_fault},
         {"usage", core_usage},
         {"raise", core_raise},
-        {"grant", core_grant},
         {"checking", core_checking},
-        {"on_stop", core_on_stop},
-        {"finish", core_finish},
         {"check_options", core_check_options},
-        {"extend", core_extend},
         {NULL, NULL},
     };
 
+    luaL_setfuncs(L, functions, 0);
+}
+
+void mt_bind_moontide(lua_State *L)
+{
+    static const luaL_Reg functions[] = {
+        {"account", core_account},   {"accounts", core_accounts}, {"archive", mt_lua_archive_open},
+        {"verify", mt_lua_verify},   {"sleep", core_sleep},       {"log", core_log},
+        {"progress", core_progress}, {"grant", core_grant},       {"on_stop", core_on_stop},
+        {"finish", core_finish},     {"extend", core_extend},     {NULL, NULL},
+    };
+
     luaL_newlib(L, functions);
+    mt_bind_pure(L);
     mt_bind_task(L);
     mt_bind_cron(L);
     mt_bind_audit(L);

@@ -112,12 +112,15 @@ static int task_join(lua_State *L)
     return mt_task_wait(L, &w->wait, join_more);
 }
 
-/* task_id(): the number of the task that runs. */
+/* task_id(): the number of the task that runs, or of the one for which it runs. */
 static int core_task_id(lua_State *L)
 {
     const struct mt_task *task = mt_script_of(L)->current;
 
-    lua_pushinteger(L, task ? (lua_Integer)task->number : 0);
+    uint64_t number = task ? task->number : 0;
+    if (task && task->acts_for)
+        number = task->acts_for;
+    lua_pushinteger(L, (lua_Integer)number);
     return 1;
 }
 

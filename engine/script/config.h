@@ -71,6 +71,7 @@ struct mt_job_config {
     const char *timezone, *jitter, *missed, *overlap; /* NULL: the default (jobs/schedule.h) */
     int pause_after; /* so many failures in a row; 0: never, -1: the default */
     bool apply;
+    bool isolated; /* in a process of its own */
 };
 size_t mt_config_jobs_n(const struct mt_config *config);
 const struct mt_job_config *mt_config_job(const struct mt_config *config, size_t i);

@@ -31,9 +31,9 @@ struct texts {
     size_t n;
 };
 
-static const char *const keys[] = {"script", "accounts", "args",     "grant",
-                                   "cron",   "every",    "timezone", "jitter",
-                                   "missed", "overlap",  "apply",    "pause_after"};
+static const char *const keys[] = {"script", "accounts",    "args",    "grant",  "cron",
+                                   "every",  "timezone",    "jitter",  "missed", "overlap",
+                                   "apply",  "pause_after", "isolated"};
 #define KEYS_N (sizeof keys / sizeof *keys)
 
 char *mt_config_path_beside(const char *config_path, const char *path)
@@ -334,6 +334,11 @@ int mt_config_job_add(lua_State *L, struct mt_config_jobs **at, const char *conf
     take_times(L, jobs->arena, name, job);
     lua_getfield(L, 2, "apply");
     job->apply = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    lua_getfield(L, 2, "isolated");
+    if (!lua_isnil(L, -1) && !lua_isboolean(L, -1))
+        return luaL_error(L, "job '%s': isolated is true or false", name);
+    job->isolated = lua_toboolean(L, -1);
     lua_pop(L, 1);
     job->accounts = take_texts(L, jobs->arena, name, "accounts");
     job->args = take_texts(L, jobs->arena, name, "args");

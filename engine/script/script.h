@@ -85,6 +85,8 @@ struct mt_script_options {
     int64_t cpu_ms;               /* one slice between two waits; 0: 1000 */
     const struct mt_grant *grant; /* what it may do; NULL: what it declares, or the default */
     bool apply;                   /* what deletes may do so; else it raises delete.dry_run */
+    bool isolated;                /* in a process of its own, which has nothing but the API;
+                                     without a grant it may read */
     bool by_hand;                 /* a command of the program, that somebody has called: it may also
                                      do what no script may, such as removing old records of the audit */
     bool check;                   /* nothing is done: the script is loaded, its description and its
@@ -106,6 +108,11 @@ void mt_script_cancel(struct mt_script *script);
  * acknowledged, everything else is cancelled. done follows. */
 void mt_script_stop(struct mt_script *script);
 void mt_script_free(struct mt_script *script);
+
+/* What the process of an isolated script does: this program was started as one (argv[1] is
+ * MT_SCRIPT_PROCESS). Does not return before its end. */
+#define MT_SCRIPT_PROCESS "isolated-script"
+int mt_script_process(int argc, char **argv);
 
 /* What it takes now. */
 struct mt_script_figures {

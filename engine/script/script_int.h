@@ -14,6 +14,8 @@
 #define MT_RAISES
 
 struct mt_account_figures;
+struct mt_isolated;
+struct mt_link;
 
 struct mt_task {
     struct mt_script *script;
@@ -28,7 +30,9 @@ struct mt_task {
     bool cancelled; /* ends at its next wait, alone */
     bool vital;     /* when it fails, the script has failed */
     bool joined;    /* somebody waits or waited for it: its failure is told there */
-    int on_end;     /* reference to the signal that is set then; 0: none */
+    uint32_t call;  /* of the other side of an isolated script's link, whose work it is; 0: none */
+    uint64_t acts_for; /* the task that waits for the call in which it was asked for; 0: none */
+    int on_end;        /* reference to the signal that is set then; 0: none */
     struct mt_wait *wait;
     struct mt_wait *joiners;
     struct mt_task *run_next;
@@ -80,7 +84,10 @@ struct mt_script {
     struct mt_fault fault;
     void (*done)(void *ud, int status, const struct mt_fault *fault);
     void *ud;
-    uint64_t busy_us; /* in Lua, so far */
+    uint64_t busy_us;             /* in Lua, so far */
+    struct mt_link *link;         /* of an isolated script, to its other half; NULL: it has none */
+    struct mt_isolated *isolated; /* its process; NULL: this is it, or there is none */
+    bool is_child;                /* this is it */
     /* watchdog */
     int64_t cpu_ms;
     pthread_t watchdog;
@@ -146,6 +153,11 @@ void mt_task_handle(struct mt_task *task);
 void mt_task_let_go(struct mt_task *task);
 /* The script ends with this fault; the first one counts. */
 void mt_script_fail(struct mt_script *script, const struct mt_fault *fault);
+/* The two halves of mt_script_start. */
+enum mt_rc mt_script_make(const struct mt_script_host *host,
+                          const struct mt_script_options *options, bool is_child,
+                          struct mt_script **out, struct mt_fault *fault) MT_CHECKED;
+MT_RAISES void mt_script_begin(lua_State *L, const struct mt_script_options *options);
 /* Ends one task at its next wait, as mt_script_cancel does all of them; nobody is told. */
 void mt_task_cancel(struct mt_task *task);
 
@@ -281,6 +293,7 @@ MT_RAISES const char *mt_lua_json_push(lua_State *L, int index, size_t *len);
 struct mt_writer;
 MT_RAISES struct mt_writer *mt_lua_archive_writer(lua_State *L, int index);
 void mt_bind_moontide(lua_State *L); /* pushes the C half of the module */
+void mt_bind_pure(lua_State *L);     /* adds what needs nothing of the host to the table on top */
 void mt_bind_account(lua_State *L);
 void mt_bind_conversation(lua_State *L);
 void mt_bind_message(lua_State *L);

@@ -1,6 +1,6 @@
 /* A script's Lua state: the memory quota, the libraries that a confined script may see, and
  * userdata types. */
-#include "script/script_int.h"
+#include "script/isolate_int.h"
 
 #include "base/embedded.h"
 #include "base/mem.h"
@@ -202,9 +202,21 @@ int mt_script_part(lua_State *L)
     return 1;
 }
 
-/* What starts a script, and states its grant, is no part for scripts. */
+/* What starts a script, and states its grant, is no part for scripts. In a process of its own it
+ * has what needs nothing but Lua; the other parts are where the accounts are. */
 static int script_require(lua_State *L)
 {
+    static const char *const here[] = {"moontide", "moontide.describe", "moontide.args", NULL};
+    bool is_here = !mt_script_of(L)->is_child;
+
+    for (size_t i = 0; here[i] && !is_here; i++)
+        is_here = !strcmp(luaL_checkstring(L, 1), here[i]);
+    if (!is_here) {
+        lua_settop(L, 1);
+        lua_pushliteral(L, "require");
+        lua_insert(L, 1);
+        return mt_link_call(L);
+    }
     if (!strcmp(luaL_checkstring(L, 1), MT_SCRIPT_MAIN))
         return luaL_error(L, "there is no module '%s' for scripts", MT_SCRIPT_MAIN);
     lua_settop(L, 1);
@@ -278,11 +290,15 @@ static int build(lua_State *L)
     lua_newtable(L);
     lua_setfield(L, LUA_REGISTRYINDEX, "moontide.loaded");
     mt_fault_open(L);
-    mt_bind_account(L);
-    mt_bind_conversation(L);
-    mt_bind_message(L);
-    mt_bind_archive(L);
-    mt_bind_moontide(L);
+    if (mt_script_of(L)->is_child) {
+        mt_isolated_core(L);
+    } else {
+        mt_bind_account(L);
+        mt_bind_conversation(L);
+        mt_bind_message(L);
+        mt_bind_archive(L);
+        mt_bind_moontide(L);
+    }
     lua_setfield(L, LUA_REGISTRYINDEX, "moontide.core");
     open_libraries(L);
     return 0;

@@ -1,5 +1,6 @@
 /* Tasks: coroutines that the engine knows. A completion only marks its wait and queues the task;
  * the queue is drained from the loop, and nowhere else is a coroutine resumed. */
+#include "script/isolate_int.h"
 #include "script/live_int.h"
 
 #include "base/clock.h"
@@ -242,6 +243,8 @@ static void end_task(struct mt_task *task, bool failed)
     luaL_unref(script->L, LUA_REGISTRYINDEX, task->ref);
     task->T = NULL;
     script->alive_n--;
+    if (script->alive_n == 1 && script->link)
+        mt_isolated_lonely(script);
     if (script->alive_n || script->finished)
         return;
     script->finished = true;
@@ -265,8 +268,11 @@ static void run(struct mt_task *task, int args_n)
     lua_State *before = mt_watch_enter(script, task->T, true);
     int status = lua_resume(task->T, script->L, args_n, &nres);
     mt_watch_leave(script, before);
-    script->busy_us += (uint64_t)(mt_clock_mono_us() - from_us);
+    int64_t took_us = mt_clock_mono_us() - from_us;
+    script->busy_us += (uint64_t)took_us;
     script->current = NULL;
+    if (script->is_child)
+        mt_isolated_ran(script, took_us);
     if (status == LUA_YIELD) {
         if (nres == 1 && task->wait) {
             lua_pop(task->T, 1);
@@ -347,9 +353,9 @@ void mt_script_stop(struct mt_script *script)
 
 /* ---------------------------------------------------------------- starting a script */
 
-static int start_main(lua_State *L)
+void mt_script_begin(lua_State *L, const struct mt_script_options *options)
 {
-    const struct mt_script_options *options = lua_touserdata(L, 1);
+    struct mt_script *script = mt_script_of(L);
     int n = 0;
 
     lua_pushcfunction(L, mt_script_part);
@@ -357,26 +363,41 @@ static int start_main(lua_State *L)
     lua_call(L, 1, 1);
     lua_pushfstring(L, "@%s", options->name);
     if (luaL_loadbufferx(L, options->text, options->text_len, lua_tostring(L, -1), "t"))
-        return lua_error(L);
+        lua_error(L);
     lua_remove(L, -2);
     lua_createtable(L, 4, 0);
     for (; options->args && options->args[n]; n++) {
         lua_pushstring(L, options->args[n]);
         lua_rawseti(L, -2, n + 1);
     }
-    lua_pushstring(L, mt_script_of(L)->command);
+    lua_pushstring(L, script->command);
     lua_pushstring(L, options->accounts ? options->accounts[0] : NULL);
-    mt_script_of(L)->main = mt_task_spawn(mt_script_of(L), L, 4);
-    if (!mt_script_of(L)->main)
+    script->main = mt_task_spawn(script, L, 4);
+    if (!script->main)
+        luaL_error(L, "out of memory");
+    mt_task_handle(script->main);
+}
+
+static int start_main(lua_State *L)
+{
+    const struct mt_script_options *options = lua_touserdata(L, 1);
+    struct mt_script *script = mt_script_of(L);
+
+    if (!options->isolated) {
+        mt_script_begin(L, options);
+        return 0;
+    }
+    mt_isolated_start(L, options);
+    script->main = mt_task_spawn(script, L, 0);
+    if (!script->main)
         return luaL_error(L, "out of memory");
-    mt_task_handle(mt_script_of(L)->main);
+    mt_task_handle(script->main);
     return 0;
 }
 
-enum mt_rc mt_script_start(const struct mt_script_host *host,
-                           const struct mt_script_options *options,
-                           void (*done)(void *ud, int status, const struct mt_fault *fault),
-                           void *ud, struct mt_script **out, struct mt_fault *fault)
+enum mt_rc mt_script_make(const struct mt_script_host *host,
+                          const struct mt_script_options *options, bool is_child,
+                          struct mt_script **out, struct mt_fault *fault)
 {
     struct mt_script *script = mt_mem_calloc(1, sizeof *script);
     char command[300];
@@ -386,13 +407,14 @@ enum mt_rc mt_script_start(const struct mt_script_host *host,
     if (!script)
         return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
     script->host = host;
+    script->is_child = is_child;
     script->checking = options->check;
     script->memory_max_bytes = options->memory_bytes ? options->memory_bytes : 64u << 20;
     script->cpu_ms = options->cpu_ms ? options->cpu_ms : 1000;
-    script->done = done;
-    script->ud = ud;
     script->grant = options->grant ? *options->grant : mt_grant_default();
-    script->grant_stated = options->grant != NULL;
+    if (options->isolated && !options->grant)
+        script->grant.what = MT_GRANT_READ; /* what nobody has read declares nothing by itself */
+    script->grant_stated = options->grant != NULL || options->isolated;
     script->apply = options->apply;
     script->by_hand = options->by_hand;
     snprintf(command, sizeof command, "moontide run %s --", options->name);
@@ -408,6 +430,23 @@ enum mt_rc mt_script_start(const struct mt_script_host *host,
         mt_script_free(script);
         return rc;
     }
+    *out = script;
+    return MT_OK;
+}
+
+enum mt_rc mt_script_start(const struct mt_script_host *host,
+                           const struct mt_script_options *options,
+                           void (*done)(void *ud, int status, const struct mt_fault *fault),
+                           void *ud, struct mt_script **out, struct mt_fault *fault)
+{
+    struct mt_script *script = NULL;
+    enum mt_rc rc = mt_script_make(host, options, false, &script, fault);
+
+    *out = NULL;
+    if (rc)
+        return rc;
+    script->done = done;
+    script->ud = ud;
     lua_pushcfunction(script->L, start_main);
     lua_pushlightuserdata(script->L, (void *)options);
     if (lua_pcall(script->L, 1, 0, 0)) {
@@ -439,6 +478,7 @@ void mt_script_free(struct mt_script *script)
     mt_lua_live_stop_all(script);
     if (script->L)
         lua_close(script->L);
+    mt_isolated_free(script->isolated);
     while (script->tasks) {
         struct mt_task *next = script->tasks->next;
         mt_mem_free(script->tasks);

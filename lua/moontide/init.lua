@@ -81,32 +81,12 @@ core.on_stop(function()
   core.finish()
 end)
 
-local described = {}
-
---- Describes a script: name, summary, args, grant, run.
-function moontide.script(description)
-  for _, key in ipairs { "name", "summary", "run" } do
-    if description[key] == nil then core.usage("script.description", ("a script needs %s"):format(key)) end
-  end
-  if type(description.run) ~= "function" then core.usage("script.description", "a script's run is a function") end
-  return setmetatable(description, described)
-end
+local describe = require "moontide.describe"
+moontide.script, moontide.is_script, moontide.arg = describe.script, describe.is_script, describe.arg
 
 --- What the end of a script's main part leaves behind is kept; handlers and timers go on and keep their own.
 function moontide.at_end() if store.pending() then moontide.store:flush() end end
 
 function moontide.is_checked() return core.checking() end
-
-function moontide.is_script(value) return getmetatable(value) == described end
-
-moontide.arg = {}
-for _, kind in ipairs { "string", "integer", "duration", "time", "list", "flag", "choice", "boolean" } do
-  moontide.arg[kind] = function(options)
-    local arg = {}
-    for key, value in pairs(options or {}) do arg[key] = value end
-    arg.kind = kind
-    return arg
-  end
-end
 
 return moontide
