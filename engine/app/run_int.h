@@ -19,7 +19,7 @@ struct mt_run_options {
     const struct mt_grant *grant; /* --grant, or NULL */
     bool apply;
     bool isolated; /* --isolated */
-    bool passing; /* a command that is soon over (mt_accounts_passing) */
+    bool passing;  /* a command that is soon over (mt_accounts_passing) */
 };
 
 /* The jobs of the configuration until stopped; check_only: they are looked at, and that is all.

@@ -112,12 +112,15 @@ static void write_table(lua_State *L, struct writer *w, int index, enum tag tag,
     memcpy(w->out->data + at, &n, sizeof n);
 }
 
-/* The name that a metatable gives itself; "": it has none. */
+/* The name that a metatable gives itself, or what it shows in its place; "": neither. */
 static const char *name_of(lua_State *L, int index)
 {
+    static const char *const keys[] = {"__name", "__metatable"};
     const char *name = "";
 
-    if (luaL_getmetafield(L, index, "__name") != LUA_TNIL) {
+    for (size_t i = 0; i < 2 && !*name; i++) {
+        if (luaL_getmetafield(L, index, keys[i]) == LUA_TNIL)
+            continue;
         if (lua_type(L, -1) == LUA_TSTRING)
             name = lua_tostring(L, -1); /* the metatable has it */
         lua_pop(L, 1);

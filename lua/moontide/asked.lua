@@ -1,5 +1,5 @@
--- What a script in a process of its own asks for by name: what Lua's operators do with an object that is here. Functions
--- it asks for by what it was given; there is no other way to one.
+-- What a script in a process of its own asks for by name: what Lua's operators do with an object that is here.
+-- Functions it asks for by what it was given; there is no other way to one.
 local core = ...
 local asked = {}
 
