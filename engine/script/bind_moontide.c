@@ -1,5 +1,6 @@
 /* The C half of the module: accounts, time, log, progress. The Lua half is
  * lua/moontide/init.lua. */
+#include "script/isolate_int.h"
 #include "script/live_int.h"
 
 #include "base/clock.h"
@@ -298,10 +299,19 @@ void mt_bind_pure(lua_State *L)
 void mt_bind_moontide(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"account", core_account},   {"accounts", core_accounts}, {"archive", mt_lua_archive_open},
-        {"verify", mt_lua_verify},   {"sleep", core_sleep},       {"log", core_log},
-        {"progress", core_progress}, {"grant", core_grant},       {"on_stop", core_on_stop},
-        {"finish", core_finish},     {"extend", core_extend},     {NULL, NULL},
+        {"account", core_account},
+        {"accounts", core_accounts},
+        {"archive", mt_lua_archive_open},
+        {"verify", mt_lua_verify},
+        {"sleep", core_sleep},
+        {"log", core_log},
+        {"progress", core_progress},
+        {"grant", core_grant},
+        {"on_stop", core_on_stop},
+        {"finish", core_finish},
+        {"extend", core_extend},
+        {"settle", mt_isolated_settle},
+        {NULL, NULL},
     };
 
     luaL_newlib(L, functions);

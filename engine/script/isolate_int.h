@@ -134,6 +134,9 @@ int mt_link_call(lua_State *L);
  * script's is on top of the stack then. */
 MT_RAISES void mt_isolated_start(lua_State *L, const struct mt_script_options *options);
 void mt_isolated_free(struct mt_isolated *isolated); /* the state is closed */
+/* Returns, to a task, when the script has come to where it waits: what it does on the way there,
+ * such as telling which events it wants, is not done at once when it is in another process. */
+int mt_isolated_settle(lua_State *L);
 /* One task of the script is left. */
 void mt_isolated_lonely(struct mt_script *script);
 

@@ -29,6 +29,10 @@ struct mt_isolated {
     struct mt_wait *main;
     struct mt_timer *watch, *grace;
     bool watching, told, pinged;
+    uint64_t said_n, pinged_n,
+        settled_n; /* of what it may go on with: in all, before the ping that
+                      was sent last, and before the one after which it rested */
+    struct mt_wait *settlers;
     int64_t used_ms; /* of the processor, when it was last known to be no loop */
 };
 
@@ -42,6 +46,16 @@ static int reap(struct mt_isolated *isolated, int *status)
     int how = mt_child_end(isolated->pid, status);
     isolated->pid = 0;
     return how;
+}
+
+static void settled(struct mt_isolated *isolated)
+{
+    isolated->settled_n = isolated->said_n;
+    while (isolated->settlers) {
+        struct mt_wait *wait = isolated->settlers;
+        isolated->settlers = wait->next_joiner;
+        mt_wait_wake(wait, MT_OK, NULL);
+    }
 }
 
 static void end(struct mt_isolated *isolated, const struct mt_fault *fault)
@@ -62,6 +76,7 @@ static void end(struct mt_isolated *isolated, const struct mt_fault *fault)
     if (isolated->link.fd >= 0)
         mt_child_close(isolated->link.fd);
     isolated->link.fd = -1;
+    settled(isolated);
     if (isolated->main)
         mt_wait_wake(isolated->main, MT_OK, NULL);
     isolated->main = NULL;
@@ -99,6 +114,14 @@ static void over(struct mt_link *link, const struct mt_fault *fault)
 
 /* ---------------------------------------------------------------- its processor time */
 
+static void ping(struct mt_isolated *isolated)
+{
+    isolated->pinged = true;
+    isolated->pinged_n = isolated->said_n;
+    isolated->used_ms = mt_child_cpu_ms(isolated->pid);
+    mt_link_say(&isolated->link, MT_FRAME_PING, 0);
+}
+
 /* It is asked whether it still listens, as long as it has something to do, and has so much time to
  * answer as a slice may take: of its own, so that a machine that is busy is not held against it. */
 static void look(void *ud)
@@ -121,9 +144,7 @@ static void look(void *ud)
         return;
     }
     isolated->told = false;
-    isolated->pinged = true;
-    isolated->used_ms = used_ms;
-    mt_link_say(&isolated->link, MT_FRAME_PING, 0);
+    ping(isolated);
 }
 
 static void said(struct mt_link *link, int op)
@@ -131,14 +152,50 @@ static void said(struct mt_link *link, int op)
     struct mt_isolated *isolated = (struct mt_isolated *)link;
     int64_t every_ms = isolated->script->cpu_ms / TICKS_N;
 
-    if (op == MT_FRAME_PING || !isolated->watch)
+    if (op == MT_FRAME_PING || op == MT_FRAME_DROP || !isolated->watch)
         return;
+    isolated->said_n++;
     isolated->told = true;
     if (isolated->watching)
         return;
     isolated->watching = true;
     every_ms = every_ms > 5 ? every_ms : 5;
     mt_timer_start(isolated->watch, every_ms, every_ms);
+}
+
+static void settle_cancel(struct mt_wait *wait)
+{
+    struct mt_wait **at = &wait->task->script->isolated->settlers;
+
+    while (*at && *at != wait)
+        at = &(*at)->next_joiner;
+    if (!*at)
+        return;
+    *at = wait->next_joiner;
+    mt_wait_wake(wait, MT_OK, NULL);
+}
+
+static int settle_more(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)status;
+    mt_wait_check(L, (struct mt_wait *)ctx);
+    return 0;
+}
+
+int mt_isolated_settle(lua_State *L)
+{
+    struct mt_isolated *isolated = mt_script_of(L)->isolated;
+
+    if (!isolated || isolated->ended ||
+        (isolated->settled_n == isolated->said_n && !isolated->script->run_first))
+        return 0;
+    struct mt_wait *wait = mt_wait_new(L, sizeof *wait, NULL);
+    wait->cancel = settle_cancel;
+    wait->next_joiner = isolated->settlers;
+    isolated->settlers = wait;
+    if (!isolated->pinged)
+        ping(isolated);
+    return mt_task_wait(L, wait, settle_more);
 }
 
 static void pong(struct mt_isolated *isolated, uint32_t what)
@@ -149,6 +206,11 @@ static void pong(struct mt_isolated *isolated, uint32_t what)
     isolated->pinged = false;
     if (what == MT_PONG_RUNS)
         isolated->told = true;
+    if (what == MT_PONG_RESTS && isolated->pinged_n == isolated->said_n &&
+        !isolated->script->run_first)
+        settled(isolated);
+    else if (isolated->settlers)
+        ping(isolated);
 }
 
 /* ---------------------------------------------------------------- what it says */
@@ -368,7 +430,8 @@ void mt_isolated_free(struct mt_isolated *isolated)
 
     if (!isolated)
         return;
-    isolated->main = NULL;
+    isolated->main = NULL; /* the waits went with the state */
+    isolated->settlers = NULL;
     reap(isolated, &status);
     end(isolated, NULL);
     mt_link_deinit(&isolated->link);

@@ -207,6 +207,8 @@ end
 local function receive(session)
   while sessions[session.key] == session do
     local batch, events = core.live_next(session.account)
+    if not session.begun then core.settle() end -- a script of its own process may still be saying what it wants
+    session.begun = true
     if not batch then
       if sessions[session.key] ~= session then return end
       sessions[session.key] = nil
