@@ -218,6 +218,9 @@ stop
 # ---- what kills its process
 . "$root/tests/jobs/cut_off.sh"
 
+# ---- what cannot be kept
+. "$root/tests/jobs/kept.sh"
+
 # ---- the nightly retention
 . "$root/tests/jobs/retention.sh"
 

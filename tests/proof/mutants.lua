@@ -1,5 +1,6 @@
 -- The proof of retention, proven: each safeguard is taken out of a copy of the program, one at a time, and the tests
 -- must turn red. TAP. MT_RETENTION_N: histories that must find it (1600); MT_RETENTION_MUTANT: a part of one's name.
+-- mutants.lua LIST: those of another suite, a Lua file that returns as many entries.
 local HERE = os.getenv("PWD")
 local TREE = HERE .. "/build/mutants"
 local N = os.getenv("MT_RETENTION_N") or "1600"
@@ -10,7 +11,7 @@ local KILL = CLOUDS:format("MT_RETENTION_KILLS=30 node tests/proof/kill.js")
 local BATCH, PURGE = "engine/jobs/purge_batch.c", "engine/jobs/purge.c"
 
 -- name, file, the text that is there, what takes its place, what is built, what must turn red
-local MUTANTS = {
+local MUTANTS = arg[1] and dofile(arg[1]) or {
   { "what the archive holds is not looked at", PURGE,
     "    if (!rc && purge->options.only_looks) {",
     "    memset(purge->verdicts, 0, purge->n * sizeof *purge->verdicts);\n    if (!rc && purge->options.only_looks) {",
@@ -67,8 +68,8 @@ end
 --- A copy of the tree with what is built already, so that a mutant costs one file and a link.
 local function copy()
   os.execute("rm -rf " .. quote(TREE) .. " && mkdir -p " .. quote(TREE .. "/build"))
-  return os.execute(("cp -a engine lua scripts tests %s && cd build && cp -a *.make Makefile release bin %s"):format(
-    quote(TREE), quote(TREE .. "/build"))) == true
+  return os.execute(("cp -a engine lua scripts tests docs %s && cd build && cp -a *.make Makefile release bin %s")
+    :format(quote(TREE), quote(TREE .. "/build"))) == true
 end
 
 local function try(i, mutant)

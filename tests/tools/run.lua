@@ -268,6 +268,7 @@ elseif mode == "crash" then
   local fleet = { MT_FLEET_TICKS = "16000", MT_FLEET_JOBS = "30", MT_FLEET_FAULTS = "320", MT_FLEET_TAKEOVERS = "100" }
   for k, v in pairs(RELEASE) do fleet[k] = v end
   suite("fleet", 7200, fleet, "exec tests/fleet/run.sh")
+  suite("jobs-mutants", 7200, RELEASE, "exec lua5.4 tests/proof/mutants.lua tests/jobs/mutants.lua")
   local effects = { MT_EFFECTS_N = "1000" }
   for k, v in pairs(RELEASE) do effects[k] = v end
   suite("effects", 7200, effects, "exec tests/effects/run.sh")

@@ -388,14 +388,14 @@ static void agrees_with_a_walk(void **state)
 {
     (void)state;
     static const char *const names[] = {"Europe/Berlin", "America/New_York", "Asia/Shanghai",
-                                        "Australia/Lord_Howe"};
+                                        "Australia/Lord_Howe", "Pacific/Auckland"};
     const char *given = getenv("MT_TEST_SEED");
     const char *many = getenv("MT_CRON_N");
     uint64_t seed = given ? strtoull(given, NULL, 10) : 1 + mt_rand_below(UINT64_MAX - 1);
     long expressions = many ? strtol(many, NULL, 10) : 25;
 
     mt_rand_seed(seed);
-    for (size_t z = 0; z < 4; z++) {
+    for (size_t z = 0; z < sizeof names / sizeof *names; z++) {
         struct clocks k;
         struct mt_zone *zone = NULL;
         struct mt_fault fault;
@@ -403,7 +403,8 @@ static void agrees_with_a_walk(void **state)
         /* 2012 to 2039: over the end of what the files list */
         clocks_init(&k, names[z], INT64_C(1325376000), DAYS);
         assert_int_equal(mt_zone_load(names[z], &zone, &fault), MT_OK);
-        assert_true(k.changes_n >= (z == 2 ? 0 : 50)); /* the C library knows the zone */
+        /* the C library knows the zone; the third has no changes */
+        assert_true(k.changes_n >= (z == 2 ? 0 : 50));
         for (long i = 0; i < expressions; i++) {
             struct sets s;
             sets_init(&s);
