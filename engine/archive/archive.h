@@ -87,9 +87,12 @@ enum mt_rc mt_archive_commit(struct mt_archive *archive, const struct mt_archive
 enum mt_rc mt_archive_seal_due(struct mt_archive *archive, struct mt_fault *fault) MT_CHECKED;
 
 /* Reading back: every committed line of one conversation in order, without its newline. line is
- * valid in the call. since_ms > 0 skips whole segments that end before it. The lines are proven
- * only when MT_OK is returned: DAMAGED when a segment is not what was committed. */
+ * valid in the call. since_ms > 0 skips whole segments that end before it, until_ms > 0
+ * those that begin at it or later, where they hold messages alone: edits, recalls and gaps are
+ * about other times than theirs. The lines are proven only when MT_OK is returned: DAMAGED when a
+ * segment is not what was committed. */
 enum mt_rc mt_archive_lines(struct mt_archive *archive, const char *conversation, int64_t since_ms,
+                            int64_t until_ms,
                             enum mt_rc (*each)(void *ud, const char *line, size_t len), void *ud,
                             struct mt_fault *fault) MT_CHECKED;
 

@@ -107,8 +107,8 @@ static bool walk_one(void *ud, const struct mt_archive_state *state)
     if (walk->conversation)
         walk->rc = walk->conversation(walk->ud, state);
     if (!walk->rc)
-        walk->rc =
-            mt_archive_lines(&walk->archive, state->conversation, 0, take_line, walk, walk->fault);
+        walk->rc = mt_archive_lines(&walk->archive, state->conversation, 0, 0, take_line, walk,
+                                    walk->fault);
     return !walk->rc;
 }
 

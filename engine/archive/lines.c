@@ -133,6 +133,7 @@ static enum mt_rc finish(struct reading *reading, enum mt_rc rc, const char *con
 }
 
 enum mt_rc mt_archive_lines(struct mt_archive *archive, const char *conversation, int64_t since_ms,
+                            int64_t until_ms,
                             enum mt_rc (*each)(void *ud, const char *line, size_t len), void *ud,
                             struct mt_fault *fault)
 {
@@ -144,8 +145,9 @@ enum mt_rc mt_archive_lines(struct mt_archive *archive, const char *conversation
         return MT_OK;
     rc = start(&reading, fault);
     for (const struct mt_ar_sealed *sealed = conv->sealed; sealed && !rc; sealed = sealed->next) {
-        if (since_ms > 0 && sealed->counts.messages_n == sealed->counts.lines_n &&
-            sealed->counts.last_ms < since_ms)
+        bool outside = (since_ms > 0 && sealed->counts.last_ms < since_ms) ||
+                       (until_ms > 0 && sealed->counts.first_ms >= until_ms);
+        if (outside && sealed->counts.messages_n == sealed->counts.lines_n)
             continue;
         rc = read_sealed(archive, conv, sealed, &reading, fault);
     }

@@ -270,14 +270,14 @@ static enum mt_rc load_gap_line(void *ud, const char *text, size_t len)
 enum mt_rc mt_known_load_gaps(struct mt_known *known, struct mt_archive *archive,
                               const char *conversation, struct mt_fault *fault)
 {
-    return mt_archive_lines(archive, conversation, 0, load_gap_line, known, fault);
+    return mt_archive_lines(archive, conversation, 0, 0, load_gap_line, known, fault);
 }
 
 enum mt_rc mt_known_load(struct mt_known *known, struct mt_archive *archive,
                          const char *conversation, int64_t since_ms, struct mt_fault *fault)
 {
     known->since_ms = since_ms;
-    return mt_archive_lines(archive, conversation, since_ms, load_line, known, fault);
+    return mt_archive_lines(archive, conversation, since_ms, 0, load_line, known, fault);
 }
 
 enum mt_rc mt_known_see(struct mt_known *known, const struct mt_message *m,

@@ -256,8 +256,8 @@ static enum mt_rc each_line(void *ud, const char *text, size_t len)
 static void read_lines(void *ud, struct mt_archive *archive)
 {
     struct mt_media_job *job = ud;
-    job->pool_rc = mt_archive_lines(archive, job->conversations[job->next - 1], 0, each_line, job,
-                                    &job->pool_fault);
+    job->pool_rc = mt_archive_lines(archive, job->conversations[job->next - 1], 0, 0, each_line,
+                                    job, &job->pool_fault);
 }
 
 /* What is known needs nothing; what was refused for good is not asked for again, unless it may have

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PORTION_N   65536 /* messages that are compared with the archive at once */
+#define PORTION_N   16384 /* messages that are compared with the archive at once */
 #define BATCHES     4
 #define BATCH_N     500
 #define SCRATCH_MAX ((size_t)64 << 20)

@@ -286,21 +286,31 @@ static enum mt_rc take_line(void *ud, const char *text, size_t len)
 
 /* ---------------------------------------------------------------- the archive */
 
-static int64_t oldest_of(const struct mt_plan_item *items, size_t n)
+/* Where they lie, until exclusive; 0: no bound, as the time of one is not known. */
+static void span_of(const struct mt_plan_item *items, size_t n, int64_t *since_ms,
+                    int64_t *until_ms)
 {
-    int64_t oldest_ms = INT64_MAX;
+    *since_ms = INT64_MAX;
+    *until_ms = 0;
+    for (size_t i = 0; i < n; i++) {
+        int64_t time_ms = items[i].key.time_ms;
 
-    for (size_t i = 0; i < n; i++)
-        if (items[i].key.time_ms < oldest_ms)
-            oldest_ms = items[i].key.time_ms;
-    return oldest_ms > 0 ? oldest_ms : 0;
+        if (time_ms < *since_ms)
+            *since_ms = time_ms;
+        if (time_ms >= *until_ms)
+            *until_ms = time_ms + 1;
+    }
+    if (*since_ms > 0)
+        return;
+    *since_ms = 0;
+    *until_ms = 0;
 }
 
 static enum mt_rc read_lines(struct judging *j, struct mt_archive *archive, int64_t since_ms,
-                             struct mt_fault *fault)
+                             int64_t until_ms, struct mt_fault *fault)
 {
     j->gaps_n = 0;
-    return mt_archive_lines(archive, j->conversation, since_ms, take_line, j, fault);
+    return mt_archive_lines(archive, j->conversation, since_ms, until_ms, take_line, j, fault);
 }
 
 enum mt_rc mt_gate_archive(struct mt_archive *archive, const char *conversation,
@@ -315,21 +325,23 @@ enum mt_rc mt_gate_archive(struct mt_archive *archive, const char *conversation,
                         .digest = digest,
                         .ud = ud,
                         .left_n = n};
-    int64_t since_ms = oldest_of(items, n);
+    int64_t since_ms = 0;
+    int64_t until_ms = 0;
     enum mt_rc rc = MT_OK;
 
     for (size_t i = 0; i < n; i++)
         verdicts[i] = MT_GATE_NOT_ARCHIVED;
     if (!n)
         return MT_OK;
+    span_of(items, n, &since_ms, &until_ms);
     if (n >= NONE || make_table(&j))
         rc = mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
     if (!rc)
-        rc = read_lines(&j, archive, since_ms, fault);
-    /* A late message may stand in a segment that seems to end before it: looked for everywhere
+        rc = read_lines(&j, archive, since_ms, until_ms, fault);
+    /* A late message may stand in a segment that seems to lie elsewhere: looked for everywhere
      * before it is called missing. */
-    if (!rc && j.left_n && since_ms)
-        rc = read_lines(&j, archive, 0, fault);
+    if (!rc && j.left_n && until_ms)
+        rc = read_lines(&j, archive, 0, 0, fault);
     join_gaps(&j);
     for (size_t i = 0; i < n; i++) {
         if (rc)

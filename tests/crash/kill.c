@@ -201,7 +201,7 @@ static bool digest(const char *dir, const char *appkey, const char *user, char o
         qsort(names.at, names.n, sizeof *names.at, by_name);
         for (size_t i = 0; i < names.n && ok; i++) {
             mt_sha256_update(content.hash, names.at[i], strlen(names.at[i]) + 1);
-            ok = !mt_archive_lines(archive, names.at[i], 0, take_line, &content, &fault);
+            ok = !mt_archive_lines(archive, names.at[i], 0, 0, take_line, &content, &fault);
         }
     }
     if (!ok)

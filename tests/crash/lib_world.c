@@ -394,7 +394,7 @@ static void read_back(const struct world *w, struct mt_archive *archive, const u
         struct reading r = {.w = w, .conv = c, .end = ends[c]};
         struct mt_fault fault;
         mt_buf_init(&r.want, (size_t)1 << 20);
-        if (mt_archive_lines(archive, w->convs[c].name, 0, read_line, &r, &fault)) {
+        if (mt_archive_lines(archive, w->convs[c].name, 0, 0, read_line, &r, &fault)) {
             out->broken++;
             wrong(out, "%s: %s", w->convs[c].name, fault.message);
         }

@@ -138,7 +138,7 @@ uint64_t *tests_ids(struct mt_archive *archive, const char *conversation, size_t
     struct ids ids = {NULL, 0};
     struct mt_fault fault;
 
-    if (mt_archive_lines(archive, conversation, 0, take_id, &ids, &fault))
+    if (mt_archive_lines(archive, conversation, 0, 0, take_id, &ids, &fault))
         fail_msg("%s: %s", fault.code, fault.message);
     *n = ids.n;
     return ids.at;

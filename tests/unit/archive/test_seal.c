@@ -119,22 +119,27 @@ static enum mt_rc stop_at_once(void *ud, const char *line, size_t len)
     return MT_ERR_CANCELLED;
 }
 
-static void since_leaves_old_segments_out(void **state)
+static void bounds_leave_segments_out(void **state)
 {
-    struct count all = {0}, some = {0}, one = {0};
+    struct count all = {0}, some = {0}, early = {0}, one = {0};
     struct mt_fault fault;
     struct mt_archive *archive = tests_open(*state, &small);
 
     for (uint64_t id = 1; id <= 100; id += 5)
         tests_commit(archive, "group:1", id, 5, true);
-    assert_int_equal(mt_archive_lines(archive, "group:1", 0, count_line, &all, &fault), MT_OK);
+    assert_int_equal(mt_archive_lines(archive, "group:1", 0, 0, count_line, &all, &fault), MT_OK);
     assert_int_equal(all.n, 100);
-    assert_int_equal(mt_archive_lines(archive, "group:1", 90000, count_line, &some, &fault), MT_OK);
+    assert_int_equal(mt_archive_lines(archive, "group:1", 90000, 0, count_line, &some, &fault),
+                     MT_OK);
     assert_true(some.n >= 11 && some.n < 60);
-    assert_int_equal(mt_archive_lines(archive, "group:1", 0, stop_at_once, &one, &fault),
+    assert_int_equal(mt_archive_lines(archive, "group:1", 0, 11000, count_line, &early, &fault),
+                     MT_OK);
+    assert_true(early.n >= 10 && early.n < 60);
+    assert_int_equal(mt_archive_lines(archive, "group:1", 0, 0, stop_at_once, &one, &fault),
                      MT_ERR_CANCELLED);
     assert_int_equal(one.n, 1);
-    assert_int_equal(mt_archive_lines(archive, "group:none", 0, count_line, &all, &fault), MT_OK);
+    assert_int_equal(mt_archive_lines(archive, "group:none", 0, 0, count_line, &all, &fault),
+                     MT_OK);
     assert_int_equal(all.n, 100);
     tests_close(archive, true);
 }
@@ -170,7 +175,7 @@ int test_seal(void)
         cmocka_unit_test_setup_teardown(seals_what_is_full_while_it_runs, tests_begin, tests_end),
         cmocka_unit_test_setup_teardown(seals_what_is_old, tests_begin, tests_end),
         cmocka_unit_test_setup_teardown(the_manifest_says_what_is_sealed, tests_begin, tests_end),
-        cmocka_unit_test_setup_teardown(since_leaves_old_segments_out, tests_begin, tests_end),
+        cmocka_unit_test_setup_teardown(bounds_leave_segments_out, tests_begin, tests_end),
         cmocka_unit_test_setup_teardown(proves_before_it_removes, tests_begin, tests_end),
     };
     return cmocka_run_group_tests_name("seal", tests, NULL, NULL);

@@ -409,7 +409,7 @@ static void look_archive(void *ud, struct mt_archive *archive)
 
     snprintf(name, sizeof name, "single:%s", targets[look->conv]);
     if (mt_archive_state(archive, name))
-        assert_int_equal(mt_archive_lines(archive, name, 0, look_line, look, &fault), MT_OK);
+        assert_int_equal(mt_archive_lines(archive, name, 0, 0, look_line, look, &fault), MT_OK);
 }
 
 static void looked(void *ud)
