@@ -127,6 +127,59 @@ static void holds_the_limit(void **state)
     assert_int_equal(mt_zstd_decompress_fd(w->out, -1, take, &s, &f), MT_ERR_LIMIT);
 }
 
+static enum mt_rc read_all(struct world *w, size_t step, size_t *total, bool *same)
+{
+    struct mt_zstd_reader *reader = NULL;
+    struct mt_fault f;
+    char *part = mt_mem_alloc(step);
+    size_t got = step;
+    enum mt_rc rc = mt_zstd_reader_new(w->out, &reader, &f);
+
+    *total = 0;
+    *same = true;
+    while (!rc && got == step) {
+        rc = mt_zstd_reader_read(reader, part, step, &got, &f);
+        *same = *same && *total + got <= SIZE && !memcmp(w->data + *total, part, got);
+        *total += got;
+    }
+    assert_true(!rc || !strcmp(f.code, "zstd.damaged"));
+    if (!rc) { /* the end is the end */
+        assert_int_equal(mt_zstd_reader_read(reader, part, step, &got, &f), MT_OK);
+        assert_int_equal(got, 0);
+    }
+    mt_zstd_reader_free(reader);
+    mt_mem_free(part);
+    return rc;
+}
+
+/* Whatever is asked for at once, the same comes out; and a cut is seen wherever it is. */
+static void is_read_as_it_is_needed(void **state)
+{
+    struct world *w = *state;
+    static const size_t sizes[] = {0, 1, 100, (128 << 10) - 1, 128 << 10, (128 << 10) + 1, SIZE};
+    static const size_t steps[] = {1000, 65536, 128 << 10, 131072 + 1, SIZE + 1};
+    struct mt_fs_stat st;
+    size_t total = 0;
+    bool same = false;
+
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        compress(w, sizes[i], 3);
+        for (size_t k = 0; k < sizeof steps / sizeof *steps; k++) {
+            assert_int_equal(mt_fs_seek(w->out, 0), 0);
+            assert_int_equal(read_all(w, steps[k], &total, &same), MT_OK);
+            assert_true(same);
+            assert_int_equal(total, sizes[i]);
+        }
+    }
+    assert_int_equal(mt_fs_stat_fd(w->out, &st), 0);
+    for (int64_t size = 0; size < st.size_bytes; size += 1 + st.size_bytes / 50) {
+        compress(w, SIZE, 3);
+        assert_int_equal(mt_fs_truncate(w->out, size), 0);
+        assert_int_equal(read_all(w, 65536, &total, &same), MT_ERR_DAMAGED);
+        assert_true(same && total < SIZE + 1);
+    }
+}
+
 static void a_sink_may_stop(void **state)
 {
     struct world *w = *state;
@@ -221,6 +274,7 @@ int test_zstd(void)
         cmocka_unit_test_setup_teardown(round_trips, begin, end),
         cmocka_unit_test_setup_teardown(refuses_levels_it_does_not_have, begin, end),
         cmocka_unit_test_setup_teardown(holds_the_limit, begin, end),
+        cmocka_unit_test_setup_teardown(is_read_as_it_is_needed, begin, end),
         cmocka_unit_test_setup_teardown(a_sink_may_stop, begin, end),
         cmocka_unit_test_setup_teardown(damage_is_found, begin, end),
         cmocka_unit_test_setup_teardown(file_errors_are_said, begin, end),

@@ -8,6 +8,7 @@ int main(void)
     int failed = 0;
 
     failed += test_audit();
+    failed += test_audit_old();
     failed += test_policy();
     failed += test_policy_property();
     failed += test_hold();

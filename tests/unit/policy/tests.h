@@ -13,6 +13,7 @@
 #include "base/rc.h"
 
 int test_audit(void);
+int test_audit_old(void);
 int test_hold(void);
 int test_plan(void);
 int test_gate(void);
