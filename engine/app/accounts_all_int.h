@@ -61,4 +61,8 @@ void mt_accounts_beside_opened(struct mt_accounts *accounts, const char *name,
 void mt_accounts_beside_closed(struct mt_accounts *accounts,
                                const struct mt_provider_account *account);
 
+/* After the configuration was read again: what of its audit is taken now; and in the log, what is
+ * not before the next start. */
+void mt_accounts_audit_reread(struct mt_accounts *accounts);
+
 #endif

@@ -2,6 +2,7 @@
  * the holds that keep them from it. */
 #include "app/accounts_all_int.h"
 
+#include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "jobs/audit_log.h"
@@ -141,6 +142,32 @@ static enum mt_rc audit_log(void *ud, bool sending, struct mt_audit_log **out,
         accounts->log = mt_audit_log_new(accounts->loop, &options);
     *out = sending && !accounts->audits_sending ? NULL : accounts->log;
     return accounts->log ? MT_OK : mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
+}
+
+/* An intent that is on its way needs the log that it began in, so the places stay. */
+void mt_accounts_audit_reread(struct mt_accounts *accounts)
+{
+    const struct mt_config_audit *stated = mt_config_audit(accounts->config);
+    const char *anchor = stated->anchor ? stated->anchor : "";
+    const char *before = accounts->audit_anchor ? accounts->audit_anchor : "";
+    char state[4096];
+    char dir[sizeof accounts->audit_dir];
+
+    if (!accounts->audit_placed)
+        return;
+    accounts->audits_sending = stated->sending;
+    mt_accounts_state(accounts, state, sizeof state);
+    snprintf(dir, sizeof dir, "%s/audit", state);
+    if (strcmp(anchor, before) != 0)
+        mt_log(MT_LOG_WARN, "audit",
+               "the configuration names another anchor: %s. The audit goes on with %s until this "
+               "is started again",
+               *anchor ? anchor : "none", *before ? before : "none");
+    if (strcmp(dir, accounts->audit_dir) != 0)
+        mt_log(MT_LOG_WARN, "audit",
+               "the configuration names another state folder: the audit goes on in %s until this "
+               "is started again",
+               accounts->audit_dir);
 }
 
 static const char *audit_label(void *ud, const struct mt_provider_account *account)

@@ -87,6 +87,7 @@ enum mt_rc mt_accounts_reload(struct mt_accounts *accounts, const char ***out,
     mt_map_each(accounts->apps, drop_changed, &changed);
     mt_config_free(accounts->config);
     accounts->config = config;
+    mt_accounts_audit_reread(accounts);
     *out = changed.names;
     return MT_OK;
 }

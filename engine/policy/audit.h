@@ -34,7 +34,8 @@ enum mt_rc mt_audit_open(const struct mt_audit_options *options, struct mt_audit
                          struct mt_fault *fault) MT_CHECKED;
 /* Signs and anchors the head, closes. audit is gone also when it fails. */
 enum mt_rc mt_audit_close(struct mt_audit *audit, struct mt_fault *fault);
-/* Signs and anchors the head when records came after the last one. Costs two to five syncs. */
+/* Signs and anchors the head when records came after the last one. Costs two syncs, with an anchor
+ * four. */
 enum mt_rc mt_audit_head(struct mt_audit *audit, struct mt_fault *fault) MT_CHECKED;
 
 enum mt_audit_type {

@@ -61,8 +61,10 @@ say "hello there"
 is "echo answers" answered "you said: hello there"
 is "and the other script heard it, too" wait_for serve.log "ears: heard hello there" 1
 sed -i 's/"heard"/"caught"/' moontide.lua
+echo 'audit { anchor = "elsewhere" }' >>moontide.lua
 kill -HUP $serve
 is "SIGHUP is told" wait_for serve.err "info serve: reloaded" 1
+is "and that the audit's anchor is not taken so" wait_for serve.err "warn audit: .*another anchor.*started again" 1
 is "the script that changed is started again" wait_for serve.err "info serve: job 'ears' runs" 2
 say "again"
 is "the new one hears" wait_for serve.log "ears: caught again" 1
