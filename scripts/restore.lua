@@ -173,7 +173,7 @@ function Plan:add(line, known, call, target)
     if line.time < self.files_oldest or self.foreign then self.files_doubtful = self.files_doubtful + 1 end
   end
   if not self.args.plan then return end
-  print(encode { method = "POST", path = ("%s/messages/%s/import"):format(self.base, call), body = {
+  self.emit(encode { method = "POST", path = ("%s/messages/%s/import"):format(self.base, call), body = {
     from = line.from, target = target or line.to, type = TYPES[line.kind], body = body, ext = ext, msg_timestamp = time,
     need_download = FILES[line.kind] and self.foreign or nil,
   } })
@@ -264,6 +264,10 @@ return moontide.script {
     plan = moontide.arg.flag {
       doc = "print the requests, one JSON object a line, in the order in which they must be sent",
     },
+    output = moontide.arg.string {
+      short = "o", doc = "with --plan: write the requests into this file, which is there when all of them are",
+    },
+    force = moontide.arg.flag { doc = "with --output: replace a file that is there" },
     conversation = moontide.arg.list { doc = "only this conversation, such as single:bob or group:1; repeatable" },
     since = moontide.arg.time { doc = "only messages from this time on: RFC 3339, a date, or an age such as 90d" },
     ["until"] = moontide.arg.time { doc = "only messages before this time" },
@@ -274,10 +278,13 @@ return moontide.script {
       default = "90d", doc = "how long the app keeps history: older messages are counted",
     },
   },
-  grant = { read = true },
+  grant = { read = true, files = true },
   sample = "20000 messages of 12 conversations: 20000 requests, 3 min at 100 a second",
   run = function(job)
     local args = job.args
+    if args.output and not args.plan then
+      error("restore --output FILE needs --plan: without it no requests are made", 0)
+    end
     local archived = moontide.read_archive(args.archive)
     local base = base_of(archived, args)
     local list = chosen(archived, args.conversation)
@@ -290,10 +297,14 @@ return moontide.script {
     local plan = setmetatable({
       args = args, base = base, left = {}, requests = 0, conversations = 0, shifted = 0, edited = 0, files = 0,
       files_doubtful = 0, old = 0, gaps = 0, last = 0, foreign = archived.provider ~= "easemob",
-      oldest = now - args.retention, days = args.retention // DAY, files_oldest = now - FILES_DAYS * DAY,
+      emit = function() end, oldest = now - args.retention, days = args.retention // DAY,
+      files_oldest = now - FILES_DAYS * DAY,
     }, Plan)
+    local file = args.output and moontide.new_file(args.output, { replace = args.force })
+    if args.plan then plan.emit = file and function(line) file:write(line .. "\n") end or print end
     for _, state in ipairs(list) do plan:conversation(archived, state) end
-    summary(plan, args.plan and moontide.log.warn or print)
+    if file then file:close() end
+    summary(plan, args.plan and not file and moontide.log.warn or print)
     return (next(plan.left) or plan.gaps > 0) and 3 or 0
   end,
 }

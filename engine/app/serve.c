@@ -258,7 +258,11 @@ static void tell_listen(const struct mt_serve *serve, const struct mt_config *co
     const char *was = serve->listened[0] ? serve->listened : NULL;
 
     if ((now || was) && (!now || !was || strcmp(now, was) != 0))
-        mt_log(MT_LOG_WARN, "serve", "where the status is told changes with the next start only");
+        mt_log(MT_LOG_WARN, "serve",
+               "where the status is told changes with the next start only: restart moontide serve "
+               ""
+               "(until then it is told at %s)",
+               was ? was : "no address at all");
 }
 
 static void reload(void *ud, int signum)

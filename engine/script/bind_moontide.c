@@ -323,6 +323,7 @@ void mt_bind_moontide(lua_State *L)
     mt_bind_http(L);
     mt_bind_live(L);
     mt_bind_files(L);
+    mt_bind_new_file(L);
     mt_bind_select(L);
     mt_bind_policy(L);
     lua_setfield(L, -2, "policy");

@@ -298,6 +298,7 @@ void mt_bind_account(lua_State *L);
 void mt_bind_conversation(lua_State *L);
 void mt_bind_message(lua_State *L);
 void mt_bind_archive(lua_State *L);
+void mt_bind_new_file(lua_State *L); /* the table of functions is at the top */
 void mt_bind_archived(lua_State *L); /* the table of functions is at the top */
 void mt_bind_json(lua_State *L);     /* pushes moontide.json */
 void mt_lua_signal_set(lua_State *L, int index);

@@ -2,6 +2,7 @@
 local core = ...
 local moontide = {
   account = core.account, accounts = core.accounts, archive = core.archive, verify = core.verify,
+  new_file = core.new_file,
   spawn = core.spawn, sleep = core.sleep, now = core.now, ago = core.ago,
   duration = core.duration, time = core.time, progress = core.progress, json = core.json,
   policy = core.policy,

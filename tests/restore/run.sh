@@ -52,6 +52,21 @@ check "without --plan it says how much that is" $status 3 "messages of" "request
 plan plain --archive archive
 check "the plan; what is left out is said beside it" $status 3 "left out" "of the kind combine"
 checked plain archive
+"$m" restore --archive archive --plan -o whole.jsonl >out 2>&1
+check "-o writes it into a file, and says the rest on standard output" $? 3 "requests"
+cmp plain.jsonl whole.jsonl >out 2>&1
+check "which holds the same" $? 0
+echo kept >taken.jsonl
+"$m" restore --archive archive --plan -o taken.jsonl >out 2>&1
+check "a file that is there is not replaced" "$? $(cat taken.jsonl)" "1 kept" "file.exists"
+"$m" restore --archive archive --plan -o taken.jsonl --force >out 2>&1
+cmp plain.jsonl taken.jsonl >out 2>&1
+check "but with --force" $? 0
+"$m" restore --archive archive --plan -o none/plan.jsonl >out 2>&1
+check "a folder that is not there is named" $? 1 "none/plan.jsonl"
+"$m" restore --archive archive -o plan.jsonl >out 2>&1
+check "without --plan there is nothing to write" $? 1 "needs --plan"
+check "and nothing is left beside them" "$(find . -name '*.part' | wc -l)" 0
 plan again --archive archive
 cmp plain.jsonl again.jsonl >out 2>&1
 check "the same archive gives the same plan" $? 0

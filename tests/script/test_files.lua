@@ -105,3 +105,25 @@ check("an account is needed", code(archive.fetch_media, archive, {}) == "option.
 archive:close()
 check("a closed archive fetches nothing", code(archive.fetch_media, archive, { account = owner }) == "archive.closed")
 check("verify counts attachments", moontide.verify("media").missing == 2)
+
+-- files of a script's own: whole, or not there
+local function taken(path)
+  local ok, fault = moontide.try(moontide.new_file, path)
+  return not ok and fault.code
+end
+local own = moontide.new_file "own.txt"
+own:write "one\n":write(("x"):rep(600000)):write "\n"
+check("a new file is not there before it is whole", not taken "own.txt")
+own:close()
+check("then it is", taken "own.txt" == "file.exists")
+check("and is not closed twice", select(2, moontide.try(own.close, own)).code == "file.closed")
+check("nor written to", select(2, moontide.try(own.write, own, "x")).code == "file.closed")
+check("it is replaced when that is asked for",
+  moontide.try(function() moontide.new_file("own.txt", { replace = true }):write "two":close() end))
+check("a folder is no file", select(2, moontide.try(moontide.new_file, "own/")).code == "file.path")
+check("nor is the configuration",
+  select(2, moontide.try(moontide.new_file, "moontide.lua", { replace = true })).code == "file.private")
+do
+  local dropped = moontide.new_file "dropped.txt"
+  dropped:write "half"
+end
