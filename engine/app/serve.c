@@ -260,7 +260,6 @@ static void tell_listen(const struct mt_serve *serve, const struct mt_config *co
     if ((now || was) && (!now || !was || strcmp(now, was) != 0))
         mt_log(MT_LOG_WARN, "serve",
                "where the status is told changes with the next start only: restart moontide serve "
-               ""
                "(until then it is told at %s)",
                was ? was : "no address at all");
 }
