@@ -172,5 +172,10 @@ part "11. What being looked at costs: 1,000 accounts in one serve, scraped"
 sh tests/status/cost.sh ;;
 esac
 
-part "12. What was said"
+case ${MT_BENCH_ONLY:-} in "" | retention)
+part "12. The audit itself: 1,000,000 records"
+"$bin/bench-audit" "$work/audit" "${MT_BENCH_LARGE:-1000000}" ;;
+esac
+
+part "13. What was said"
 cat "$work/notes"

@@ -1,7 +1,9 @@
 /* The audit: whatever lies in its folder is opened or refused, proved or not, and read; and what
  * opens takes a record and is proved then. An input is what stands in the first segment; behind a
  * line "--" what stands in HEAD, and behind another in OPEN. "@" at the beginning of a line gives
- * it its right number and hash first, for random bytes would all end there. */
+ * it its right number and hash first, for random bytes would all end there. Behind a third "--"
+ * stands the first segment as it lies there compressed, as it is, or if the part is empty, what it
+ * should be; what came first is then the second segment. */
 #include "base/fs.h"
 #include "base/mem.h"
 #include "policy/audit_int.h"
@@ -48,19 +50,20 @@ static void put(const char *dir, const char *name, const char *text, size_t len)
     mt_fs_close(fd);
 }
 
-/* The lines with their chain, where they ask for it; the first then names the key. */
-static void chained(const char *dir, const char *text, size_t len, struct mt_buf *out)
+/* The lines with their chain, where they ask for it; the first then names the key. at: the place
+ * before, and behind them. */
+static void chained(const char *dir, const char *text, size_t len, struct mt_au_place *at,
+                    struct mt_buf *out)
 {
     char sha256[MT_SHA256_HEX];
     uint8_t sum[MT_SHA256_LEN];
     uint8_t key[MT_SIGN_KEY_LEN], public_key[MT_SIGN_KEY_LEN];
     char hex[MT_AU_KEY_HEX];
-    unsigned seq = 1;
+    unsigned seq = (unsigned)at->seq + 1;
 
     check(!mt_au_key_read(dir, key, NULL) && !mt_sign_public(key, public_key));
     mt_hex(public_key, sizeof public_key, hex);
-    memset(sha256, '0', sizeof sha256 - 1);
-    sha256[sizeof sha256 - 1] = '\0';
+    memcpy(sha256, at->sha256, sizeof sha256);
     while (len) {
         const char *newline = memchr(text, '\n', len);
         size_t n = newline ? (size_t)(newline - text) : len;
@@ -79,6 +82,38 @@ static void chained(const char *dir, const char *text, size_t len, struct mt_buf
         n += newline ? 1 : 0;
         text += n;
         len -= n;
+    }
+    at->seq = seq - 1;
+    memcpy(at->sha256, sha256, sizeof at->sha256);
+}
+
+/* The first segment, compressed: what was given; or two right records. */
+static void compressed(const char *dir, const char *given, size_t len, struct mt_au_place *at)
+{
+    static const char right[] = "@\"type\":\"note\"}\n@\"type\":\"intent\",\"verb\":\"recall\"}\n";
+    struct mt_buf text;
+    bool done = false;
+
+    if (len) {
+        put(dir, "000001.jsonl.zst", given, len);
+        return;
+    }
+    mt_buf_init(&text, 4096);
+    chained(dir, right, sizeof right - 1, at, &text);
+    put(dir, "000001.jsonl", text.data, text.len);
+    mt_buf_deinit(&text);
+    check(!mt_au_compress(dir, 1, &done, NULL) && done);
+}
+
+static void remove_all(const char *dir)
+{
+    static const char *const names[] = {"000001.jsonl", "000001.jsonl.zst", "000002.jsonl",
+                                        "000003.jsonl", "HEAD"};
+    char path[MT_AU_PATH_MAX];
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        mt_au_path(dir, names[i], path);
+        mt_fs_unlink(path);
     }
 }
 
@@ -123,28 +158,31 @@ static void open_it(const char *dir)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *dir = folder();
-    const char *parts[3] = {(const char *)data, "", ""};
-    size_t lens[3] = {size, 0, 0};
+    const char *parts[4] = {(const char *)data, "", "", NULL};
+    size_t lens[4] = {size, 0, 0, 0};
     struct mt_audit_proof proof;
     struct mt_fault fault = {0};
     struct mt_buf text;
-    char path[MT_AU_PATH_MAX];
+    struct mt_au_place at;
 
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         const char *mark = memmem(parts[i], lens[i], "\n--\n", 4);
-        if (!mark)
+        bool empty = lens[i] >= 3 && !memcmp(parts[i], "--\n", 3);
+        if (!mark && !empty)
             break;
-        size_t kept = (size_t)(mark - parts[i]) + 1;
+        size_t kept = empty ? 0 : (size_t)(mark - parts[i]) + 1;
         parts[i + 1] = parts[i] + kept + 3;
         lens[i + 1] = lens[i] - kept - 3;
         lens[i] = kept;
     }
+    remove_all(dir);
+    mt_au_none(&at);
+    if (parts[3])
+        compressed(dir, parts[3], lens[3], &at);
     mt_buf_init(&text, TEXT_MAX + 4 * size);
-    chained(dir, parts[0], lens[0], &text);
-    put(dir, "000001.jsonl", text.data ? text.data : "", text.len);
+    chained(dir, parts[0], lens[0], &at, &text);
+    put(dir, parts[3] ? "000002.jsonl" : "000001.jsonl", text.data ? text.data : "", text.len);
     mt_buf_deinit(&text);
-    mt_au_path(dir, "HEAD", path);
-    mt_fs_unlink(path);
     if (lens[1])
         put(dir, "HEAD", parts[1], lens[1]);
     put(dir, "OPEN", parts[2], lens[2]);
