@@ -60,9 +60,10 @@ judge() {
       $2 == "asked" { next }
       $2 != "again" { n++; if ($1 in seen) twice++; seen[$1] = 1; if (!first || $1 < first) first = $1; if ($1 > last) last = $1 }
       $3 == "skipped" { done[$1] = 1; next } # it came while a run was in hand
+      { hand = $1 } # the last may have been stopped at the end
       $3 == "done" { if ($1 in done) again++; done[$1] = 1 }
       END {
-        for (due in seen) if (!(due in done) && due != last) undone++
+        for (due in seen) if (!(due in done) && due != hand) undone++
         print n + 0, twice + 0, n ? last - first + 1 - n + twice : 1, undone + 0, again + 0
       }'
   done | awk '{ n += $1; twice += $2; gaps += $3; undone += $4; again += $5 } END { print n + 0, twice + 0, gaps + 0, undone + 0, again + 0 }'
@@ -80,8 +81,10 @@ chmod 600 moontide.lua
 : >node.err
 kills=0 often=0 calms=0
 for i in 1 2 3 4; do node all.log; done
+for job in $names; do wait_for all.log "$job: tick" 1; done
 began=$(real_ms)
-while [ "$(real_ms)" -lt $((began + ticks * 1000 / JOBS + 2000)) ]; do
+while [ "$(real_ms)" -lt $((began + ticks * 1000 / JOBS + 2000)) ] ||
+  [ $(($(wc -l <all.log) - $(grep -c 'was cut off' node.err))) -lt "$ticks" ]; do
   grown=$(($(wc -l <all.log) + JOBS / 4)) tries=0
   sleep 0.25
   # where nothing gets done, for the machine is busy, jobs would only be cut off again and again
