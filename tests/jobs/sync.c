@@ -15,12 +15,15 @@ static int sync_by(long call, int fd)
     return (int)syscall(call, fd);
 }
 
-int fsync(int fd)
+int failing_fsync(int fd) __asm__("fsync");
+int failing_fdatasync(int fd) __asm__("fdatasync");
+
+int failing_fsync(int fd)
 {
     return sync_by(SYS_fsync, fd);
 }
 
-int fdatasync(int fd)
+int failing_fdatasync(int fd)
 {
     return sync_by(SYS_fdatasync, fd);
 }
