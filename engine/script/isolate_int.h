@@ -11,7 +11,7 @@
 struct mt_poll;
 struct mt_timer;
 
-#define MT_WIRE_FRAME_MAX   ((size_t)16 << 20)
+#define MT_WIRE_FRAME_MAX   ((size_t)24 << 20)
 #define MT_WIRE_DEPTH_MAX   64
 #define MT_WIRE_VALUES_MAX  200000u /* of one frame: so long nothing else is done */
 #define MT_WIRE_AT_ONCE_MAX 1000    /* arguments or results */

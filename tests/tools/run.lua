@@ -206,7 +206,7 @@ local function runner_suites()
     suite("conformance-asan", 2700, slice, "exec tests/conformance/run.sh")
   end
   for _, name in ipairs {
-    "cases", "script", "live", "effects", "serve", "jobs", "clock", "fleet", "status",
+    "cases", "script", "isolated", "live", "effects", "serve", "jobs", "clock", "fleet", "status",
     "grants", "retention", "secrets", "restore",
   } do
     local runner = ("tests/%s/run.sh"):format(name)

@@ -24,6 +24,7 @@ int main(void)
     failed += test_map();
     failed += test_rc();
     failed += test_secret();
+    failed += test_confine();
     failed += test_exec();
     failed += test_log();
     failed += test_metrics();

@@ -16,6 +16,7 @@ int test_str(void);
 int test_map(void);
 int test_rc(void);
 int test_secret(void);
+int test_confine(void);
 int test_exec(void);
 int test_log(void);
 int test_metrics(void);
