@@ -13,9 +13,9 @@
 #define HEAD_MS          60000
 /* An append costs a lock and an fsync, whatever it holds. So two of them begin this far apart at
  * least, and what comes meanwhile goes together; who comes alone waits for nothing. */
-#define PACE_US 2000
+#define PACE_US INT64_C(2000)
 /* What nobody waits for goes with the next append that somebody waits for, or after this. */
-#define IDLE_MS 25
+#define IDLE_US INT64_C(25000)
 
 struct item {
     struct item *next;
@@ -364,7 +364,7 @@ static void put_back(struct mt_audit_log *log)
         log->gather_last = last;
     log->gather = list;
     log->flight = NULL;
-    mt_timer_start(log->pace, IDLE_MS, 0); /* memory is short: perhaps not for long */
+    mt_timer_start(log->pace, IDLE_US / 1000, 0); /* memory is short: perhaps not for long */
 }
 
 /* No work can be begun. */
@@ -443,7 +443,7 @@ static int64_t early_us(const struct mt_audit_log *log)
 {
     if (log->freeing || log->visits || log->gather_bytes >= FLIGHT_MAX_BYTES)
         return 0;
-    int64_t at = log->waiting_n ? log->append_us + PACE_US : log->gather_us + IDLE_MS * 1000;
+    int64_t at = log->waiting_n ? log->append_us + PACE_US : log->gather_us + IDLE_US;
     return at - mt_clock_mono_us();
 }
 
