@@ -46,6 +46,7 @@ enum mt_audit_type {
 
 struct mt_audit_record {
     enum mt_audit_type type;
+    bool sign;           /* the head is signed right after it: the end of a run */
     uint64_t intent;     /* RESULT: the number of its intent */
     const char *account; /* the configuration's name; NULL: none, as the next ones */
     const char *user;    /* its id at the cloud */
@@ -58,7 +59,6 @@ struct mt_audit_record {
     const char *const *ids; /* messages */
     size_t ids_n;
     const char *detail; /* a JSON object with what else there is to say, or NULL */
-    bool sign;          /* the head is signed right after it: the end of a run */
 };
 
 /* All records in one write and one fsync; numbers[i] is given to record i (NULL: not wanted). After

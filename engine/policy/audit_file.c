@@ -324,7 +324,7 @@ static enum mt_rc compare(int raw, int64_t size, int compressed, struct mt_fault
         rc = mt_au_nomem(fault);
     if (!rc)
         rc = mt_zstd_reader_new(compressed, &reader, fault);
-    for (size_t got = COPY_BYTES; !rc && got == COPY_BYTES; at += (int64_t)got) {
+    for (size_t got = COPY_BYTES; !rc && a && b && got == COPY_BYTES; at += (int64_t)got) {
         size_t have = 0;
         size_t n = 1;
         rc = mt_zstd_reader_read(reader, a, COPY_BYTES, &got, fault);

@@ -239,8 +239,9 @@ static void log_read(struct log *log, const char *dir)
         mt_mem_free(data);
         log->segments_n = s;
     }
-    if (sscanf(log->lines[0], "{\"seq\":%u,", &log->first_seq) != 1)
+    if (!log->n)
         exit(EXIT_FAILURE);
+    log->first_seq = (unsigned)strtoul(log->lines[0] + strlen("{\"seq\":"), NULL, 10);
 }
 
 static void log_write(struct log *log, const char *dir)
