@@ -137,6 +137,10 @@ static void ends_what_it_must_not_do(void **state)
     };
 
     (void)state;
+#ifdef __SANITIZE_ADDRESS__
+    print_message("not tried: what a sanitizer asks the kernel for is not in the filter\n");
+    skip();
+#endif
     assert_int_equal(confined(does_nothing), 0);
     assert_int_equal(confined(computes), 0);
     for (size_t i = 0; i < sizeof attempts / sizeof *attempts; i++) {
