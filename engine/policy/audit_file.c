@@ -310,12 +310,29 @@ enum mt_rc mt_au_line_at(struct mt_au_file *file, const char *dir, const struct 
 
 /* ---------------------------------------------------------------- compressing */
 
+/* Whether the segment has these bytes at that place. */
+static enum mt_rc has(int raw, int64_t at, const char *want, size_t len, char *scratch, bool *same,
+                      struct mt_fault *fault)
+{
+    size_t have = 0;
+    size_t n = 1;
+    int err = 0;
+
+    for (; !err && have < len && n; have += n)
+        err = mt_fs_pread(raw, scratch + have, len - have, at + (int64_t)have, &n);
+    if (err)
+        return mt_fs_fault(fault, err, "read", "the audit");
+    *same = have == len && !memcmp(scratch, want, len);
+    return MT_OK;
+}
+
 /* What was written says what the segment says, byte for byte. */
 static enum mt_rc compare(int raw, int64_t size, int compressed, struct mt_fault *fault)
 {
     struct mt_zstd_reader *reader = NULL;
     char *a = mt_mem_alloc(COPY_BYTES);
     char *b = mt_mem_alloc(COPY_BYTES);
+    bool same = true;
     int64_t at = 0;
     int err = mt_fs_seek(compressed, 0);
     enum mt_rc rc = err ? mt_fs_fault(fault, err, "read", "the compressed audit") : MT_OK;
@@ -324,20 +341,12 @@ static enum mt_rc compare(int raw, int64_t size, int compressed, struct mt_fault
         rc = mt_au_nomem(fault);
     if (!rc)
         rc = mt_zstd_reader_new(compressed, &reader, fault);
-    for (size_t got = COPY_BYTES; !rc && a && b && got == COPY_BYTES; at += (int64_t)got) {
-        size_t have = 0;
-        size_t n = 1;
+    for (size_t got = COPY_BYTES; !rc && a && b && same && got == COPY_BYTES; at += (int64_t)got) {
         rc = mt_zstd_reader_read(reader, a, COPY_BYTES, &got, fault);
-        for (; !rc && !err && have < got && n; have += n)
-            err = mt_fs_pread(raw, b + have, got - have, at + (int64_t)have, &n);
-        if (err)
-            rc = mt_fs_fault(fault, err, "read", "the audit");
-        else if (!rc && (have < got || memcmp(a, b, got) != 0))
-            at = -(int64_t)COPY_BYTES * 2;
-        if (at < 0)
-            break;
+        if (!rc)
+            rc = has(raw, at, a, got, b, &same, fault);
     }
-    if (!rc && at != size)
+    if (!rc && (!same || at != size))
         rc = mt_fault_set(fault, MT_ERR_IO, "audit.compress",
                           "a segment of the audit was not compressed as it is, and stays");
     mt_zstd_reader_free(reader);

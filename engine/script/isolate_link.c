@@ -373,7 +373,7 @@ static int take_call(lua_State *L)
                         "the script's process asked for what there is not; it was ended");
     struct mt_task *task = mt_task_spawn(script, L, n + 2);
     if (!task)
-        mt_fault_raisef(L, MT_ERR_NOMEM, "memory", "out of memory");
+        return mt_fault_raisef(L, MT_ERR_NOMEM, "memory", "out of memory");
     task->call = frame->a;
     task->acts_for = number_of_call(link, frame->b);
     return 0;

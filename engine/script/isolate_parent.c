@@ -399,8 +399,10 @@ void mt_isolated_start(lua_State *L, const struct mt_script_options *options)
     char memory[24];
     char cpu[24];
 
-    if (!isolated)
-        luaL_error(L, "out of memory");
+    if (!isolated) {
+        mt_fault_raisef(L, MT_ERR_NOMEM, "memory", "out of memory");
+        return;
+    }
     script->isolated = isolated;
     isolated->script = script;
     isolated->busy = true;

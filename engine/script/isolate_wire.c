@@ -241,7 +241,7 @@ void mt_wire_write(lua_State *L, int first, const struct mt_wire_handles *handle
         mt_fault_raisef(L, MT_ERR_LIMIT, "isolated.size",
                         "more than %d values at once do not go in or out of an isolated script",
                         MT_WIRE_AT_ONCE_MAX);
-    put32(L, &w, (size_t)(last - first + 1));
+    put32(L, &w, (size_t)last + 1 - (size_t)first);
     for (int i = first; i <= last; i++)
         write_value(L, &w, i, 0);
 }

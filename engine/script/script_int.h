@@ -64,6 +64,7 @@ struct mt_script {
     bool grant_stated;         /* by whoever runs it, or by the script: from then on only less */
     bool apply;                /* what deletes may do so */
     bool by_hand;
+    bool is_child;            /* of an isolated script: this is its process */
     struct mt_grant_use *use; /* of it, unless the host keeps that */
     uint64_t lives_made_n;
     struct mt_task *tasks;
@@ -79,15 +80,14 @@ struct mt_script {
     bool stopping;
     bool checking; /* ends where it would wait */
     bool finished;
-    int status;
     bool failed;
+    int status;
     struct mt_fault fault;
     void (*done)(void *ud, int status, const struct mt_fault *fault);
     void *ud;
     uint64_t busy_us;             /* in Lua, so far */
     struct mt_link *link;         /* of an isolated script, to its other half; NULL: it has none */
-    struct mt_isolated *isolated; /* its process; NULL: this is it, or there is none */
-    bool is_child;                /* this is it */
+    struct mt_isolated *isolated; /* its process; NULL: is_child, or there is none */
     /* watchdog */
     int64_t cpu_ms;
     pthread_t watchdog;

@@ -243,7 +243,7 @@ static void end_task(struct mt_task *task, bool failed)
     luaL_unref(script->L, LUA_REGISTRYINDEX, task->ref);
     task->T = NULL;
     script->alive_n--;
-    if (script->alive_n == 1 && script->link)
+    if (script->alive_n == 1 && (script->is_child || script->isolated))
         mt_isolated_lonely(script);
     if (script->alive_n || script->finished)
         return;
@@ -404,8 +404,10 @@ enum mt_rc mt_script_make(const struct mt_script_host *host,
     enum mt_rc rc = MT_OK;
 
     *out = NULL;
-    if (!script)
-        return mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
+    if (!script) {
+        mt_fault_set(fault, MT_ERR_NOMEM, "memory", "out of memory");
+        return MT_ERR_NOMEM;
+    }
     script->host = host;
     script->is_child = is_child;
     script->checking = options->check;

@@ -1,5 +1,5 @@
--- Sends numbered lines to the guest, four at a time, and none of them twice: a number is taken, durably, before its line
--- goes. A line that was in hand when the process died stays in doubt, as the audit says, and is never sent again.
+-- Sends numbered lines to the guest, four at a time, and none of them twice: a number is taken, durably, before its
+-- line goes. A line that was in hand when the process died stays in doubt, as the audit says, and is never sent again.
 local moontide = require "moontide"
 local n, tag = tonumber((...)), select(2, ...)
 local store = moontide.store

@@ -38,7 +38,7 @@ end, { limit = "50ms" })
 owner:on("message", function(message) log[#log + 1] = "two:" .. message.text end)
 
 chat:send "order"
-await(function() return said "what?" end)
+await(function() return said "what?" and log[#log] == "two:order" end)
 check("while one handler asks, the next one is called", log[#log] == "two:order")
 chat:send "tea"
 await(function() return said "how many?" end)
