@@ -286,24 +286,25 @@ static enum mt_rc take_line(void *ud, const char *text, size_t len)
 
 /* ---------------------------------------------------------------- the archive */
 
-/* Where they lie, until exclusive; 0: no bound, as the time of one is not known. */
+/* Where they lie, until exclusive; 0: no bound. The time of one that is not known bounds nothing.
+ */
 static void span_of(const struct mt_plan_item *items, size_t n, int64_t *since_ms,
                     int64_t *until_ms)
 {
-    *since_ms = INT64_MAX;
-    *until_ms = 0;
+    int64_t oldest_ms = INT64_MAX;
+    int64_t newest_ms = INT64_MIN;
+
     for (size_t i = 0; i < n; i++) {
         int64_t time_ms = items[i].key.time_ms;
 
-        if (time_ms < *since_ms)
-            *since_ms = time_ms;
-        if (time_ms >= *until_ms)
-            *until_ms = time_ms + 1;
+        if (time_ms < oldest_ms)
+            oldest_ms = time_ms;
+        if (time_ms > newest_ms)
+            newest_ms = time_ms;
     }
-    if (*since_ms > 0)
-        return;
-    *since_ms = 0;
-    *until_ms = 0;
+    bool known = n && oldest_ms > 0;
+    *since_ms = known ? oldest_ms : 0;
+    *until_ms = known && newest_ms < INT64_MAX ? newest_ms + 1 : 0;
 }
 
 static enum mt_rc read_lines(struct judging *j, struct mt_archive *archive, int64_t since_ms,
@@ -340,7 +341,7 @@ enum mt_rc mt_gate_archive(struct mt_archive *archive, const char *conversation,
         rc = read_lines(&j, archive, since_ms, until_ms, fault);
     /* A late message may stand in a segment that seems to lie elsewhere: looked for everywhere
      * before it is called missing. */
-    if (!rc && j.left_n && until_ms)
+    if (!rc && j.left_n && (since_ms || until_ms))
         rc = read_lines(&j, archive, 0, 0, fault);
     join_gaps(&j);
     for (size_t i = 0; i < n; i++) {

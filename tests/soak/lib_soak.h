@@ -16,6 +16,7 @@
 #define GROUPS     (USERS / GROUP_SIZE)
 #define PERIODS    24 /* after each everybody comes home, and memory is looked at */
 #define WARM       6
+#define LOOKS      4
 
 enum fate { FATE_OPEN, FATE_SENT, FATE_UNKNOWN, FATE_NOT_SENT };
 
