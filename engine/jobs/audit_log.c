@@ -13,7 +13,7 @@
 #define HEAD_MS          60000
 /* An append costs a lock and an fsync, whatever it holds. So two of them begin this far apart at
  * least, and what comes meanwhile goes together; who comes alone waits for nothing. */
-#define PACE_US INT64_C(2000)
+#define PACE_US INT64_C(1000)
 /* What nobody waits for goes with the next append that somebody waits for, or after this. */
 #define IDLE_US INT64_C(25000)
 

@@ -1,5 +1,5 @@
 /* The audit (policy/audit.h) for the loop: records of many calls are gathered while one append is
- * on the work pool, and for 2 ms after it began, and go into the next. What is acknowledged is
+ * on the work pool, and for 1 ms after it began, and go into the next. What is acknowledged is
  * durable. One of them a process. */
 #ifndef MT_JOBS_AUDIT_LOG_H
 #define MT_JOBS_AUDIT_LOG_H

@@ -166,7 +166,7 @@ static void many(void **state)
     }
     assert_int_equal(desk->answered, 1);
     desk->results = 0;
-    atomic_fetch_add(&now_us, 2000);
+    atomic_fetch_add(&now_us, 1000);
     mt_loop_run(desk->loop);
     mt_clock_seam_set(NULL);
     struct lines lines = look(desk);
