@@ -206,7 +206,8 @@ int mt_script_part(lua_State *L)
  * has what needs nothing but Lua; the other parts are where the accounts are. */
 static int script_require(lua_State *L)
 {
-    static const char *const here[] = {"moontide", "moontide.describe", "moontide.args", NULL};
+    static const char *const here[] = {"moontide", "moontide.describe", "moontide.args",
+                                       "moontide.plain", NULL};
     bool is_here = !mt_script_of(L)->is_child;
 
     for (size_t i = 0; here[i] && !is_here; i++)

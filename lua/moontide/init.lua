@@ -8,17 +8,8 @@ local moontide = {
   policy = core.policy,
 }
 
-moontide.log = {}
-for _, level in ipairs { "error", "warn", "info", "debug", "trace" } do
-  moontide.log[level] = function(text) core.log(level, text) end
-end
-
---- Calls f(...); true and its results, or false and a fault.
-function moontide.try(f, ...)
-  local results = table.pack(pcall(f, ...))
-  if results[1] then return table.unpack(results, 1, results.n) end
-  return false, core.fault(results[2])
-end
+local plain = require "moontide.plain"
+moontide.log, moontide.try = plain.log, plain.try
 
 local store = require "moontide.store"
 moontide.store = store.table

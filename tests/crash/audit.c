@@ -135,7 +135,7 @@ static void record_runs(struct recording *r, enum mutant mutant, const char *scr
     memset(r, 0, sizeof *r);
     r->mutant = mutant;
     snprintf(r->dir, sizeof r->dir, "%s/recorded", scratch);
-    world_remove(r->dir);
+    tests_remove(r->dir);
     r->disk = disk_new(r->dir);
     mt_fs_seam_set(record, r);
     bool fine = run_once(r, 20, true, &fault) && run_once(r, 15, true, &fault) &&
@@ -198,7 +198,7 @@ static void try_cut(struct recording *r, const char *scratch, struct tally *tall
     uint64_t cut = mt_rand_below(r->tick + 1);
 
     snprintf(dir, sizeof dir, "%s/cut", scratch);
-    world_remove(dir);
+    tests_remove(dir);
     if (!disk_cut(r->disk, cut, dir)) {
         printf("Bail out! cannot build a state in %s\n", dir);
         exit(EXIT_FAILURE);
@@ -366,6 +366,6 @@ int main(void)
     power_cuts(cuts, scratch);
     kills(cuts / 20 + 5, scratch);
     at_once(scratch);
-    world_remove(scratch);
+    tests_remove(scratch);
     return world_end();
 }

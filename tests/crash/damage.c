@@ -345,7 +345,7 @@ static void try_one(const char *sound, const char *dir, uint64_t *made, uint64_t
 {
     struct damage d = {.dir = dir};
 
-    world_remove(dir);
+    tests_remove(dir);
     if (!world_copy(sound, dir)) {
         printf("Bail out! cannot copy to %s\n", dir);
         exit(EXIT_FAILURE);
@@ -401,6 +401,6 @@ int main(void)
         world_check(!structural_missed, name, "%llu not found",
                     (unsigned long long)structural_missed);
     }
-    world_remove(scratch);
+    tests_remove(scratch);
     return world_end();
 }

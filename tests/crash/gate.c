@@ -584,8 +584,8 @@ static bool try_one(const char *scratch, uint64_t seed)
     }
     if (h.archive)
         close_archive(&h, false);
-    world_remove(dir);
-    world_remove(plans);
+    tests_remove(dir);
+    tests_remove(plans);
     return !h.failed;
 }
 
@@ -613,6 +613,6 @@ int main(void)
     for (int v = 0; v < MT_GATE_VERDICTS_N; v++)
         all = all && tried[v] > 0;
     world_check(all || n < 100, "each verdict was reached", "they were not");
-    world_remove(scratch);
+    tests_remove(scratch);
     return world_end();
 }

@@ -142,7 +142,7 @@ static void run_once(struct world *w, const char *dir, unsigned n, struct outcom
 static uint64_t scenario(struct world *w, const char *dir, struct trial *trial, struct outcome *out)
 {
     memset(out, 0, sizeof *out);
-    world_remove(dir);
+    tests_remove(dir);
     world_init(w, 4, 120);
     w->tick = 1;
     mt_fs_seam_set(fail_one, trial);
@@ -212,6 +212,6 @@ int main(void)
                 tally.first);
     world_check(tally.failed * 2 > tally.trials, "most of the errors were noticed", "%llu of %llu",
                 (unsigned long long)tally.failed, (unsigned long long)tally.trials);
-    world_remove(scratch);
+    tests_remove(scratch);
     return world_end();
 }

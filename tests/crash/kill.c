@@ -15,6 +15,8 @@
 #include "codec/hash.h"
 #include "codec/json.h"
 
+#include "../tools/folder.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -216,25 +218,6 @@ static bool digest(const char *dir, const char *appkey, const char *user, char o
     return ok;
 }
 
-static void remove_tree(const char *dir)
-{
-    char **names = NULL;
-    size_t n = 0;
-    if (mt_fs_list(dir, &names, &n))
-        return;
-    for (size_t i = 0; i < n; i++) {
-        char path[4096];
-        struct mt_fs_stat st;
-        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
-        if (!mt_fs_stat(path, &st) && st.is_dir)
-            remove_tree(path);
-        else
-            mt_fs_unlink(path);
-    }
-    mt_mem_free(names);
-    mt_fs_rmdir(dir);
-}
-
 /* Sum of sizes and names of all files, to see whether a run wrote anything. */
 static uint64_t fingerprint(const char *dir)
 {
@@ -324,7 +307,7 @@ static void random_kills(struct trial *trial, uint64_t kills, int64_t span_us)
 
     while (done < kills) {
         uint64_t here = 1 + mt_rand_below(6);
-        remove_tree(trial->dir);
+        tests_remove(trial->dir);
         for (uint64_t i = 0; i < here && done < kills; i++) {
             struct timespec nap = {0, (long)mt_rand_below((uint64_t)span_us) * 1000};
             pid_t pid = export_start(trial->config, trial->dir, 0, -1);
@@ -359,7 +342,7 @@ static void step_kills(struct trial *trial, uint64_t steps, uint64_t operations)
     char detail[900];
 
     for (uint64_t at = 1; at <= operations; at += every) {
-        remove_tree(trial->dir);
+        tests_remove(trial->dir);
         export_run(trial->config, trial->dir, at);
         tried++;
         if (settle(trial))
@@ -431,7 +414,7 @@ int main(void)
         kill(sandbox, SIGTERM);
         wait_for(sandbox);
     }
-    remove_tree(scratch);
+    tests_remove(scratch);
     printf("1..%d\n", checks);
     return failures ? 1 : 0;
 }

@@ -64,26 +64,6 @@ void world_scratch(char *out, size_t size, const char *name)
     }
 }
 
-void world_remove(const char *dir)
-{
-    char **names = NULL;
-    size_t n = 0;
-
-    if (mt_fs_list(dir, &names, &n))
-        return;
-    for (size_t i = 0; i < n; i++) {
-        char path[4096];
-        struct mt_fs_stat st;
-        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
-        if (!mt_fs_stat(path, &st) && st.is_dir)
-            world_remove(path);
-        else
-            mt_fs_unlink(path);
-    }
-    mt_mem_free(names);
-    mt_fs_rmdir(dir);
-}
-
 static bool copy_file(const char *from, const char *to)
 {
     char *data = NULL;

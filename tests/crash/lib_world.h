@@ -6,6 +6,8 @@
 #include "archive/archive.h"
 #include "base/buf.h"
 
+#include "../tools/folder.h"
+
 /* ---------------------------------------------------------------- TAP and scratch */
 
 /* Prints one TAP line; detail is printed when it failed. */
@@ -15,7 +17,6 @@ int world_end(void);
 uint64_t world_number(const char *variable, uint64_t absent);
 /* A fresh folder below $MT_SCRATCH, /dev/shm or /tmp. */
 void world_scratch(char *out, size_t size, const char *name);
-void world_remove(const char *dir);
 /* Copies a folder with all that is below. */
 bool world_copy(const char *from, const char *to);
 /* Paths of all files below dir, relative, sorted, without LOCK; free both with world_files_free. */

@@ -161,7 +161,7 @@ static void record_runs(struct recording *r, enum mutant mutant, const char *scr
     memset(r, 0, sizeof *r);
     r->mutant = mutant;
     snprintf(r->dir, sizeof r->dir, "%s/recorded", scratch);
-    world_remove(r->dir);
+    tests_remove(r->dir);
     world_init(&r->world, 2 + (unsigned)mt_rand_below(6), 100 + (unsigned)mt_rand_below(100));
     r->disk = disk_new(r->dir);
     mt_fs_seam_set(record, r);
@@ -200,7 +200,7 @@ static void try_cut(struct recording *r, const char *scratch, struct tally *tall
     uint64_t cut = mt_rand_below(r->world.tick + 1);
 
     snprintf(dir, sizeof dir, "%s/cut", scratch);
-    world_remove(dir);
+    tests_remove(dir);
     if (!disk_cut(r->disk, cut, dir)) {
         printf("Bail out! cannot build a state in %s\n", dir);
         exit(EXIT_FAILURE);
@@ -270,6 +270,6 @@ int main(void)
                  (unsigned long long)tally.wrong, (unsigned long long)tally.trials);
         world_check(tally.wrong > 0, name, "no cut showed it");
     }
-    world_remove(scratch);
+    tests_remove(scratch);
     return world_end();
 }

@@ -504,7 +504,7 @@ static void tamper(int kind, const struct place *p)
         break;
     case ROLL_BACK:
     case ROLL_BACK_AND_GO_ON:
-        world_remove(p->dir);
+        tests_remove(p->dir);
         (void)world_copy(p->old, p->dir);
         (void)!chmod(in(p->dir, "key"), 0600);
         if (kind == ROLL_BACK_AND_GO_ON)
@@ -569,7 +569,7 @@ static void prune(const char *dir, const char *anchor)
 
 static void again(const struct place *p, bool pruned)
 {
-    world_remove(p->dir);
+    tests_remove(p->dir);
     (void)world_copy(pruned ? p->pruned : p->good, p->dir);
     (void)!chmod(in(p->dir, "key"), 0600);
     copy_file(pruned ? p->pruned_anchor : p->anchor, p->anchored);
@@ -650,6 +650,6 @@ int main(void)
         world_check(!missed[kind] && !(must && opened[kind]), name,
                     "%u not found, %u times it opened", missed[kind], opened[kind]);
     }
-    world_remove(scratch);
+    tests_remove(scratch);
     return world_end();
 }

@@ -18,10 +18,6 @@ cd "$work" || exit 1
 XDG_STATE_HOME=$work/state
 export XDG_STATE_HOME
 echo "# MT_FLEET_SEED=$seed"
-random() { # N: sets drawn, from 0 to N - 1
-  seed=$(((seed * 1103515245 + 12345) % 2147483648))
-  drawn=$((seed / 65536 % $1))
-}
 node() { # LOG
   MT_WALL=$wall_file LD_PRELOAD=$wall_preload "$MOONTIDE" serve >>"$1" 2>>node.err &
   nodes="$nodes $!"

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "../folder.h"
+#include "../../tools/folder.h"
 #include "archive/archive.h"
 #include "archive/verify.h"
 #include "base/buf.h"

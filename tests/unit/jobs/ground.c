@@ -1,7 +1,7 @@
 /* The shared ground of the tests of engine/jobs: see ground.h. */
 #include "ground.h"
 
-#include "../folder.h"
+#include "../../tools/folder.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/fs.h"

@@ -2,7 +2,7 @@
  * forgotten. */
 #include "ground.h"
 
-#include "../folder.h"
+#include "../../tools/folder.h"
 #include "base/clock.h"
 #include "jobs/audit_log.h"
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "../folder.h"
+#include "../../tools/folder.h"
 #include "base/rc.h"
 
 int test_audit(void);

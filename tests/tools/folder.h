@@ -1,6 +1,6 @@
 /* Folders that tests make, taken away again with all that is in them. */
-#ifndef TESTS_UNIT_FOLDER_H
-#define TESTS_UNIT_FOLDER_H
+#ifndef TESTS_TOOLS_FOLDER_H
+#define TESTS_TOOLS_FOLDER_H
 
 #include "base/fs.h"
 #include "base/mem.h"
