@@ -34,6 +34,7 @@ return {
   },
   owners = {
     ["linux/openat2.h"] = { "base" },
+    ["malloc.h"] = { "base" }, -- how the heap grows and shrinks
     ["uv.h"] = { "loop" },
     ["curl/curl.h"] = { "http" },
     ["libwebsockets.h"] = { "ws" },

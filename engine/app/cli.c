@@ -499,6 +499,7 @@ static void keep_inside(void)
 int mt_app_main(int argc, char **argv)
 {
     umask(077);
+    mt_mem_one_heap();
     keep_inside();
     if (argc > 1 && !strcmp(argv[1], MT_SCRIPT_PROCESS))
         return mt_script_process(argc, argv);

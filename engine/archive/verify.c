@@ -248,5 +248,6 @@ out:
     mt_map_free(v->archive.convs, mt_ar_conv_free);
     mt_mem_free(v->ids);
     mt_mem_free(v);
+    mt_mem_trim();
     return rc;
 }

@@ -373,6 +373,7 @@ static void close_archive(void *ud)
     if (!writer->rc)
         writer->rc = rc;
     writer->archive = NULL;
+    mt_mem_trim(); /* an export had pages of many conversations in hand */
 }
 
 static void closed(void *ud, bool cancelled)

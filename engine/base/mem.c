@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 /* Requests ever made, blocks ever given back (a failed request counts as given back): the
  * difference is live. */
@@ -87,6 +90,20 @@ char *mt_mem_strndup(const char *s, size_t len)
         copy[n] = '\0';
     }
     return copy;
+}
+
+void mt_mem_one_heap(void)
+{
+#ifdef __GLIBC__
+    (void)mallopt(M_ARENA_MAX, 1);
+#endif
+}
+
+void mt_mem_trim(void)
+{
+#ifdef __GLIBC__
+    (void)malloc_trim(0);
+#endif
 }
 
 void mt_mem_seam_fail_at(uint64_t n, int sticky)
