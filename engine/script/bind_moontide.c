@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define SHOWN_BYTES 256
+
 /* ---------------------------------------------------------------- accounts */
 
 static int core_account(lua_State *L)
@@ -166,14 +168,28 @@ static int core_log(lua_State *L)
     return 0;
 }
 
+/* No more of a text than anybody is shown: it may be megabytes, and is looked through to its end
+ * otherwise. */
+static const char *shown(lua_State *L, const char *key, char out[SHOWN_BYTES])
+{
+    const char *text = mt_option_string(L, 1, key, "");
+
+    snprintf(out, SHOWN_BYTES, "%.*s", SHOWN_BYTES - 1, text);
+    return out;
+}
+
 static int core_progress(lua_State *L)
 {
     const struct mt_script_host *host = mt_script_of(L)->host;
+    char label[SHOWN_BYTES];
+    char unit[SHOWN_BYTES];
+    char extra[SHOWN_BYTES];
 
     mt_options_check(L, 1, "moontide.progress");
-    host->progress(host->ud, mt_option_string(L, 1, "label", ""),
-                   mt_option_integer(L, 1, "done", 0), mt_option_integer(L, 1, "total", -1),
-                   mt_option_string(L, 1, "unit", ""), mt_option_string(L, 1, "extra", NULL));
+    shown(L, "extra", extra);
+    host->progress(host->ud, shown(L, "label", label), mt_option_integer(L, 1, "done", 0),
+                   mt_option_integer(L, 1, "total", -1), shown(L, "unit", unit),
+                   *extra ? extra : NULL);
     return 0;
 }
 

@@ -59,6 +59,7 @@ struct mt_script {
     char *name;
     char *command;
     size_t memory_bytes, memory_max_bytes;
+    size_t collected_bytes;    /* what was left when it was last collected near its limit; or 0 */
     struct mt_lua_live *lives; /* accounts that are online for it */
     struct mt_grant grant;     /* in force */
     bool grant_stated;         /* by whoever runs it, or by the script: from then on only less */

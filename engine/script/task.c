@@ -254,6 +254,22 @@ static void end_task(struct mt_task *task, bool failed)
         finish(script);
 }
 
+/* When an allocation fails Lua collects, but runs no finalizers, and the waits of the past have
+ * one: a script near its limit would be told that memory is short where there is only garbage. */
+static void collect_near_limit(struct mt_script *script)
+{
+    if (script->memory_bytes < script->memory_max_bytes / 4 * 3) {
+        script->collected_bytes = 0;
+        return;
+    }
+    if (script->memory_bytes <
+        script->collected_bytes + (script->memory_max_bytes - script->collected_bytes) / 2)
+        return;
+    lua_gc(script->L, LUA_GCCOLLECT); /* finalizes */
+    lua_gc(script->L, LUA_GCCOLLECT); /* frees */
+    script->collected_bytes = script->memory_bytes;
+}
+
 static void run(struct mt_task *task, int args_n)
 {
     struct mt_script *script = task->script;
@@ -271,6 +287,7 @@ static void run(struct mt_task *task, int args_n)
     int64_t took_us = mt_clock_mono_us() - from_us;
     script->busy_us += (uint64_t)took_us;
     script->current = NULL;
+    collect_near_limit(script);
     if (script->is_child)
         mt_isolated_ran(script, took_us);
     if (status == LUA_YIELD) {
