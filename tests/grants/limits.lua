@@ -5,8 +5,8 @@ local function check(name, ok, why)
   print((ok and "pass " or "fail ") .. "limits: " .. name .. (ok and "" or ": " .. tostring(why)))
 end
 local json = moontide.json
-local what, name_of = ... -- how many ms: 1200, more where a sanitizer is in between; or "names", or "one" and its name
-local MOST = tonumber(what)
+local mode, name_of = ... -- how many ms: 1200, more where a sanitizer is in between; or "names", or "one" and its name
+local MOST = tonumber(mode)
 local huge = 1 << 60
 local endless = setmetatable({}, { __len = function() return huge end, __index = rawlen, __newindex = rawequal })
 local wide = setmetatable({}, { __len = function() return 1 << 30 end, __index = rawlen })
@@ -53,12 +53,12 @@ local hostile = {
   ["the options of a call"] = function() again(pcall, moontide.progress, setmetatable({}, { __index = function() end })) end,
 }
 
-if what == "one" then hostile[name_of]() end
+if mode == "one" then hostile[name_of]() end
 
 local names = {}
 for name in pairs(hostile) do names[#names + 1] = name end
 table.sort(names)
-if what == "names" then
+if mode == "names" then
   print(table.concat(names, "\n"))
   return
 end
