@@ -171,10 +171,13 @@ local function soak_suites(full)
   if full then
     release.MT_SHOW = "1"
     suite("soak", 6 * 3600, release, "exec build/bin/soak-soak")
+    release.MT_SOAK_RELOADS = os.getenv("MT_SOAK_RELOADS") or "3400" -- of three scripts each
+    suite("soak-reloads", 3600, release, "exec tests/soak/reloads.sh")
     return
   end
   release.MT_SOAK_SEED = release.MT_SOAK_SEED or "20261121"
   suite("soak-release", 600, release, "exec build/bin/soak-soak")
+  suite("soak-reloads", 600, release, "exec tests/soak/reloads.sh")
   local asan = { MT_SOAK_HOURS = "0.1", MT_SOAK_SPEED = "100", MT_SOAK_SEED = release.MT_SOAK_SEED }
   for k, v in pairs(ASAN) do asan[k] = v end
   suite("soak-asan", 900, asan, "exec build/asan/bin/soak-soak")
@@ -291,7 +294,7 @@ elseif mode == "retention-proof" then
   mutant_suite()
   run { table.unpack(suites, builds + 1) }
 elseif mode == "soak" then
-  build("release", "soak-soak")
+  build("release", "moontide soak-soak")
   local builds = #suites
   soak_suites(true)
   run { table.unpack(suites, builds + 1) }
