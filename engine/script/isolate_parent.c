@@ -122,12 +122,6 @@ static void ping(struct mt_isolated *isolated)
     mt_link_say(&isolated->link, MT_FRAME_PING, 0);
 }
 
-/* A check is one slice: what it asks for is not waited for, others wait for its end. */
-static int64_t check_used_ms(const struct mt_isolated *isolated)
-{
-    return mt_child_cpu_ms(isolated->pid) + (int64_t)(isolated->script->busy_us / 1000);
-}
-
 /* It is asked whether it still listens, as long as it has something to do, and has so much time to
  * answer as a slice may take: of its own, so that a machine that is busy is not held against it. */
 static void look(void *ud)
@@ -136,10 +130,13 @@ static void look(void *ud)
     const struct mt_script *script = isolated->script;
     int64_t most_ms = script->cpu_ms * OVER_20TH / TICKS_N;
     int64_t used_ms = mt_child_cpu_ms(isolated->pid);
+    bool over_slice = isolated->pinged && used_ms - isolated->used_ms > most_ms;
     struct mt_fault fault;
 
-    if ((isolated->pinged && used_ms - isolated->used_ms > most_ms) ||
-        (script->checking && check_used_ms(isolated) > most_ms)) {
+    /* A check is one slice, with what it asks for: others wait for its end. */
+    if (script->checking)
+        over_slice = over_slice || used_ms + (int64_t)(script->busy_us / 1000) > most_ms;
+    if (over_slice) {
         mt_fault_set(&fault, MT_ERR_LIMIT, "script.cpu", "the script ran too long without waiting");
         over(&isolated->link, &fault);
         return;

@@ -28,7 +28,7 @@ sent() { curl -s "$stats" | sed 's/.*"requests":\([0-9]*\),.*"frames":\([0-9]*\)
 for cloud in ${MT_CLOUDS:-easemob rongcloud}; do
   place=$work/$cloud
   mkdir "$place"
-  { write_account it "$owner" 'password = env "TEST_PASSWORD"'; write_account guest guest 'password = env "TEST_PASSWORD"'; } >"$place/moontide.lua"
+  write_accounts >"$place/moontide.lua"
   chmod 600 "$place/moontide.lua"
   head -c 70 /dev/urandom >"$place/small.png"
   XDG_STATE_HOME=$place/state

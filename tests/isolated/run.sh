@@ -7,8 +7,7 @@ cd "$(dirname "$0")/../.."
 root=$PWD
 start_sandbox --generate 2000 --faults seed=9 --rongcloud grpRRVer=4
 accounts() {
-  write_account it "$owner" 'password = env "TEST_PASSWORD"'
-  write_account guest guest 'password = env "TEST_PASSWORD"'
+  write_accounts
   write_account tablet "$owner" 'password = env "TEST_PASSWORD"' ', device = "tablet", delivery_receipts = true'
 }
 head -c 70 /dev/urandom >"$work/small.png"

@@ -14,8 +14,7 @@ cp tests/neighbours/*.lua "$work"
 # measure ATTACK: the victim's p99, p50, longest and number of ticks in $p99 $p50 $longest $n; $attacked: how often it was begun
 measure() {
   {
-    write_account it "$owner" 'password = env "TEST_PASSWORD"'
-    write_account guest guest 'password = env "TEST_PASSWORD"'
+    write_accounts
     echo 'job "victim" { script = "victim.lua", accounts = { "it" } }'
     [ "$1" = none ] ||
       echo "job \"attacker\" { script = \"attack.lua\", accounts = { \"guest\" }, args = { how = \"$1\" }, isolated = true }"

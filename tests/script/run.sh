@@ -8,8 +8,7 @@ root=$PWD
 clouds=${MT_CLOUDS:-easemob rongcloud}
 start_sandbox --generate 2000 --faults seed=9 --rongcloud grpRRVer=4
 accounts() { # the three accounts of the tests at $cloud
-  write_account it "$owner" 'password = env "TEST_PASSWORD"'
-  write_account guest guest 'password = env "TEST_PASSWORD"'
+  write_accounts
   write_account tablet "$owner" 'password = env "TEST_PASSWORD"' ', device = "tablet", delivery_receipts = true'
 }
 accounts >"$work/moontide.lua"

@@ -18,8 +18,7 @@ moontide.sleep "1h"
 END
 for script in bot reader; do cp "$work/$script.lua" "$work/$script.first"; done
 {
-  write_account it "$owner" 'password = env "TEST_PASSWORD"'
-  write_account guest guest 'password = env "TEST_PASSWORD"'
+  write_accounts
   echo 'job "bot" { script = "bot.lua", accounts = { "it" } }'
   echo 'job "reader" { script = "reader.lua", accounts = { "guest" } }'
   echo 'job "theirs" { script = "reader.lua", accounts = { "guest" }, isolated = true }'

@@ -42,6 +42,11 @@ write_account() { # NAME USER SECRET [MORE]: a cloud that knows tokens only has 
     "$1" "$2" "$3" "$rest" "$websocket" "${4:-}"
 }
 
+write_accounts() { # the owner's, "it", and guest's
+  write_account it "$owner" 'password = env "TEST_PASSWORD"'
+  write_account guest guest 'password = env "TEST_PASSWORD"'
+}
+
 count=0
 check() { # NAME STATUS WANTED_STATUS [TEXT THAT THE OUTPUT HOLDS…]
   name=$1 got=$2 want=$3
